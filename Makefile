@@ -1,0 +1,265 @@
+# Makefile - builds aegis into build/.  `make help` lists what can be asked for.
+#
+# Variants live side by side: the release build in build/, sanitizer builds (SAN=address,
+# undefined or SAN=thread) in build/san-*, the coverage build (COV=1) in build/cov.  The
+# release build is one static file; the others link the same archives dynamically, because
+# gcc has no static sanitizers and gcov wants its library.
+
+VERSION := 0.1.0
+PREFIX  ?= /usr/local
+CC      := gcc
+comma   := ,
+Q       := $(if $(VERBOSE),,@)
+say      = $(if $(VERBOSE),,@printf '  %-5s %s\n' $(1) $(2))
+
+ifdef SAN
+V := build/san-$(subst $(comma),-,$(SAN))
+else ifdef COV
+V := build/cov
+else
+V := build
+endif
+
+ROOT    := build/root/usr
+LIBDIR  := $(ROOT)/lib/x86_64-linux-gnu
+YYJSON  := build/src/yyjson/src
+AEGIS   := $(V)/aegis
+
+# --- what is compiled -------------------------------------------------------------------
+
+# The pure cores: they include base/ and model/ alone, and tests/purity links them that way.
+CORES    := lib/runner/supervisor.c lib/runner/health.c lib/runner/restart.c \
+	    lib/discovery/table.c lib/discovery/pick.c lib/member/tenure.c
+LIB_SRC  := $(sort $(wildcard lib/*/*.c))
+CMD_SRC  := $(sort $(wildcard cmd/*.c))
+LIB_OBJ  := $(LIB_SRC:%.c=$(V)/obj/%.o)
+CMD_OBJ  := $(CMD_SRC:%.c=$(V)/obj/%.o)
+EMBED    := $(V)/obj/embed.o
+LIB_A    := $(V)/obj/lib.a
+CMD_A    := $(V)/obj/cmd.a
+
+# --- how --------------------------------------------------------------------------------
+
+INCLUDE  := -Ilib -Ibuild/gen -isystem $(ROOT)/include -isystem $(ROOT)/include/x86_64-linux-gnu \
+	    -isystem $(YYJSON)
+WARN     := -Wall -Wextra -Wformat=2 -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	    -Wpointer-arith -Wvla -Werror
+HARDEN   := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection \
+	    -ftrivial-auto-var-init=zero -fno-delete-null-pointer-checks -fno-strict-overflow \
+	    -fno-strict-aliasing -fcf-protection=full
+COMMON   := -std=gnu17 -D_GNU_SOURCE -g -ffile-prefix-map=$(CURDIR)=. -MMD -MP
+OWN      := -include lib/base/banned.h $(WARN)
+
+ifdef SAN
+CFLAGS   := $(COMMON) -O1 -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all -fPIE
+LDFLAGS  := -fuse-ld=lld -pie -fsanitize=$(SAN)
+else ifdef COV
+CFLAGS   := $(COMMON) -O0 --coverage -fprofile-update=atomic -fPIE
+LDFLAGS  := -fuse-ld=lld -pie --coverage
+else
+CFLAGS   := $(COMMON) -O2 $(HARDEN) -fPIE
+LDFLAGS  := -fuse-ld=lld -static-pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code
+endif
+
+# nats.c adds the system's trust store to any CA that it is given; lib/nats/tls.c decides.
+WRAP     := -Wl,--wrap=SSL_CTX_set_default_verify_paths
+ARCHIVES := -lnats_static -lssl -lcrypto -lsodium -lprotobuf-c -lmsgpackc -lhttp_parser -lhdr_histogram_static
+DYNAMIC  := -Wl,-Bstatic $(ARCHIVES) -Wl,-Bdynamic -ldl -lm -lpthread
+ifeq ($(V),build)
+LIBS     := -L$(LIBDIR) $(WRAP) $(ARCHIVES) -lm -lpthread
+else
+LIBS     := -L$(LIBDIR) $(WRAP) $(DYNAMIC)
+endif
+
+
+.PHONY: all tests-built up deps deps-refresh check unit scenario coverage fuzz bench man install install-program install-man \
+	install-completion install-library clean help FORCE
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(AEGIS)
+
+help:
+	@sed -n 's/^## //p' Makefile
+
+## make              build/aegis
+## make up           install what is needed, build, and start `aegis dev`
+up:
+	@scripts/up
+
+## make deps         download and verify the pinned third-party packages
+deps: build/root/.stamp
+build/root/.stamp: scripts/deps.lock scripts/fetch
+	@scripts/fetch build
+	@touch $@
+
+## make deps-refresh print newer versions of the pins, for review
+deps-refresh:
+	@mkdir -p build && scripts/deps-refresh build
+
+# --- compile ----------------------------------------------------------------------------
+
+$(V)/obj/lib/%.o: lib/%.c build/root/.stamp build/gen/aegis_codes.h
+	@mkdir -p $(@D)
+	$(call say,cc,$<)
+	$(Q)$(CC) $(CFLAGS) $(OWN) $(INCLUDE) -c $< -o $@
+
+$(V)/obj/cmd/%.o: cmd/%.c build/root/.stamp build/gen/version.h build/gen/packages.h build/gen/aegis_codes.h
+	@mkdir -p $(@D)
+	$(call say,cc,$<)
+	$(Q)$(CC) $(CFLAGS) $(OWN) -Icmd $(INCLUDE) -c $< -o $@
+
+$(V)/obj/yyjson.o: build/root/.stamp
+	@mkdir -p $(@D)
+	$(call say,cc,yyjson.c)
+	$(Q)$(CC) $(filter-out -MMD -MP,$(CFLAGS)) -w -c $(YYJSON)/yyjson.c -o $@
+
+# The version header changes only when the commit does, so that builds stay incremental.
+build/gen/version.h: FORCE
+	@mkdir -p $(@D)
+	@scripts/version $(VERSION) >$@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+# The versions of libraries that cannot be asked for theirs.
+build/gen/packages.h: build/root/.stamp scripts/packages
+	@mkdir -p $(@D)
+	@scripts/packages build >$@
+
+# The public names of errcodes.def, for programs that include aegis.h.
+build/gen/aegis_codes.h: lib/base/errcodes.def scripts/codes
+	@mkdir -p $(@D)
+	@scripts/codes $< >$@
+
+# The notices of what is linked in, and the files that are part of the binary.
+build/gen/notices.txt: build/root/.stamp scripts/notices LICENSE
+	@mkdir -p $(@D)
+	@scripts/notices build >$@
+$(EMBED): scripts/embed.S build/gen/notices.txt deploy/examples/greeter.sh
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(if $(SAN)$(COV),-fPIE,$(HARDEN) -fPIE) -c scripts/embed.S -o $@
+
+$(LIB_A): $(LIB_OBJ) $(V)/obj/yyjson.o $(EMBED)
+	@rm -f $@
+	$(Q)ar rcsD $@ $^
+
+# The commands without main, for their tests.
+$(CMD_A): $(filter-out %/main.o,$(CMD_OBJ))
+	@rm -f $@
+	$(Q)ar rcsD $@ $^
+
+$(AEGIS): $(CMD_OBJ) $(LIB_A)
+	$(call say,link,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+-include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d)
+
+# --- tests ------------------------------------------------------------------------------
+
+UNIT_SRC := $(sort $(wildcard tests/unit/t_*.c))
+UNIT     := $(UNIT_SRC:tests/unit/%.c=$(V)/unit/%)
+TEST_LD  := -fuse-ld=lld -pie $(if $(SAN),-fsanitize=$(SAN)) $(if $(COV),--coverage)
+
+# The archive gives each test only the objects that it needs.
+$(V)/unit/%: tests/unit/%.c $(LIB_A)
+	@mkdir -p $(@D)
+	$(call say,test,$@)
+	$(Q)$(CC) $(CFLAGS) $(OWN) -Itests/support $(INCLUDE) $(if $(filter $(CMD_A),$^),-Icmd) -o $@ $< $(TEST_LD) $(filter $(CMD_A),$^) $(LIB_A) -L$(LIBDIR) $(WRAP) $(DYNAMIC) -lcmocka
+$(V)/unit/t_out $(V)/unit/t_commands: $(CMD_A)
+-include $(UNIT:=.d)
+
+## make coverage     line and branch coverage of lib/, from the whole suite
+coverage:
+	@scripts/coverage
+
+## make check        every test; SAN=address,undefined and SAN=thread run them sanitized
+check:
+	@scripts/packages-needed build
+	@scripts/packages-needed check
+	@$(MAKE) -s -j$$(nproc) tests-built
+	@tests/run $(V)
+
+# What the tests run: programs, the library, the independent NATS client.
+tests-built: $(AEGIS) $(UNIT) build/libaegis.a build/.npm
+
+unit: $(UNIT)
+	@tests/run $(V) unit
+
+scenario: $(AEGIS) build/.npm
+	@tests/run $(V) scenario
+
+# The independent NATS client of the scenarios, exactly as the lock file names it.
+build/.npm: tests/support/package.json tests/support/package-lock.json tests/support/.npmrc
+	@mkdir -p $(@D)
+	$(Q)cd tests/support && npm ci --silent
+	@touch $@
+
+# --- benchmarks -------------------------------------------------------------------------
+
+BENCH_SRC := $(sort $(wildcard benchmarks/micro/*.c benchmarks/load/*.c))
+BENCH     := $(addprefix $(V)/bench/,$(basename $(notdir $(BENCH_SRC))))
+BENCH_CC   = $(CC) $(CFLAGS) $(OWN) -Ibenchmarks $(INCLUDE)
+BENCH_LD   = $(TEST_LD) $(V)/obj/bench.o $(LIB_A) -L$(LIBDIR) $(WRAP) $(DYNAMIC)
+
+$(V)/obj/bench.o: benchmarks/bench.c build/root/.stamp build/gen/version.h
+	@mkdir -p $(@D)
+	$(Q)$(BENCH_CC) -c $< -o $@
+$(V)/bench/%: benchmarks/micro/%.c $(V)/obj/bench.o $(LIB_A)
+	@mkdir -p $(@D)
+	$(call say,bench,$@)
+	$(Q)$(BENCH_CC) -o $@ $< $(BENCH_LD)
+$(V)/bench/%: benchmarks/load/%.c $(V)/obj/bench.o $(LIB_A)
+	@mkdir -p $(@D)
+	$(call say,bench,$@)
+	$(Q)$(BENCH_CC) -o $@ $< $(BENCH_LD)
+-include $(BENCH:=.d) $(V)/obj/bench.d
+
+## make bench        what the release promises, measured; RECORD=1 keeps it in benchmarks/results
+bench: $(AEGIS) $(BENCH)
+	@scripts/benchrun $(V) $(if $(RECORD),--record)
+
+# --- install ----------------------------------------------------------------------------
+
+## make man          build/man/*.1, from the tables of commands and options
+man: $(AEGIS)
+	@mkdir -p build/man
+	@rm -f build/man/*.1
+	@for p in $$($(AEGIS) help --pages); do $(AEGIS) help --man $$p >build/man/$$p.1 || exit 1; done
+
+## make install      into PREFIX (/usr/local), below DESTDIR if that is set
+BASHDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR  ?= $(PREFIX)/share/zsh/site-functions
+FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
+
+install: install-program install-man install-completion install-library
+
+install-program: $(AEGIS)
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 755 -s $(AEGIS) $(DESTDIR)$(PREFIX)/bin/aegis
+
+install-man: man
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 build/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
+
+install-completion: $(AEGIS)
+	install -d $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR) $(DESTDIR)$(FISHDIR)
+	$(AEGIS) completion bash >$(DESTDIR)$(BASHDIR)/aegis
+	$(AEGIS) completion zsh >$(DESTDIR)$(ZSHDIR)/_aegis
+	$(AEGIS) completion fish >$(DESTDIR)$(FISHDIR)/aegis.fish
+
+install-library: build/libaegis.a
+	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include
+	install -m 644 build/libaegis.a $(DESTDIR)$(PREFIX)/lib/libaegis.a
+	install -m 644 lib/client/aegis.h build/gen/aegis_codes.h $(DESTDIR)$(PREFIX)/include
+	printf 'prefix=%s\nName: aegis\nDescription: services on NATS\nVersion: %s\n%s\n%s\n' '$(PREFIX)' '$(VERSION)' \
+	    'Cflags: -I$${prefix}/include' 'Libs: -L$${prefix}/lib -laegis -lm -lpthread' \
+	    >$(DESTDIR)$(PREFIX)/lib/pkgconfig/aegis.pc
+
+# One object in which everything but aegis_* is local; release objects only.
+CLIENT_OBJ := $(filter build/obj/lib/client/%,$(LIB_SRC:%.c=build/obj/%.o))
+build/libaegis.a: scripts/libaegis build/obj/lib.a $(CLIENT_OBJ)
+	$(call say,lib,$@)
+	$(Q)scripts/libaegis $@ build/obj/lib.a $(CLIENT_OBJ)
+
+## make clean        remove build/, downloads kept in build/dl
+clean:
+	@test ! -d build || find build -mindepth 1 -maxdepth 1 ! -name dl -exec rm -rf {} +
