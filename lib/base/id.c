@@ -1,0 +1,113 @@
+/* id.c - randomness in small coins: the kernel fills a reserve per thread. */
+#include "base/id.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/magic.h"
+
+struct reserve {
+	unsigned char bytes[512];
+	size_t left;
+};
+
+static _Thread_local struct reserve reserve;
+static pthread_once_t watched = PTHREAD_ONCE_INIT;
+
+/* A forked child must not spend its parent's coins; of the threads only the one that
+ * forked goes on in it, and this runs there. */
+static void
+forked(void)
+{
+	reserve.left = 0;
+}
+
+static void
+watch_forks(void)
+{
+	MUST(pthread_atfork(NULL, NULL, forked) == 0);
+}
+
+static void
+draw(void *out, size_t n)
+{
+	struct reserve *r = &reserve;
+
+	if (r->left < n) {
+		size_t have = 0;
+		pthread_once(&watched, watch_forks);
+		while (have < sizeof r->bytes) {
+			ssize_t got = getrandom(r->bytes + have, sizeof r->bytes - have, 0);
+			MUST(got > 0 || errno == EINTR);
+			if (got > 0)
+				have += (size_t)got;
+		}
+		r->left = sizeof r->bytes;
+	}
+	r->left -= n;
+	memcpy(out, r->bytes + r->left, n);
+	memset(r->bytes + r->left, 0, n);	/* what was handed out is not kept */
+}
+
+static void
+hex(const unsigned char *in, size_t n, char *out)
+{
+	static const char digit[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < n; i++) {
+		out[2 * i] = digit[in[i] >> 4];
+		out[2 * i + 1] = digit[in[i] & 15];
+	}
+}
+
+void
+id_uuid4(char out[ID_UUID_MAX])
+{
+	unsigned char b[16];
+	char h[32];
+
+	draw(b, sizeof b);
+	b[6] = (b[6] & 0x0f) | 0x40;
+	b[8] = (b[8] & 0x3f) | 0x80;
+	hex(b, sizeof b, h);
+	static const struct { unsigned char at, from, n; } part[] = {
+		{ 0, 0, 8 }, { 9, 8, 4 }, { 14, 12, 4 }, { 19, 16, 4 }, { 24, 20, 12 },
+	};
+	memset(out, '-', ID_UUID_MAX - 1);
+	for (size_t i = 0; i < COUNT_OF(part); i++)
+		memcpy(out + part[i].at, h + part[i].from, part[i].n);
+	out[ID_UUID_MAX - 1] = '\0';
+}
+
+void
+id_hex(char *out, size_t n)
+{
+	unsigned char b[32];
+	char h[2 * sizeof b];
+
+	for (size_t i = 0; i < n; i += sizeof h) {
+		size_t part = n - i < sizeof h ? n - i : sizeof h;
+		draw(b, (part + 1) / 2);
+		hex(b, (part + 1) / 2, h);
+		memcpy(out + i, h, part);
+	}
+	out[n] = '\0';
+}
+
+void
+id_nonce(char out[ID_NONCE_MAX])
+{
+	id_hex(out, ID_NONCE_MAX - 1);
+}
+
+uint64_t
+id_random(void)
+{
+	uint64_t v;
+
+	draw(&v, sizeof v);
+	return v;
+}

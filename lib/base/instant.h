@@ -1,0 +1,52 @@
+/* instant.h - time as types: a unit slip or a wrong clock is a compile error.
+ *
+ *	mono	durations and timers; stands still while the machine is suspended
+ *	boot	leases; goes on through suspend
+ *	wall	for people and for the wire; may jump, so nothing is decided by it
+ *
+ * All are nanoseconds since an origin of their own and come from sys/clock.h.  A
+ * difference is a plain int64_t whose name says _ns.  Deadlines are stored, not
+ * intervals. */
+#ifndef BASE_INSTANT_H
+#define BASE_INSTANT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct mono { int64_t ns; };
+struct boot { int64_t ns; };
+struct wall { int64_t ns; };	/* since 1970-01-01 UTC */
+
+#define NS_PER_US INT64_C(1000)
+#define NS_PER_MS INT64_C(1000000)
+#define NS_PER_S  INT64_C(1000000000)
+
+/* "Never", for deadlines. */
+#define MONO_NEVER ((struct mono){ INT64_MAX })
+
+static inline struct mono
+mono_after(struct mono t, int64_t ns)
+{
+	return (struct mono){ t.ns > INT64_MAX - (ns > 0 ? ns : 0) ? INT64_MAX : t.ns + ns };
+}
+
+static inline bool
+mono_reached(struct mono now, struct mono deadline)
+{
+	return now.ns >= deadline.ns;
+}
+
+/* mono_since(now, then): how long ago `then` was, in ns; negative when it is to come. */
+static inline int64_t
+mono_since(struct mono now, struct mono then)
+{
+	return now.ns - then.ns;
+}
+
+static inline struct mono
+mono_min(struct mono a, struct mono b)
+{
+	return a.ns < b.ns ? a : b;
+}
+
+#endif

@@ -1,0 +1,70 @@
+/* utf8.c - validating UTF-8.  Nearly everything on the wire is ASCII, so eight bytes at a time
+ * are looked at for a high bit before anything is decoded. */
+#include "base/utf8.h"
+
+#include <string.h>
+
+size_t
+utf8_next(const char *text, size_t n, uint32_t *cp)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	size_t k;
+
+	if (p[0] < 0x80) {
+		*cp = p[0];
+		return 1;
+	}
+	if (p[0] < 0xC2 || p[0] > 0xF4)
+		return 0;
+	k = p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : 4;
+	if (k > n)
+		return 0;
+	uint32_t c = p[0] & (0xFFu >> (k + 1));
+	for (size_t i = 1; i < k; i++) {
+		if ((p[i] & 0xC0) != 0x80)
+			return 0;
+		c = c << 6 | (p[i] & 0x3Fu);
+	}
+	/* A longer form than needed, half of a surrogate pair, beyond Unicode. */
+	if (c < least[k] || (c >= 0xD800 && c <= 0xDFFF) || c > 0x10FFFF)
+		return 0;
+	*cp = c;
+	return k;
+}
+
+/* ascii_prefix: how many bytes are surely ASCII; all of them, or some up to the first that
+ * is not. */
+static size_t
+ascii_prefix(const char *p, size_t n)
+{
+	size_t i = 0;
+	uint64_t eight;
+
+	for (; n - i >= sizeof eight; i += sizeof eight) {
+		memcpy(&eight, p + i, sizeof eight);
+		if ((eight & UINT64_C(0x8080808080808080)) != 0)
+			return i;
+	}
+	while (i < n && (unsigned char)p[i] < 0x80)
+		i++;
+	return i;
+}
+
+size_t
+utf8_valid(const char *p, size_t n)
+{
+	size_t i = ascii_prefix(p, n);
+	uint32_t cp;
+
+	while (i < n) {
+		size_t k = utf8_next(p + i, n - i, &cp);
+		if (k == 0)
+			break;
+		i += k;
+		/* Behind a character that is not ASCII the eight bytes are tried again. */
+		if (k > 1)
+			i += ascii_prefix(p + i, n - i);
+	}
+	return i;
+}
