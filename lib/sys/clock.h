@@ -1,0 +1,33 @@
+/* clock.h - where time comes from: the system's three clocks, or a test's own.
+ *
+ * Shells take a struct clock * and pass what it says into pure cores.  Only this floor
+ * reads clocks (log lines apart). */
+#ifndef SYS_CLOCK_H
+#define SYS_CLOCK_H
+
+#include "base/instant.h"
+
+struct clock {
+	struct mono (*mono)(const struct clock *);
+	struct boot (*boot)(const struct clock *);
+	struct wall (*wall)(const struct clock *);
+};
+
+const struct clock *clock_system(void);
+
+static inline struct mono clock_mono(const struct clock *c) { return c->mono(c); }
+static inline struct boot clock_boot(const struct clock *c) { return c->boot(c); }
+static inline struct wall clock_wall(const struct clock *c) { return c->wall(c); }
+
+/* A clock that stands still until it is told to move; for tests.  The first member is
+ * the clock to hand out. */
+struct clock_manual {
+	struct clock clock;
+	struct mono mono;
+	struct boot boot;
+	struct wall wall;
+};
+void clock_manual_init(struct clock_manual *c, struct wall start);
+void clock_manual_advance(struct clock_manual *c, int64_t ns);
+
+#endif
