@@ -1,0 +1,41 @@
+/* subject.h - every subject and every key of wire.md §2 and §8, built and taken apart.
+ *
+ * Builders write into the caller's buffer; names were checked before (model/names.h), so
+ * a result that does not fit is a bug and asserts.  Parsers return slices of the subject. */
+#ifndef CODEC_SUBJECT_H
+#define CODEC_SUBJECT_H
+
+#include <stdbool.h>
+
+#include "model/value.h"
+
+#define SUBJECT_MAX 512
+
+struct subject { char s[SUBJECT_MAX]; };
+
+struct subject subject_rpc(const char *service, const char *method);		/* rpc.{s}.{m} */
+struct subject subject_rpc_all(const char *service);				/* rpc.{s}.* */
+struct subject subject_direct(const char *service, const char *instance, const char *method);
+struct subject subject_direct_all(const char *service, const char *instance);	/* rpc.{s}.{i}.* */
+struct subject subject_rpc_group(const char *service);				/* queue group rpc.{s} */
+struct subject subject_heartbeat(const char *service);		/* internal.heartbeat.{lower} */
+#define SUBJECT_REGISTER "internal.registry.register"
+#define SUBJECT_UNREGISTER "internal.registry.unregister"
+#define SUBJECT_HEARTBEATS "internal.heartbeat.*"
+
+/* $SRV.{verb}, $SRV.{verb}.{name}, $SRV.{verb}.{name}.{id}; name and id may be NULL. */
+struct subject subject_micro(const char *verb, const char *name, const char *id);
+
+/* subject_method(subject): the last token, which decides the method (§5.4). */
+struct text subject_method(const char *subject);
+
+/* Keys of the bucket service_registry. */
+#define REGISTRY_BUCKET "service_registry"
+struct subject key_instance(const char *service, const char *instance);
+
+/* key_parse(key, service, instance): true for an instance key, also the legacy form with
+ * single underscores (§8.2; service and instance are then split at the first '_' after the
+ * prefix).  False for a definition's key. */
+bool key_parse(const char *key, struct text *service, struct text *instance);
+
+#endif
