@@ -1,0 +1,46 @@
+/* conn_inner.h - inside lib/nats: a connection from within. */
+#ifndef NATS_CONN_INNER_H
+#define NATS_CONN_INNER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "nats/nats_c.h"
+
+#define CONN_MAGIC 0xc0110001u
+#define LISTENERS 8
+
+struct listener {
+	void (*fn)(void *, enum conn_event);
+	void *arg;
+};
+
+struct conn {
+	unsigned magic;
+	natsConnection *nc;
+	natsOptions *opts;
+	jsCtx *js;
+	char *servers, *js_prefix, *inbox_prefix;
+	int64_t timeout_ns;
+	atomic_int state;
+	atomic_ulong reconnects;
+
+	pthread_mutex_t lock;		/* leaf: the listeners, and who is being called */
+	pthread_cond_t idle;
+	struct listener listeners[LISTENERS];
+	size_t n;
+	unsigned calling;		/* callbacks under way */
+	bool closed;			/* the library's last callback for this connection came */
+};
+
+/* conn_set_options(c, o, err): fills c->opts; ERR_CONFIG names what cannot be used. */
+enum err_code conn_set_options(struct conn *c, const struct conn_opts *o, struct err *err);
+
+/* The library's callbacks, on its threads; arg is the conn. */
+void conn_on_connected(natsConnection *nc, void *arg);
+void conn_on_reconnected(natsConnection *nc, void *arg);
+void conn_on_disconnected(natsConnection *nc, void *arg);
+void conn_on_closed(natsConnection *nc, void *arg);
+void conn_on_error(natsConnection *nc, natsSubscription *s, natsStatus status, void *arg);
+
+#endif

@@ -1,0 +1,149 @@
+/* conn_options.c - what we ask of nats.c for every connection, and the user's part of it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/magic.h"
+#include "base/mem.h"
+#include "nats/conn_inner.h"
+#include "nats/nkey.h"
+#include "nats/tls.h"
+
+/* Dead peers are noticed after two missed pings (election.md §13, data connections). */
+#define PING_MS 2000
+#define PINGS_OUT 2
+#define RECONNECT_WAIT_MS 50
+#define RECONNECT_JITTER_MS 200
+#define WRITE_DEADLINE_MS 1000
+#define BUFFER_BYTES (1 << 20)
+#define BACKGROUND_CONNECT_MS 1000	/* of one attempt that nobody waits for */
+
+/* A step that sets options; the ladder of set_options stops at the first that fails. */
+#define TRY(what, call) \
+	do { \
+		natsStatus s_ = (call); \
+		if (s_ != NATS_OK) \
+			return conn_fail(s_, 0, err, "nats: %s", (what)); \
+	} while (0)
+
+static enum err_code
+set_servers(struct conn *c, struct err *err)
+{
+	char *copy = mem_text(c->servers), *rest = copy;
+	const char *list[64];
+	int n = 0;
+
+	for (char *one; (one = strsep(&rest, ",")) != NULL;) {
+		while (*one == ' ')
+			one++;
+		if (*one != '\0' && n < (int)COUNT_OF(list))
+			list[n++] = one;
+	}
+	natsStatus s = n > 0 ? natsOptions_SetServers(c->opts, list, n) : NATS_INVALID_ARG;
+	enum err_code code = ERR_OK;
+	if (s != NATS_OK) {
+		code = err_set(err, ERR_CONFIG,
+		    "nats: server list '%s' is not readable; write nats://HOST:PORT, several separated by commas",
+		    c->servers);
+	}
+	mem_free(copy);
+	return code;
+}
+
+static enum err_code
+readable(const char *what, const char *path, struct err *err)
+{
+	FILE *f = path != NULL ? fopen(path, "re") : NULL;
+
+	if (path != NULL && f == NULL)
+		return err_set(err, ERR_CONFIG, "nats: %s file '%s' cannot be read: %m", what, path);
+	if (f != NULL)
+		fclose(f);
+	return ERR_OK;
+}
+
+static enum err_code
+set_credentials(natsOptions *n, const struct conn_opts *o, struct err *err)
+{
+	char public[NKEY_PUBLIC_MAX];
+	enum err_code code;
+
+	if ((code = readable("credentials", o->creds_file, err)) != ERR_OK)
+		return code;
+	if (o->creds_file != NULL)
+		TRY("credentials", natsOptions_SetUserCredentialsFromFiles(n, o->creds_file, NULL));
+	if (o->nkey_file != NULL) {
+		if ((code = nkey_public(o->nkey_file, public, err)) != ERR_OK)
+			return code;
+		TRY("nkey", natsOptions_SetNKeyFromSeed(n, public, o->nkey_file));
+	}
+	if (o->user != NULL)
+		TRY("user", natsOptions_SetUserInfo(n, o->user, o->password != NULL ? o->password : ""));
+	if (o->token != NULL)
+		TRY("token", natsOptions_SetToken(n, o->token));
+	return ERR_OK;
+}
+
+static bool
+wants_tls(const struct conn_opts *o)
+{
+	return o->tls_ca != NULL || o->tls_cert != NULL || strncmp(o->servers, "tls://", 6) == 0 ||
+	    strstr(o->servers, ",tls://") != NULL;
+}
+
+static enum err_code
+set_tls(natsOptions *n, const struct conn_opts *o, struct err *err)
+{
+	enum err_code code;
+
+	if ((code = readable("CA", o->tls_ca, err)) != ERR_OK ||
+	    (code = readable("certificate", o->tls_cert, err)) != ERR_OK ||
+	    (code = readable("key", o->tls_key, err)) != ERR_OK)
+		return code;
+	if ((o->tls_cert == NULL) != (o->tls_key == NULL))
+		return err_set(err, ERR_CONFIG, "nats: --tls-cert and --tls-key belong together; give both");
+	if (!wants_tls(o))
+		return ERR_OK;
+	tls_trust_system(o->tls_ca == NULL);
+	TRY("TLS", natsOptions_SetSecure(n, true));
+	if (o->tls_ca != NULL)
+		TRY("CA", natsOptions_LoadCATrustedCertificates(n, o->tls_ca));
+	if (o->tls_cert != NULL)
+		TRY("client certificate", natsOptions_LoadCertificatesChain(n, o->tls_cert, o->tls_key));
+	return ERR_OK;
+}
+
+enum err_code
+conn_set_options(struct conn *c, const struct conn_opts *o, struct err *err)
+{
+	natsOptions *n = c->opts;
+	enum err_code code;
+
+	if ((code = set_servers(c, err)) != ERR_OK || (code = set_credentials(n, o, err)) != ERR_OK ||
+	    (code = set_tls(n, o, err)) != ERR_OK)
+		return code;
+	if (o->name != NULL)
+		TRY("name", natsOptions_SetName(n, o->name));
+	if (o->inbox_prefix != NULL)
+		TRY("inbox prefix", natsOptions_SetCustomInboxPrefix(n, o->inbox_prefix));
+	TRY("time-out", natsOptions_SetTimeout(n, o->wait ? BACKGROUND_CONNECT_MS : c->timeout_ns / NS_PER_MS));
+	TRY("reconnect", natsOptions_SetMaxReconnect(n, -1));
+	TRY("reconnect", natsOptions_SetReconnectWait(n, RECONNECT_WAIT_MS));
+	TRY("reconnect", natsOptions_SetReconnectJitter(n, RECONNECT_JITTER_MS, RECONNECT_JITTER_MS));
+	TRY("reconnect", natsOptions_SetReconnectBufSize(n, BUFFER_BYTES));
+	TRY("reconnect", natsOptions_SetReconnectOnProtocolError(n, true));
+	TRY("reconnect", natsOptions_SetIgnoreAuthErrorAbort(n, true));
+	TRY("ping", natsOptions_SetPingInterval(n, PING_MS));
+	TRY("ping", natsOptions_SetMaxPingsOut(n, PINGS_OUT));
+	TRY("deadline", natsOptions_SetWriteDeadline(n, WRITE_DEADLINE_MS));
+	TRY("requests", natsOptions_SetFailRequestsOnDisconnect(n, true));
+	TRY("delivery", natsOptions_UseGlobalMessageDelivery(n, true));
+	if (o->flusher_wait_us > 0)
+		TRY("flusher", natsOptions_SetFlusherWaitMicros(n, o->flusher_wait_us));
+	TRY("callbacks", natsOptions_SetErrorHandler(n, conn_on_error, c));
+	TRY("callbacks", natsOptions_SetDisconnectedCB(n, conn_on_disconnected, c));
+	TRY("callbacks", natsOptions_SetReconnectedCB(n, conn_on_reconnected, c));
+	TRY("callbacks", natsOptions_SetClosedCB(n, conn_on_closed, c));
+	if (o->wait)
+		TRY("retry", natsOptions_SetRetryOnFailedConnect(n, true, conn_on_connected, c));
+	return ERR_OK;
+}

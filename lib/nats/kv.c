@@ -1,0 +1,209 @@
+/* kv.c - compare-and-set by headers on a publish, reads from the stream's leader.
+ *
+ * kvStore_Update and _Create are not used: they drop JetStream's error code and leave
+ * text, and _Create retries over markers (election.md §13). */
+#include "nats/kv.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/wall.h"
+#include "nats/nats_c.h"
+
+#define SUBJECT_BYTES 640
+#define LIST_TIMEOUT_MS 5000
+
+static void
+subject_of(char out[SUBJECT_BYTES], const struct kv *kv, const char *key)
+{
+	snprintf(out, SUBJECT_BYTES, "$KV.%s.%s", kv->bucket, key);
+}
+
+/* One write; its headers are what makes it conditional, mortal or a marker. */
+struct write {
+	const char *key;
+	const void *value;
+	size_t n;
+	uint64_t expect;
+	int64_t ttl_s;
+	bool rollup;
+	const char *operation;		/* of a marker; NULL: a value */
+};
+
+static natsStatus
+set_number(natsMsg *m, const char *name, uint64_t v, const char *unit)
+{
+	char text[32];
+
+	snprintf(text, sizeof text, "%" PRIu64 "%s", v, unit);
+	return natsMsgHeader_Set(m, name, text);
+}
+
+static natsStatus
+build(natsMsg **out, const char *subject, const struct write *w)
+{
+	natsStatus s = natsMsg_Create(out, subject, NULL, w->value, (int)w->n);
+
+	if (s == NATS_OK && w->expect != KV_ANY)
+		s = set_number(*out, "Nats-Expected-Last-Subject-Sequence", w->expect, "");
+	if (s == NATS_OK && w->ttl_s > 0)
+		s = set_number(*out, "Nats-TTL", (uint64_t)w->ttl_s, "s");
+	if (s == NATS_OK && w->rollup)
+		s = natsMsgHeader_Set(*out, "Nats-Rollup", "sub");
+	if (s == NATS_OK && w->operation != NULL)
+		s = natsMsgHeader_Set(*out, "KV-Operation", w->operation);
+	return s;
+}
+
+static enum err_code
+send_write(const struct kv *kv, const struct write *w, uint64_t *revision, struct err *err)
+{
+	char subject[SUBJECT_BYTES];
+	natsMsg *m = NULL;
+	jsPubAck *ack = NULL;
+	jsErrCode js = 0;
+
+	if (conn_state(kv->conn) != CONN_UP)
+		return err_set(err, ERR_UNAVAILABLE, "nats: not connected to %s", conn_servers(kv->conn));
+	subject_of(subject, kv, w->key);
+	natsStatus s = build(&m, subject, w);
+	if (s == NATS_OK)
+		s = js_PublishMsg(&ack, conn_js(kv->conn), m, NULL, &js);
+	natsMsg_Destroy(m);
+	if (s != NATS_OK)
+		return conn_fail(s, js, err, "bucket '%s', key '%s'", kv->bucket, w->key);
+	if (revision != NULL)
+		*revision = ack->Sequence;
+	jsPubAck_Destroy(ack);
+	return ERR_OK;
+}
+
+enum err_code
+kv_put(const struct kv *kv, const struct kv_put *p, uint64_t *revision, struct err *err)
+{
+	struct write w = { p->key, p->value, p->n, p->expect, p->ttl_s, p->rollup, NULL };
+	struct err lost;
+	enum err_code code = send_write(kv, &w, revision, &lost);
+
+	if (code == ERR_REVISION && p->expect == KV_ABSENT) {
+		/* Over a marker, create with the marker's own sequence (wire.md §8.2). */
+		struct kv_entry e;
+		code = kv_get(kv, p->key, &e, err);
+		if (code == ERR_OK) {
+			kv_entry_release(&e);
+			return err_set(err, ERR_EXISTS, "bucket '%s': key '%s' exists already", kv->bucket, p->key);
+		}
+		if (code != ERR_NOT_FOUND)
+			return code;
+		w.expect = e.revision;
+		code = send_write(kv, &w, revision, &lost);
+	}
+	if (code != ERR_OK && err != NULL)
+		*err = lost;
+	return code;
+}
+
+enum err_code
+kv_remove(const struct kv *kv, const char *key, uint64_t expect, bool keep, int64_t ttl_s, struct err *err)
+{
+	struct write w = { key, "", 0, expect, ttl_s, !keep, keep ? "DEL" : "PURGE" };
+
+	return send_write(kv, &w, NULL, err);
+}
+
+void
+kv_entry_release(struct kv_entry *e)
+{
+	mem_free(e->key);
+	mem_free(e->value);
+	memset(e, 0, sizeof *e);
+}
+
+static bool
+is_marker(natsMsg *m)
+{
+	const char *v = NULL;
+
+	if (natsMsgHeader_Get(m, "Nats-Marker-Reason", &v) == NATS_OK)
+		return true;
+	return natsMsgHeader_Get(m, "KV-Operation", &v) == NATS_OK &&
+	    (strcmp(v, "DEL") == 0 || strcmp(v, "PURGE") == 0);
+}
+
+enum err_code
+kv_get(const struct kv *kv, const char *key, struct kv_entry *e, struct err *err)
+{
+	char subject[SUBJECT_BYTES], stream[160];
+	natsMsg *m = NULL;
+	jsErrCode js = 0;
+
+	memset(e, 0, sizeof *e);
+	if (conn_state(kv->conn) != CONN_UP)
+		return err_set(err, ERR_UNAVAILABLE, "nats: not connected to %s", conn_servers(kv->conn));
+	subject_of(subject, kv, key);
+	snprintf(stream, sizeof stream, "KV_%s", kv->bucket);
+	natsStatus s = js_GetLastMsg(&m, conn_js(kv->conn), stream, subject, NULL, &js);
+	if (s != NATS_OK) {
+		enum err_code code = conn_fail(s, js, err, "bucket '%s', key '%s'", kv->bucket, key);
+		return code;
+	}
+	e->revision = natsMsg_GetSequence(m);
+	e->created = (struct wall){ natsMsg_GetTime(m) };
+	if (is_marker(m)) {
+		natsMsg_Destroy(m);
+		return err_set(err, ERR_NOT_FOUND, "bucket '%s': key '%s' is deleted", kv->bucket, key);
+	}
+	e->key = mem_text(key);
+	e->n = (size_t)natsMsg_GetDataLength(m);
+	e->value = mem_text_n(e->n > 0 ? natsMsg_GetData(m) : "", e->n);
+	natsMsg_Destroy(m);
+	return ERR_OK;
+}
+
+static void
+hand_over(kvEntry *raw, void (*each)(void *, const struct kv_entry *), void *arg)
+{
+	struct kv_entry e = {
+		.key = (char *)(uintptr_t)kvEntry_Key(raw),
+		.value = (char *)(uintptr_t)kvEntry_Value(raw),
+		.n = (size_t)kvEntry_ValueLen(raw),
+		.revision = kvEntry_Revision(raw),
+		.created = { kvEntry_Created(raw) },
+		.gone = kvEntry_Operation(raw) != kvOp_Put,
+	};
+
+	each(arg, &e);
+}
+
+enum err_code
+kv_list(const struct kv *kv, const char *filter, bool history,
+    void (*each)(void *arg, const struct kv_entry *e), void *arg, struct err *err)
+{
+	kvStore *store = NULL;
+	kvWatcher *w = NULL;
+	kvWatchOptions o;
+
+	if (conn_state(kv->conn) != CONN_UP)
+		return err_set(err, ERR_UNAVAILABLE, "nats: not connected to %s", conn_servers(kv->conn));
+	kvWatchOptions_Init(&o);
+	o.IncludeHistory = history;
+	natsStatus s = js_KeyValue(&store, conn_js(kv->conn), kv->bucket);
+	if (s == NATS_OK)
+		s = kvStore_Watch(&w, store, filter, &o);
+	while (s == NATS_OK) {
+		kvEntry *e = NULL;
+		s = kvWatcher_Next(&e, w, LIST_TIMEOUT_MS);
+		if (s != NATS_OK || e == NULL)
+			break;		/* the first empty entry ends the snapshot */
+		hand_over(e, each, arg);
+		kvEntry_Destroy(e);
+	}
+	kvWatcher_Destroy(w);		/* this deletes the consumer */
+	kvStore_Destroy(store);
+	if (s == NATS_OK)
+		return ERR_OK;
+	return conn_fail(s, 0, err, "bucket '%s': list '%s'", kv->bucket, filter);
+}

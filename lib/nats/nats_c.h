@@ -1,0 +1,30 @@
+/* nats_c.h - inside lib/nats only: nats.c itself, and what its users here share. */
+#ifndef NATS_NATS_C_H
+#define NATS_NATS_C_H
+
+#include <nats/nats.h>
+
+#if NATS_VERSION_NUMBER < 0x030E00
+#error "nats.c is older than 3.14: another libnats-dev comes before build/root"
+#endif
+
+#include "nats/conn.h"
+
+natsConnection *conn_raw(const struct conn *c);
+jsCtx *conn_js(const struct conn *c);
+const char *conn_js_prefix(const struct conn *c);	/* "$JS.API", "$JS.{domain}.API", or as configured */
+
+/* conn_fail(s, js, err, fmt, ...): turns a status of nats.c, and a JetStream error code if there
+ * is one (0 otherwise), into ours; the library's own words stand behind the sentence. */
+enum err_code conn_fail(natsStatus s, jsErrCode js, struct err *err, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* JetStream's error codes that mean something to us (election.md §13, wire.md §8). */
+#define JS_STREAM_NOT_FOUND 10059
+#define JS_WRONG_LAST_SEQUENCE 10071
+#define JS_WRONG_LAST_SEQUENCE_CONSTANT 10164
+#define JS_NO_MESSAGE_FOUND 10037
+#define JS_TTL_DISABLED 10166
+#define JS_NAME_IN_USE 10058
+
+#endif

@@ -1,0 +1,35 @@
+/* raw.h - bare nats.c request-reply, the baseline that our own RPC is measured against.
+ *
+ * For benchmarks only.  Two plain connections of its own: one answers every request with
+ * fixed bytes, the other asks.  Nothing of ours lies between the caller and nats.c: no
+ * envelope, no codec, no registry, no table of calls. */
+#ifndef NATS_RAW_H
+#define NATS_RAW_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct raw;
+
+struct raw_opts {
+	const char *servers;
+	int64_t flusher_wait_us;	/* of both connections; 0: nats.c's way */
+	const void *request, *reply;	/* what is sent each way; copied */
+	size_t nrequest, nreply;
+};
+
+struct raw *raw_new(const struct raw_opts *o, struct err *err);
+void raw_free(struct raw *r);		/* NULL is fine */
+
+/* raw_each(r, n, ns, err): n requests, one after the other, by natsConnection_Request; ns[i]
+ * is how long each took.  Blocks. */
+enum err_code raw_each(struct raw *r, size_t n, int64_t *ns, struct err *err);
+
+/* raw_many(r, n, depth, ns, err): n requests with depth of them in flight: each reply sends
+ * the next request from the thread that delivers it.  *ns is how long all took.  Blocks,
+ * at most 60 s. */
+enum err_code raw_many(struct raw *r, size_t n, size_t depth, int64_t *ns, struct err *err);
+
+#endif

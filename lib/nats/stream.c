@@ -1,0 +1,194 @@
+/* stream.c - probing JetStream, making buckets.
+ *
+ * A KV bucket is a stream with conventions (subjects $KV.{name}.>, one message per key and
+ * revision); kvStore's own constructor cannot say max_consumers, so we make the stream. */
+#include "nats/stream.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "codec/codec.h"
+#include "nats/nats_c.h"
+
+#define MAX_CONSUMERS 100000	/* -1 lets server 2.15 refuse consumer 1001 (wire.md §8.1) */
+#define DUPLICATE_WINDOW_NS (120 * NS_PER_S)
+
+static enum err_code
+parse_info(struct msg *reply, struct jetstream_info *out, struct err *err)
+{
+	struct value v;
+	struct data d = { DATA_JSON, msg_data(reply), msg_size(reply) };
+	int64_t n;
+
+	enum err_code code = codec_parse(codec_mine(), d, &v, err);
+	if (code != ERR_OK)
+		return err_prefix(err, "nats: answer of the JetStream API"), code;
+	const struct value *e = value_field(&v, "error");
+	if (e != NULL) {
+		struct text t = { "unknown", 7 };
+		value_text(value_field(e, "description"), &t);
+		return err_set(err, ERR_NO_JETSTREAM,
+		    "nats: JetStream answers '%.*s'; enable it for this account (jetstream: enabled)", (int)t.n, t.p);
+	}
+	if (value_int(value_field(value_field(&v, "api"), "level"), &n))
+		out->api_level = (int)n;
+	if (value_int(value_field(&v, "streams"), &n))
+		out->streams = (uint64_t)n;
+	if (value_int(value_field(&v, "consumers"), &n))
+		out->consumers = (uint64_t)n;
+	out->ttl = out->api_level >= 1;
+	return ERR_OK;
+}
+
+enum err_code
+jetstream_probe(struct conn *c, struct jetstream_info *out, struct err *err)
+{
+	char subject[256];
+	struct msg *reply;
+
+	memset(out, 0, sizeof *out);
+	snprintf(subject, sizeof subject, "%s.INFO", conn_js_prefix(c));
+	enum err_code code = conn_request(c, &(struct conn_msg){ .subject = subject }, conn_timeout_ns(c), &reply, err);
+	if (code == ERR_NO_MEMBER)
+		return err_set(err, ERR_NO_JETSTREAM,
+		    "nats: the server at %s has no JetStream; start it with -js or a jetstream block", conn_servers(c));
+	if (code != ERR_OK)
+		return code;
+	code = parse_info(reply, out, err);
+	msg_free(reply);
+	return code;
+}
+
+static void
+fill_state(const jsStreamInfo *si, struct bucket_state *out)
+{
+	*out = (struct bucket_state){
+		.ttl = si->Config->AllowMsgTTL,
+		.max_age_ns = si->Config->MaxAge,
+		.max_consumers = si->Config->MaxConsumers,
+		.replicas = (int)si->Config->Replicas,
+		.history = si->Config->MaxMsgsPerSubject,
+		.consumers = (uint64_t)si->State.Consumers,
+		.messages = si->State.Msgs,
+	};
+}
+
+static void
+stream_name(char out[160], const char *bucket)
+{
+	snprintf(out, 160, "KV_%s", bucket);
+}
+
+enum err_code
+bucket_inspect(struct conn *c, const char *name, struct bucket_state *out, struct err *err)
+{
+	char stream[160];
+	jsStreamInfo *si = NULL;
+	jsErrCode js = 0;
+
+	if (conn_state(c) != CONN_UP)
+		return err_set(err, ERR_UNAVAILABLE, "nats: not connected to %s", conn_servers(c));
+	stream_name(stream, name);
+	natsStatus s = js_GetStreamInfo(&si, conn_js(c), stream, NULL, &js);
+	if (s != NATS_OK)
+		return conn_fail(s, js, err, "bucket '%s'", name);
+	fill_state(si, out);
+	jsStreamInfo_Destroy(si);
+	return ERR_OK;
+}
+
+/* cluster_size: how many servers form the cluster, as far as a stream's own info tells:
+ * an R1 stream names its leader only, so ask the meta layer by trying.  Creating with
+ * three replicas on a single server fails at once (10074), which is the cheapest question. */
+static natsStatus
+add_stream(struct conn *c, jsStreamConfig *cfg, int replicas, jsStreamInfo **si, jsErrCode *js)
+{
+	if (replicas > 0) {
+		cfg->Replicas = replicas;
+		return js_AddStream(si, conn_js(c), cfg, NULL, js);
+	}
+	cfg->Replicas = 3;
+	natsStatus s = js_AddStream(si, conn_js(c), cfg, NULL, js);
+	if (s == NATS_OK || *js == JS_NAME_IN_USE || *js == 0)
+		return s;
+	cfg->Replicas = 1;
+	*js = 0;
+	return js_AddStream(si, conn_js(c), cfg, NULL, js);
+}
+
+static enum err_code
+create(struct conn *c, const struct bucket_opts *o, struct bucket_state *out, struct err *err)
+{
+	char stream[160], subject[160];
+	const char *subjects[] = { subject };
+	jsStreamConfig cfg;
+	jsStreamInfo *si = NULL;
+	jsErrCode js = 0;
+
+	stream_name(stream, o->name);
+	snprintf(subject, sizeof subject, "$KV.%s.>", o->name);
+	jsStreamConfig_Init(&cfg);
+	cfg.Name = stream;
+	cfg.Subjects = subjects;
+	cfg.SubjectsLen = 1;
+	cfg.Retention = js_LimitsPolicy;
+	cfg.Storage = js_FileStorage;
+	cfg.Discard = js_DiscardNew;
+	cfg.MaxMsgsPerSubject = o->history;
+	cfg.MaxMsgSize = o->max_value_bytes > 0 ? o->max_value_bytes : -1;
+	cfg.MaxMsgs = -1;
+	cfg.MaxBytes = -1;
+	cfg.MaxConsumers = MAX_CONSUMERS;
+	cfg.Duplicates = DUPLICATE_WINDOW_NS;
+	cfg.AllowDirect = true;
+	cfg.AllowRollup = true;
+	cfg.DenyDelete = true;
+	cfg.AllowMsgTTL = true;		/* an old server ignores it, and says so in its answer */
+	cfg.SubjectDeleteMarkerTTL = o->marker_ttl_ns;
+	natsStatus s = add_stream(c, &cfg, o->replicas, &si, &js);
+	if (s != NATS_OK && js == JS_NAME_IN_USE)
+		return bucket_inspect(c, o->name, out, err);	/* somebody was faster */
+	if (s != NATS_OK)
+		return conn_fail(s, js, err, "bucket '%s': create", o->name);
+	fill_state(si, out);
+	out->created = true;
+	jsStreamInfo_Destroy(si);
+	return ERR_OK;
+}
+
+enum err_code
+bucket_ensure(struct conn *c, const struct bucket_opts *o, struct bucket_state *out, struct err *err)
+{
+	struct err quiet;
+	enum err_code code = bucket_inspect(c, o->name, out, &quiet);
+
+	if (code == ERR_NOT_FOUND)
+		return create(c, o, out, err);
+	if (code == ERR_NO_MEMBER)
+		return err_set(err, ERR_NO_JETSTREAM,
+		    "nats: the server at %s has no JetStream; start it with -js or a jetstream block", conn_servers(c));
+	if (code != ERR_OK && err != NULL)
+		*err = quiet;
+	return code;
+}
+
+enum err_code
+bucket_enable_ttl(struct conn *c, const char *name, struct err *err)
+{
+	char stream[160];
+	jsStreamInfo *si = NULL, *after = NULL;
+	jsErrCode js = 0;
+
+	stream_name(stream, name);
+	natsStatus s = js_GetStreamInfo(&si, conn_js(c), stream, NULL, &js);
+	if (s == NATS_OK) {
+		si->Config->AllowMsgTTL = true;
+		s = js_UpdateStream(&after, conn_js(c), si->Config, NULL, &js);
+	}
+	bool on = s == NATS_OK && after->Config->AllowMsgTTL;
+	jsStreamInfo_Destroy(si);
+	jsStreamInfo_Destroy(after);
+	if (s != NATS_OK)
+		return conn_fail(s, js, err, "bucket '%s': switch per-message TTL on", name);
+	return on ? ERR_OK : err_set(err, ERR_STORE, "bucket '%s': the server knows no per-message TTL", name);
+}

@@ -1,0 +1,238 @@
+/* watch.c - open, read, distrust, open again.
+ *
+ * nats.c's watcher survives most things by itself, but not all: a bucket that is deleted
+ * and made again leaves it silent for ever (platform.md §8).  The two cases look alike, so
+ * every doubt costs a new listing: cheap, and the only proof. */
+#include "nats/watch.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "base/log.h"
+#include "base/magic.h"
+#include "base/mem.h"
+#include "nats/nats_c.h"
+#include "sys/clock.h"
+#include "sys/thread.h"
+
+#define WATCH_MAGIC 0xc0110003u
+#define HEARTBEAT_NS NS_PER_S		/* silence of 4 heartbeats is told by the library */
+#define TURN_MS 200			/* how long a doubt or a stop may wait */
+#define SYNC_PATIENCE_MS 10000		/* a listing that stands still that long is begun anew */
+#define RETRY_MIN_MS 50
+#define RETRY_MAX_MS 2000
+
+struct watch {
+	unsigned magic;
+	struct conn *conn;
+	char *bucket;
+	void (*handler)(void *, const struct watch_event *);
+	void *arg;
+	pthread_t thread;
+	pthread_mutex_t lock;		/* stop, doubt, open; held over kvWatcher_Stop alone */
+	pthread_cond_t changed;
+	bool stop;
+	kvWatcher *open;		/* the one being read, so that watch_free can end its wait */
+	const char *doubt;		/* why the next watcher is opened; NULL = all is well */
+	bool lost;			/* thread only: the owner was told */
+};
+
+static void
+tell(struct watch *w, enum watch_what what, const struct kv_entry *e, const char *reason)
+{
+	w->handler(w->arg, &(struct watch_event){ what, e, reason });
+}
+
+static void
+on_conn(void *arg, enum conn_event ev)
+{
+	struct watch *w = arg;
+
+	MAGIC_CHECK(w, WATCH_MAGIC);
+	pthread_mutex_lock(&w->lock);
+	w->doubt = ev == CONN_EVENT_GAP ? "gap" : "reconnect";
+	pthread_cond_signal(&w->changed);
+	pthread_mutex_unlock(&w->lock);
+}
+
+/* pause_ms: waits; returns early when there is news.  False when it is time to end. */
+static bool
+pause_ms(struct watch *w, int64_t ms)
+{
+	struct mono until = mono_after(clock_mono(clock_system()), ms * NS_PER_MS);
+
+	pthread_mutex_lock(&w->lock);
+	if (!w->stop && w->doubt == NULL)
+		thread_cond_wait(&w->changed, &w->lock, until);
+	bool go = !w->stop;
+	pthread_mutex_unlock(&w->lock);
+	return go;
+}
+
+/* take_doubt: what made us distrust the watcher since the last call, if anything. */
+static const char *
+take_doubt(struct watch *w, bool *stop)
+{
+	pthread_mutex_lock(&w->lock);
+	const char *d = w->doubt;
+	w->doubt = NULL;
+	*stop = w->stop;
+	pthread_mutex_unlock(&w->lock);
+	return d;
+}
+
+static void
+lose(struct watch *w)
+{
+	if (!w->lost)
+		tell(w, WATCH_LOST, NULL, NULL);
+	w->lost = true;
+}
+
+/* expose: lets watch_free interrupt the thread's wait; false when it is time to end. */
+static bool
+expose(struct watch *w, kvWatcher *watcher)
+{
+	pthread_mutex_lock(&w->lock);
+	w->open = watcher;
+	if (watcher != NULL)
+		w->doubt = NULL;	/* what came before this watcher does not concern it */
+	bool go = !w->stop;
+	pthread_mutex_unlock(&w->lock);
+	return go;
+}
+
+static natsStatus
+open_watcher(struct watch *w, kvStore **store, kvWatcher **watcher)
+{
+	kvWatchOptions o;
+
+	kvWatchOptions_Init(&o);
+	o.Heartbeat = HEARTBEAT_NS;
+	natsStatus s = js_KeyValue(store, conn_js(w->conn), w->bucket);
+	if (s == NATS_OK)
+		s = kvStore_WatchAll(watcher, *store, &o);
+	return s;
+}
+
+static void
+pass_on(struct watch *w, kvEntry *raw)
+{
+	struct kv_entry e = {
+		.key = (char *)(uintptr_t)kvEntry_Key(raw),
+		.value = (char *)(uintptr_t)kvEntry_Value(raw),
+		.n = (size_t)kvEntry_ValueLen(raw),
+		.revision = kvEntry_Revision(raw),
+		.created = { kvEntry_Created(raw) },
+		.gone = kvEntry_Operation(raw) != kvOp_Put,
+	};
+
+	tell(w, WATCH_ENTRY, &e, NULL);
+}
+
+/* follow: reads one watcher until something makes it doubtful.  Returns the reason for the
+ * next one, NULL when the watch is to end. */
+static const char *
+follow(struct watch *w, kvWatcher *watcher, const char *reason)
+{
+	bool synced = false, stop = false;
+	int silent_ms = 0;
+
+	tell(w, WATCH_SYNC_BEGIN, NULL, reason);
+	for (;;) {
+		kvEntry *e = NULL;
+		natsStatus s = kvWatcher_Next(&e, watcher, TURN_MS);
+		const char *doubt = take_doubt(w, &stop);
+		if (s == NATS_OK && e != NULL)
+			pass_on(w, e);
+		kvEntry_Destroy(e);
+		if (stop || doubt != NULL)
+			return stop ? NULL : doubt;
+		if (s == NATS_OK && e == NULL && !synced) {
+			tell(w, WATCH_SYNC_END, NULL, NULL);
+			synced = true;
+			w->lost = false;
+		}
+		if (s != NATS_OK && s != NATS_TIMEOUT)
+			return "gap";
+		silent_ms = s == NATS_OK ? 0 : silent_ms + TURN_MS;
+		if (!synced && silent_ms >= SYNC_PATIENCE_MS)
+			return "retry";
+	}
+}
+
+static void *
+run(void *arg)
+{
+	struct watch *w = arg;
+	const char *reason = "start";
+	int64_t wait_ms = RETRY_MIN_MS;
+	bool stop;
+
+	while (reason != NULL) {
+		kvStore *store = NULL;
+		kvWatcher *watcher = NULL;
+		if (conn_state(w->conn) == CONN_UP && open_watcher(w, &store, &watcher) == NATS_OK) {
+			wait_ms = RETRY_MIN_MS;
+			reason = expose(w, watcher) ? follow(w, watcher, reason) : NULL;
+			expose(w, NULL);
+			if (reason != NULL)
+				lose(w);
+		} else {
+			lose(w);
+			if (!pause_ms(w, wait_ms))
+				reason = NULL;
+			take_doubt(w, &stop);
+			wait_ms = wait_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : wait_ms * 2;
+		}
+		kvWatcher_Destroy(watcher);
+		kvStore_Destroy(store);
+	}
+	nats_ReleaseThreadMemory();
+	return NULL;
+}
+
+struct watch *
+watch_new(struct conn *conn, const char *bucket,
+    void (*handler)(void *arg, const struct watch_event *ev), void *arg, struct err *err)
+{
+	struct watch *w = mem_new(sizeof *w);
+
+	w->magic = WATCH_MAGIC;
+	w->conn = conn;
+	w->bucket = mem_text(bucket);
+	w->handler = handler;
+	w->arg = arg;
+	pthread_mutex_init(&w->lock, NULL);
+	thread_cond_init(&w->changed);
+	conn_listen(conn, on_conn, w);
+	if (thread_start(&w->thread, "watch", run, w, err) == ERR_OK)
+		return w;
+	conn_unlisten(conn, on_conn, w);
+	pthread_cond_destroy(&w->changed);
+	pthread_mutex_destroy(&w->lock);
+	mem_free(w->bucket);
+	mem_free(w);
+	return NULL;
+}
+
+void
+watch_free(struct watch *w)
+{
+	if (w == NULL)
+		return;
+	MAGIC_CHECK(w, WATCH_MAGIC);
+	conn_unlisten(w->conn, on_conn, w);
+	pthread_mutex_lock(&w->lock);
+	w->stop = true;
+	if (w->open != NULL)
+		kvWatcher_Stop(w->open);
+	pthread_cond_signal(&w->changed);
+	pthread_mutex_unlock(&w->lock);
+	pthread_join(w->thread, NULL);
+	pthread_cond_destroy(&w->changed);
+	pthread_mutex_destroy(&w->lock);
+	mem_free(w->bucket);
+	MAGIC_WIPE(w);
+	mem_free(w);
+}
