@@ -1,0 +1,60 @@
+/* pick.h - choosing one instance of a service.  Pure: the caller passes time and chance. */
+#ifndef DISCOVERY_PICK_H
+#define DISCOVERY_PICK_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/instant.h"
+#include "model/instance.h"
+
+enum pick_strategy { PICK_ROUND_ROBIN, PICK_RANDOM, PICK_STICKY, PICK_LEAST_INFLIGHT };
+
+/* What survives the versions of an instance's record: how many calls of ours it works on. */
+struct peer {
+	atomic_long refs;
+	atomic_uint inflight;
+};
+
+/* One instance as readers see it: immutable, shared by the snapshots that hold it. */
+struct member_entry {
+	atomic_long refs;
+	struct instance *instance;
+	struct peer *peer;
+	uint64_t revision;
+};
+
+/* Round robin's counter, kept over versions of the group. */
+struct turn {
+	atomic_long refs;
+	atomic_uint next;
+};
+
+/* All instances of one service, ordered by id. */
+struct service_group {
+	atomic_long refs;
+	char *name;
+	struct turn *turn;
+	size_t n;
+	struct member_entry *v[];
+};
+
+struct pick_opts {
+	enum pick_strategy strategy;
+	const char *preferred;		/* STICKY: this one if it is usable, else the first */
+	struct wall now;
+	int64_t stale_ns;
+	uint64_t chance;		/* RANDOM and LEAST_INFLIGHT */
+};
+
+/* pick(g, o): a usable, fresh member, or NULL when there is none.  No lock, no allocation;
+ * least in-flight looks at all members of small groups and at two drawn ones of large
+ * groups, whose better half is nearly as good and does not cost a walk. */
+const struct member_entry *pick(const struct service_group *g, const struct pick_opts *o);
+
+bool pick_strategy_parse(const char *text, enum pick_strategy *out);	/* "round_robin", … */
+const char *pick_strategy_name(enum pick_strategy s);
+
+#endif

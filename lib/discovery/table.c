@@ -1,0 +1,376 @@
+/* table.c - entries by key, members by service, groups built on demand.
+ *
+ * A group is immutable once built; a change to one member makes a new group of pointers,
+ * not of records, and leaves the other services' groups as they are. */
+#include "discovery/table.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/map.h"
+#include "base/mem.h"
+
+/* What the table knows under one key. */
+struct slot {
+	uint64_t seen;			/* the sync in which it was last told */
+	struct member_entry *entry;	/* NULL: a definition */
+	char *name;			/* of the definition */
+};
+
+struct service {
+	char *name;
+	size_t n, cap;
+	struct member_entry **v;	/* ordered by id; borrowed from the slots */
+	struct turn *turn;
+	struct service_group *built;	/* NULL when something changed since */
+};
+
+struct table {
+	struct map slots;		/* key -> slot */
+	struct map services;		/* name -> service; one without members is removed */
+	uint64_t sync;
+	size_t instances;
+	bool changed;
+};
+
+/* --- references ------------------------------------------------------------------------- */
+
+static void
+peer_unref(struct peer *p)
+{
+	if (atomic_fetch_sub(&p->refs, 1) == 1)
+		mem_free(p);
+}
+
+static void
+entry_unref(struct member_entry *e)
+{
+	if (atomic_fetch_sub(&e->refs, 1) != 1)
+		return;
+	instance_free(e->instance);
+	peer_unref(e->peer);
+	mem_free(e);
+}
+
+static void
+turn_unref(struct turn *t)
+{
+	if (atomic_fetch_sub(&t->refs, 1) == 1)
+		mem_free(t);
+}
+
+void
+group_unref(struct service_group *g)
+{
+	if (g == NULL || atomic_fetch_sub(&g->refs, 1) != 1)
+		return;
+	for (size_t i = 0; i < g->n; i++)
+		entry_unref(g->v[i]);
+	turn_unref(g->turn);
+	mem_free(g->name);
+	mem_free(g);
+}
+
+static struct member_entry *
+entry_new(struct instance *i, uint64_t revision, struct peer *peer)
+{
+	struct member_entry *e = mem_new(sizeof *e);
+
+	if (peer == NULL)
+		peer = mem_new(sizeof *peer);
+	atomic_fetch_add(&peer->refs, 1);
+	atomic_init(&e->refs, 1);
+	e->instance = i;
+	e->peer = peer;
+	e->revision = revision;
+	return e;
+}
+
+/* --- services --------------------------------------------------------------------------- */
+
+static struct service *
+service_of(struct table *t, const char *name)
+{
+	struct service *s = map_get(&t->services, name);
+
+	if (s == NULL) {
+		s = mem_new(sizeof *s);
+		s->name = mem_text(name);
+		s->turn = mem_new(sizeof *s->turn);
+		atomic_init(&s->turn->refs, 1);
+		map_set(&t->services, name, s);
+	}
+	return s;
+}
+
+static void
+service_free(struct service *s)
+{
+	group_unref(s->built);
+	turn_unref(s->turn);
+	mem_free(s->v);
+	mem_free(s->name);
+	mem_free(s);
+}
+
+/* place_of: where id stands in the service, or would. */
+static size_t
+place_of(const struct service *s, const char *id, bool *found)
+{
+	size_t lo = 0, hi = s->n;
+
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+		if (strcmp(s->v[mid]->instance->id, id) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	*found = lo < s->n && strcmp(s->v[lo]->instance->id, id) == 0;
+	return lo;
+}
+
+static void
+touch(struct table *t, struct service *s)
+{
+	group_unref(s->built);
+	s->built = NULL;
+	t->changed = true;
+}
+
+static void
+service_put(struct table *t, struct member_entry *e)
+{
+	struct service *s = service_of(t, e->instance->service);
+	bool found;
+	size_t i = place_of(s, e->instance->id, &found);
+
+	if (!found) {
+		mem_grow(&s->v, &s->cap, s->n + 1, sizeof *s->v);
+		memmove(s->v + i + 1, s->v + i, (s->n - i) * sizeof *s->v);
+		s->n++;
+	}
+	s->v[i] = e;
+	touch(t, s);
+}
+
+static void
+service_remove(struct table *t, const struct member_entry *e)
+{
+	struct service *s = service_of(t, e->instance->service);
+	bool found;
+	size_t i = place_of(s, e->instance->id, &found);
+
+	/* Two keys may name the same instance (a legacy key beside a new one): the place
+	 * belongs to whichever was told last. */
+	if (found && s->v[i] == e) {
+		memmove(s->v + i, s->v + i + 1, (s->n - i - 1) * sizeof *s->v);
+		s->n--;
+	}
+	touch(t, s);
+	if (s->n == 0) {
+		map_remove(&t->services, s->name);
+		service_free(s);
+	}
+}
+
+/* --- the table -------------------------------------------------------------------------- */
+
+struct table *
+table_new(void)
+{
+	struct table *t = mem_new(sizeof *t);
+
+	map_init(&t->slots);
+	map_init(&t->services);
+	return t;
+}
+
+static void
+slot_free(struct slot *s)
+{
+	if (s->entry != NULL)
+		entry_unref(s->entry);
+	mem_free(s->name);
+	mem_free(s);
+}
+
+void
+table_free(struct table *t)
+{
+	const struct map_slot *m;
+
+	if (t == NULL)
+		return;
+	for (size_t i = 0; (m = map_next(&t->services, &i)) != NULL;)
+		service_free(m->value);
+	for (size_t i = 0; (m = map_next(&t->slots, &i)) != NULL;)
+		slot_free(m->value);
+	map_release(&t->services);
+	map_release(&t->slots);
+	mem_free(t);
+}
+
+void
+table_sync_begin(struct table *t)
+{
+	t->sync++;
+}
+
+void
+table_instance(struct table *t, const char *key, struct instance *i, uint64_t revision)
+{
+	struct slot *s = map_get(&t->slots, key);
+
+	if (s == NULL) {
+		s = mem_new(sizeof *s);
+		map_set(&t->slots, key, s);
+	}
+	s->seen = t->sync;
+	if (s->entry != NULL && revision <= s->entry->revision) {
+		instance_free(i);
+		return;
+	}
+	struct member_entry *old = s->entry;
+	s->entry = entry_new(i, revision, old != NULL ? old->peer : NULL);
+	if (old == NULL)
+		t->instances++;
+	else if (strcmp(old->instance->service, i->service) != 0 || strcmp(old->instance->id, i->id) != 0)
+		service_remove(t, old);		/* the key stayed, its content names another */
+	service_put(t, s->entry);
+	if (old != NULL)
+		entry_unref(old);
+}
+
+void
+table_definition(struct table *t, const char *name)
+{
+	struct slot *s = map_get(&t->slots, name);
+
+	if (s == NULL) {
+		s = mem_new(sizeof *s);
+		s->name = mem_text(name);
+		map_set(&t->slots, name, s);
+		t->changed = true;
+	}
+	s->seen = t->sync;
+}
+
+static void
+forget(struct table *t, const char *key)
+{
+	struct slot *s = map_remove(&t->slots, key);
+
+	if (s->entry != NULL) {
+		service_remove(t, s->entry);
+		t->instances--;
+	}
+	t->changed = true;
+	slot_free(s);
+}
+
+void
+table_gone(struct table *t, const char *key, uint64_t revision)
+{
+	struct slot *s = map_get(&t->slots, key);
+
+	if (s != NULL && (s->entry == NULL || revision > s->entry->revision))
+		forget(t, key);
+}
+
+void
+table_sync_end(struct table *t)
+{
+	const struct map_slot *m;
+
+	for (size_t i = 0; (m = map_next(&t->slots, &i)) != NULL;) {
+		const struct slot *s = m->value;
+		if (s->seen != t->sync) {
+			char *key = mem_text(m->key);	/* forget frees the map's own */
+			forget(t, key);
+			mem_free(key);
+		}
+	}
+}
+
+bool
+table_changed(const struct table *t)
+{
+	return t->changed;
+}
+
+size_t
+table_instances(const struct table *t)
+{
+	return t->instances;
+}
+
+static struct service_group *
+build(const struct service *s)
+{
+	struct service_group *g = mem_new(sizeof *g + s->n * sizeof g->v[0]);
+
+	atomic_init(&g->refs, 1);
+	g->name = mem_text(s->name);
+	g->turn = s->turn;
+	atomic_fetch_add(&s->turn->refs, 1);
+	g->n = s->n;
+	for (size_t i = 0; i < s->n; i++) {
+		atomic_fetch_add(&s->v[i]->refs, 1);
+		g->v[i] = s->v[i];
+	}
+	return g;
+}
+
+static int
+by_group_name(const void *a, const void *b)
+{
+	return strcmp((*(struct service_group *const *)a)->name, (*(struct service_group *const *)b)->name);
+}
+
+size_t
+table_groups(struct table *t, struct service_group ***out)
+{
+	struct service_group **v = mem_array(t->services.n, sizeof *v);
+	const struct map_slot *m;
+	size_t n = 0;
+
+	for (size_t i = 0; (m = map_next(&t->services, &i)) != NULL;) {
+		struct service *s = m->value;
+		if (s->built == NULL)
+			s->built = build(s);
+		atomic_fetch_add(&s->built->refs, 1);
+		v[n++] = s->built;
+	}
+	if (n > 1)
+		qsort(v, n, sizeof *v, by_group_name);
+	t->changed = false;
+	*out = v;
+	return n;
+}
+
+static int
+by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+size_t
+table_defined(const struct table *t, char ***out)
+{
+	const struct map_slot *m;
+	char **v = NULL;
+	size_t n = 0, cap = 0;
+
+	for (size_t i = 0; (m = map_next(&t->slots, &i)) != NULL;) {
+		const struct slot *s = m->value;
+		if (s->name == NULL)
+			continue;
+		mem_grow(&v, &cap, n + 1, sizeof *v);
+		v[n++] = mem_text(s->name);
+	}
+	if (n > 1)
+		qsort(v, n, sizeof *v, by_text);
+	*out = v;
+	return n;
+}

@@ -1,0 +1,39 @@
+/* table.h - the registry's content as its owner keeps it, and groups made from it.  Pure.
+ *
+ * Fed with what a feed tells; between table_sync_begin and table_sync_end everything is
+ * told again, and what was not is gone.  Groups are built when asked for, only those that
+ * changed, and shared with readers by reference.  Belongs to one thread. */
+#ifndef DISCOVERY_TABLE_H
+#define DISCOVERY_TABLE_H
+
+#include <stdbool.h>
+
+#include "discovery/pick.h"
+
+struct table;
+
+struct table *table_new(void);
+void table_free(struct table *t);
+
+void table_sync_begin(struct table *t);
+void table_sync_end(struct table *t);
+
+/* table_instance(t, key, i, revision): takes i over.  An older revision than the known one
+ * is ignored: changes may arrive twice, never backwards. */
+void table_instance(struct table *t, const char *key, struct instance *i, uint64_t revision);
+void table_definition(struct table *t, const char *name);
+void table_gone(struct table *t, const char *key, uint64_t revision);
+
+bool table_changed(const struct table *t);	/* since the last table_groups */
+size_t table_instances(const struct table *t);
+
+/* table_groups(t, out): all groups, ordered by name, each with a reference for the caller
+ * (group_unref); *out is the caller's array.  Returns their number. */
+size_t table_groups(struct table *t, struct service_group ***out);
+
+/* table_defined(t, out): names that have a definition, ordered; copies, the caller's. */
+size_t table_defined(const struct table *t, char ***out);
+
+void group_unref(struct service_group *g);
+
+#endif
