@@ -1,0 +1,494 @@
+/* member.c - the shell around tenure.c: carries out its operations on the worker pool,
+ * and does what belongs to an instance besides its record: RPC, $SRV, broadcasts. */
+#include "member/member.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/id.h"
+#include "base/log.h"
+#include "base/magic.h"
+#include "base/mem.h"
+#include "codec/broadcast.h"
+#include "codec/subject.h"
+#include "member/member_record.h"
+#include "member/tenure.h"
+#include "messaging/methods.h"
+#include "messaging/micro.h"
+#include "messaging/server.h"
+#include "nats/conn.h"
+#include "registry/registry.h"
+#include "sys/loop.h"
+#include "sys/pool.h"
+
+#define MEMBER_MAGIC 0x3e3b0001u
+#define DEFAULT_HEARTBEAT_NS (10 * NS_PER_S)
+#define DEFAULT_TTL_S 30
+#define PROBE_NS NS_PER_S		/* a live twin on the same bus answers in microseconds */
+
+/* One operation on its way through the worker pool. */
+struct op {
+	struct pool_job job;
+	struct member *owner;
+	enum tenure_op what;
+	uint64_t expect;
+	struct instance *record;	/* PUT: what to write */
+	struct tenure_event result;
+	struct err err;
+};
+
+struct member {
+	unsigned magic;
+	struct member_opts o;		/* its strings are the member's own copies */
+	char nonce[ID_NONCE_MAX];
+	struct wall started;
+	struct mono started_mono;
+	enum instance_status status;
+	struct methods *methods;
+	struct rpc_server *server;
+	struct micro *micro;
+	struct registry *registry;	/* made by the first operation that reaches NATS */
+
+	struct tenure tenure;
+	struct loop_timer timer;
+	struct op op;			/* at most one is under way */
+	bool busy;
+	char *other;			/* TWIN: the sentence for the owner */
+	uint64_t heartbeats;
+
+	void (*left)(void *arg);
+	void *left_arg;
+
+	struct mail reconnected;
+	atomic_bool posted;		/* that mail is on its way */
+};
+
+static void step(struct member *m, const struct tenure_event *ev);
+
+/* --- operations, on a worker ------------------------------------------------------------- */
+
+static enum err_code
+open_registry(struct member *m, struct err *err)
+{
+	if (m->registry == NULL)
+		m->registry = registry_new(&(struct registry_opts){ .conn = m->o.conn, .create = true }, err);
+	return m->registry != NULL ? ERR_OK : ERR_UNAVAILABLE;
+}
+
+static void
+work_put(struct op *op)
+{
+	struct member *m = op->owner;
+	uint64_t revision = 0;
+	enum err_code code = registry_put_instance(m->registry, op->record, m->o.ttl_s, op->expect, &revision, &op->err);
+
+	op->result.revision = revision;
+	if (code == ERR_OK)
+		op->result.kind = TENURE_EV_PUT_DONE;
+	else if (code == ERR_EXISTS || code == ERR_REVISION)
+		op->result.kind = TENURE_EV_PUT_CONFLICT;
+}
+
+static void
+work_read(struct op *op)
+{
+	struct member *m = op->owner;
+	struct instance i;
+	uint64_t revision = 0;
+	enum err_code code = registry_get_instance(m->registry, m->o.service, m->o.instance, &i, &revision, &op->err);
+
+	op->result.revision = revision;
+	if (code == ERR_INSTANCE_UNKNOWN) {
+		op->result.kind = TENURE_EV_READ_NONE;
+	} else if (code == ERR_CORRUPT) {
+		/* Nobody can be asked about a record that cannot be read; its revision tells
+		 * whether somebody still writes it. */
+		op->result = (struct tenure_event){ TENURE_EV_READ_OTHER, revision, (int64_t)revision, true };
+	} else if (code == ERR_OK) {
+		bool mine = i.nonce != NULL && strcmp(i.nonce, m->nonce) == 0;
+		op->result.kind = mine ? TENURE_EV_READ_MINE : TENURE_EV_READ_OTHER;
+		op->result.heartbeat = i.last_heartbeat.ns;
+		op->result.foreign = i.nonce == NULL;
+		instance_release(&i);
+	}
+}
+
+static void
+work_probe(struct op *op)
+{
+	static const enum tenure_event_kind kinds[] = {
+		[MICRO_NOBODY] = TENURE_EV_PROBE_NOBODY,
+		[MICRO_SILENT] = TENURE_EV_PROBE_SILENT,
+		[MICRO_OTHER] = TENURE_EV_PROBE_OTHER,
+	};
+	struct member *m = op->owner;
+	enum micro_presence who;
+
+	if (micro_probe(m->o.conn, m->o.service, m->o.instance, m->nonce, PROBE_NS, &who, &op->err) == ERR_OK)
+		op->result.kind = kinds[who];
+}
+
+static void
+work_remove(struct op *op)
+{
+	struct member *m = op->owner;
+
+	if (registry_remove_instance(m->registry, m->o.service, m->o.instance, op->expect, &op->err) == ERR_OK)
+		op->result.kind = TENURE_EV_REMOVED;
+}
+
+static void
+work(struct pool_job *job)
+{
+	struct op *op = CONTAINER_OF(job, struct op, job);
+
+	op->result = (struct tenure_event){ .kind = TENURE_EV_FAILED };
+	if (open_registry(op->owner, &op->err) != ERR_OK)
+		return;
+	switch (op->what) {
+	case TENURE_PUT:
+		work_put(op);
+		break;
+	case TENURE_READ:
+		work_read(op);
+		break;
+	case TENURE_PROBE:
+		work_probe(op);
+		break;
+	case TENURE_REMOVE:
+		work_remove(op);
+		break;
+	case TENURE_NOTHING:
+		break;
+	}
+}
+
+/* --- broadcasts -------------------------------------------------------------------------- */
+
+static void
+broadcast(struct member *m, const char *subject, const struct str *text)
+{
+	conn_publish(m->o.conn, &(struct conn_msg){ .subject = subject, .data = text->p, .n = text->len }, NULL);
+}
+
+static void
+broadcast_presence_of(struct member *m, const char *subject)
+{
+	struct str text = STR_INIT;
+
+	broadcast_presence(m->o.service, m->o.instance, clock_wall(loop_clock(m->o.loop)), &text);
+	broadcast(m, subject, &text);
+	str_release(&text);
+}
+
+static void
+broadcast_metrics_of(struct member *m)
+{
+	struct str text = STR_INIT;
+	const struct clock *clock = loop_clock(m->o.loop);
+
+	m->heartbeats++;
+	member_metrics(&(struct member_metrics_opts){
+		.service = m->o.service, .instance = m->o.instance, .methods = m->methods,
+		.uptime_s = (double)mono_since(clock_mono(clock), m->started_mono) / 1e9,
+		.heartbeats = m->heartbeats, .connected = conn_state(m->o.conn) == CONN_UP,
+	}, clock_wall(clock), &text);
+	broadcast(m, subject_heartbeat(m->o.service).s, &text);
+	str_release(&text);
+}
+
+/* --- on the loop ------------------------------------------------------------------------- */
+
+static void
+done(struct pool_job *job)
+{
+	struct op *op = CONTAINER_OF(job, struct op, job);
+	struct member *m = op->owner;
+
+	MAGIC_CHECK(m, MEMBER_MAGIC);
+	instance_free(op->record);
+	op->record = NULL;
+	m->busy = false;
+	step(m, &op->result);
+}
+
+static void
+run(struct member *m, const struct tenure_actions *a)
+{
+	struct op *op = &m->op;
+
+	MUST(!m->busy);
+	m->busy = true;
+	*op = (struct op){ .owner = m, .what = a->op, .expect = a->expect };
+	op->job.work = work;
+	op->job.done = done;
+	if (a->op == TENURE_PUT) {
+		op->record = member_record(&(struct member_record_opts){
+			.service = m->o.service, .instance = m->o.instance, .version = m->o.version,
+			.metadata = m->o.metadata, .nonce = m->nonce, .status = m->status, .started = m->started,
+		}, clock_wall(loop_clock(m->o.loop)));
+		/* Each tick: the broadcast, then the record (wire.md §10). */
+		if (m->tenure.registered)
+			broadcast_metrics_of(m);
+	}
+	if (pool_run(m->o.pool, &op->job) != ERR_OK) {
+		op->result = (struct tenure_event){ .kind = TENURE_EV_FAILED };
+		done(&op->job);
+	}
+}
+
+static void
+on_registered(struct member *m, bool taken_over)
+{
+	struct err err;
+
+	if (taken_over)
+		log_info(EV_REGISTRY_TAKEOVER, LOG_NONE, "took over the record of a dead process with our instance id");
+	log_info(EV_REGISTRY_REGISTERED, LOG_NONE, "registered as '%s' of '%s'",
+	    m->o.instance, m->o.service);
+	broadcast_presence_of(m, SUBJECT_REGISTER);
+	broadcast_metrics_of(m);
+	/* Only now: before, our own answers would hide that a previous owner is dead. */
+	if (m->micro == NULL)
+		m->micro = micro_new(&(struct micro_opts){
+			.conn = m->o.conn, .service = m->o.service, .instance = m->o.instance, .version = m->o.version,
+			.description = m->o.description, .nonce = m->nonce, .methods = m->o.methods,
+			.stats = m->methods, .started = m->started,
+		}, &err);
+	if (m->micro == NULL)
+		log_warning(EV_NATS_ERROR, LOG_F(LOG_S("err", err.text)), "cannot answer $SRV requests");
+	if (m->o.registered != NULL)
+		m->o.registered(m->o.arg);
+}
+
+static void
+on_twin(struct member *m)
+{
+	char sentence[400];
+
+	snprintf(sentence, sizeof sentence,
+	    "another live process is registered as instance '%s' of '%s'; give each its own --instance-id",
+	    m->o.instance, m->o.service);
+	log_error(EV_REGISTRY_TWIN, LOG_NONE, "%s", sentence);
+	/* Both hear our direct subject, so each call to it would be executed twice. */
+	rpc_server_leave(m->server);
+	if (m->o.twin != NULL)
+		m->o.twin(m->o.arg, sentence);
+}
+
+static void
+on_left(struct member *m, bool removed)
+{
+	void (*left)(void *) = m->left;
+
+	if (removed) {
+		broadcast_presence_of(m, SUBJECT_UNREGISTER);
+		log_info(EV_REGISTRY_DEREGISTERED, LOG_NONE, "removed the record of '%s'", m->o.instance);
+	}
+	m->left = NULL;
+	if (left != NULL)
+		left(m->left_arg);
+}
+
+static void
+report(struct member *m, enum tenure_report r)
+{
+	switch (r) {
+	case TENURE_QUIET:
+		break;
+	case TENURE_REGISTERED:
+	case TENURE_TAKEN_OVER:
+		on_registered(m, r == TENURE_TAKEN_OVER);
+		break;
+	case TENURE_RETRYING:
+		log_warning(EV_REGISTRY_RETRY, LOG_F(LOG_S("err", m->op.err.text), LOG_N("attempt", m->tenure.failures)),
+		    "the registry does not answer, trying again until it does");
+		break;
+	case TENURE_IS_TWIN:
+		on_twin(m);
+		break;
+	case TENURE_REMOVED:
+	case TENURE_LEFT:
+		on_left(m, r == TENURE_REMOVED);
+		break;
+	}
+}
+
+static void
+on_timer(void *arg)
+{
+	step(arg, &(struct tenure_event){ .kind = TENURE_EV_TIMER });
+}
+
+static void
+step(struct member *m, const struct tenure_event *ev)
+{
+	struct tenure_actions a;
+	enum tenure_state was = m->tenure.state;
+
+	MAGIC_CHECK(m, MEMBER_MAGIC);
+	tenure_step(&m->tenure, ev, clock_mono(loop_clock(m->o.loop)), &a);
+	if (m->tenure.state != was)
+		log_debug(EV_REGISTRY_STATUS, LOG_F(LOG_S("event", tenure_event_name(ev->kind))), "tenure %s -> %s",
+		    tenure_state_name(was), tenure_state_name(m->tenure.state));
+	if (m->tenure.due.ns == MONO_NEVER.ns)
+		loop_timer_cancel(m->o.loop, &m->timer);
+	else
+		loop_timer_set(m->o.loop, &m->timer, m->tenure.due, on_timer, m);
+	if (a.op != TENURE_NOTHING)
+		run(m, &a);
+	report(m, a.report);
+}
+
+static void
+deliver_reconnected(struct mail *mail)
+{
+	struct member *m = CONTAINER_OF(mail, struct member, reconnected);
+
+	MAGIC_CHECK(m, MEMBER_MAGIC);
+	atomic_store(&m->posted, false);
+	step(m, &(struct tenure_event){ .kind = TENURE_EV_RECONNECTED });
+}
+
+static void
+on_conn(void *arg, enum conn_event ev)
+{
+	struct member *m = arg;
+
+	if (ev == CONN_EVENT_UP && !atomic_exchange(&m->posted, true))
+		loop_post(m->o.loop, &m->reconnected);
+}
+
+/* --- the outside ------------------------------------------------------------------------- */
+
+static const char *const *
+copy_list(const char *const *list)
+{
+	size_t n = 0;
+
+	if (list == NULL)
+		return NULL;
+	while (list[n] != NULL)
+		n++;
+	char **out = mem_array(n + 1, sizeof *out);
+	for (size_t i = 0; i < n; i++)
+		out[i] = mem_text(list[i]);
+	return (const char *const *)out;
+}
+
+struct member *
+member_new(const struct member_opts *o, struct err *err)
+{
+	struct member *m = mem_new(sizeof *m);
+	const struct clock *clock = loop_clock(o->loop);
+
+	m->magic = MEMBER_MAGIC;
+	m->o = *o;
+	m->o.service = mem_text(o->service);
+	m->o.instance = mem_text(o->instance);
+	m->o.version = mem_text(o->version != NULL ? o->version : "1.0.0");
+	m->o.description = mem_text(o->description);
+	m->o.metadata = mem_text(o->metadata);
+	m->o.methods = copy_list(o->methods);
+	m->o.ttl_s = o->ttl_s > 0 ? o->ttl_s : DEFAULT_TTL_S;
+	id_nonce(m->nonce);
+	m->started = clock_wall(clock);
+	m->started_mono = clock_mono(clock);
+	m->status = INSTANCE_ACTIVE;
+	m->methods = methods_new();
+	m->reconnected = (struct mail){ .deliver = deliver_reconnected, .vital = true };
+	tenure_init(&m->tenure, &(struct tenure_opts){
+		.heartbeat_ns = o->heartbeat_ns > 0 ? o->heartbeat_ns : DEFAULT_HEARTBEAT_NS, .seed = id_random(),
+	});
+	conn_listen(m->o.conn, on_conn, m);
+	if (member_record_check(m->o.metadata, err) == ERR_OK)
+		return m;
+	member_free(m);
+	return NULL;
+}
+
+void
+member_free(struct member *m)
+{
+	if (m == NULL)
+		return;
+	MAGIC_CHECK(m, MEMBER_MAGIC);
+	MUST(!m->busy);			/* the pool was freed before */
+	conn_unlisten(m->o.conn, on_conn, m);
+	loop_take(m->o.loop, &m->reconnected);
+	loop_timer_cancel(m->o.loop, &m->timer);
+	micro_free(m->micro);
+	rpc_server_free(m->server);
+	registry_free(m->registry);
+	methods_free(m->methods);
+	for (size_t i = 0; m->o.methods != NULL && m->o.methods[i] != NULL; i++)
+		mem_free((void *)(uintptr_t)m->o.methods[i]);
+	mem_free((void *)(uintptr_t)m->o.methods);
+	mem_free((void *)(uintptr_t)m->o.service);
+	mem_free((void *)(uintptr_t)m->o.instance);
+	mem_free((void *)(uintptr_t)m->o.version);
+	mem_free((void *)(uintptr_t)m->o.description);
+	mem_free((void *)(uintptr_t)m->o.metadata);
+	MAGIC_WIPE(m);
+	mem_free(m);
+}
+
+enum err_code
+member_start(struct member *m, struct err *err)
+{
+	m->server = rpc_server_new(&(struct rpc_server_opts){
+		.conn = m->o.conn, .service = m->o.service, .instance = m->o.instance, .methods = m->o.methods,
+		.stats = m->methods, .handler = m->o.handler, .arg = m->o.arg,
+	}, err);
+	if (m->server == NULL)
+		return ERR_UNAVAILABLE;
+	if (!m->o.no_record)
+		step(m, &(struct tenure_event){ .kind = TENURE_EV_START });
+	else if (m->o.registered != NULL)
+		m->o.registered(m->o.arg);
+	return ERR_OK;
+}
+
+void
+member_status(struct member *m, enum instance_status s)
+{
+	if (m->status == s)
+		return;
+	log_info(EV_REGISTRY_STATUS, LOG_NONE, "'%s' is %s now (was %s)", m->o.instance, instance_status_name(s),
+	    instance_status_name(m->status));
+	m->status = s;
+	step(m, &(struct tenure_event){ .kind = TENURE_EV_DIRTY });
+}
+
+void
+member_leave(struct member *m, void (*left)(void *arg), void *arg)
+{
+	m->left = left;
+	m->left_arg = arg;
+	step(m, &(struct tenure_event){ .kind = TENURE_EV_STOP });
+}
+
+unsigned
+member_drain(struct member *m, int64_t timeout_ns)
+{
+	return m->server != NULL ? rpc_server_drain(m->server, timeout_ns) : 0;
+}
+
+struct methods *
+member_methods(struct member *m)
+{
+	return m->methods;
+}
+
+const char *
+member_nonce(const struct member *m)
+{
+	return m->nonce;
+}
+
+bool
+member_is_registered(const struct member *m)
+{
+	return m->tenure.state == TENURE_HELD || m->tenure.state == TENURE_RENEWING;
+}

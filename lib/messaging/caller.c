@@ -1,0 +1,517 @@
+/* caller.c - calls in flight, in a table of places.
+ *
+ * A reply subject is {inbox}.{number}; the number is a place and how often that place was
+ * used, so that a late reply to an earlier call cannot answer a later one.  A call ends
+ * exactly once, by whoever takes it out of its place under the lock: the reply, the
+ * time-out, or the end of the caller. */
+#include "messaging/caller.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/magic.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "codec/envelope.h"
+#include "discovery/discovery.h"
+#include "messaging/route.h"
+#include "sys/clock.h"
+#include "sys/loop.h"
+#include "sys/thread.h"
+
+#define CALLER_MAGIC 0xca110001u
+#define DEFAULT_TIMEOUT_NS (5 * NS_PER_S)
+#define SWEEP_NS (5 * NS_PER_MS)	/* how late a time-out may be noticed */
+#define FIRST_LISTING_NS (2 * NS_PER_S)	/* how long a first call waits to know who is there */
+#define RETRY_NS (50 * NS_PER_MS)	/* before a call that nobody listened to is repeated once */
+#define SPARE_BYTES (64 * 1024)
+#define PLACE_BITS 12
+#define PLACE_MASK (CALLER_MAX_INFLIGHT - 1)
+
+_Static_assert(CALLER_MAX_INFLIGHT == 1 << PLACE_BITS, "a number's low bits are its place");
+
+typedef void done_fn(void *arg, const struct call_reply *reply, const struct err *err);
+
+struct place {
+	uint32_t index, uses;
+	uint32_t number;		/* of the call in it; 0 = free */
+	struct place *next_free;
+	struct mono started, deadline;
+	done_fn *done;
+	void *arg;
+	bool unread;			/* done reads the reply itself, in its own decoder */
+	struct route route;
+	struct str request;		/* kept while a fall-back is possible */
+};
+
+struct caller {
+	unsigned magic;
+	struct conn *conn;
+	struct discovery *discovery;
+	struct loop *loop;
+	_Atomic(char *) source;		/* set at most once */
+	enum data_format format;
+	char inbox[CONN_INBOX_MAX];
+	struct sub *sub;
+
+	pthread_mutex_t lock;		/* leaf: all up to the blank line */
+	struct place *places[CALLER_MAX_INFLIGHT];
+	uint32_t made;
+	struct place *free;
+	unsigned inflight;
+	bool sweeping;			/* a sweep is arranged */
+	bool closed;
+
+	struct loop_timer sweep;	/* the loop's thread only */
+	struct mail arrange;		/* in the loop's mailbox only while sweeping */
+};
+
+/* A call that was taken out of its place: what is needed to end it. */
+struct ended {
+	done_fn *done;
+	void *arg;
+	bool unread;
+	struct mono started;
+	struct route route;
+};
+
+static struct mono
+now_mono(void)
+{
+	return clock_mono(clock_system());
+}
+
+void
+call_reply_release(struct call_reply *r)
+{
+	msg_free(r->msg);
+	r->msg = NULL;
+}
+
+void
+caller_source(struct caller *c, const char *instance)
+{
+	char *mine = mem_text(instance), *none = NULL;
+
+	if (!atomic_compare_exchange_strong(&c->source, &none, mine))
+		mem_free(mine);
+}
+
+unsigned
+caller_inflight(const struct caller *c)
+{
+	struct caller *mine = (struct caller *)(uintptr_t)c;
+
+	pthread_mutex_lock(&mine->lock);
+	unsigned n = mine->inflight;
+	pthread_mutex_unlock(&mine->lock);
+	return n;
+}
+
+/* --- places; all under the lock ---------------------------------------------------------- */
+
+static struct place *
+place_take(struct caller *c)
+{
+	struct place *p = c->free;
+
+	if (p != NULL) {
+		c->free = p->next_free;
+	} else {
+		if (c->made == CALLER_MAX_INFLIGHT)
+			return NULL;
+		p = mem_new(sizeof *p);
+		p->index = c->made;
+		c->places[c->made++] = p;
+	}
+	do
+		p->number = ++p->uses << PLACE_BITS | p->index;
+	while (p->number == 0);
+	c->inflight++;
+	return p;
+}
+
+static struct ended
+place_leave(struct caller *c, struct place *p)
+{
+	struct ended e = { p->done, p->arg, p->unread, p->started, p->route };
+
+	p->number = 0;
+	if (p->request.cap > SPARE_BYTES)
+		str_release(&p->request);
+	p->next_free = c->free;
+	c->free = p;
+	c->inflight--;
+	return e;
+}
+
+/* place_find: where a call is, NULL when it is over. */
+static struct place *
+place_find(struct caller *c, uint32_t number)
+{
+	uint32_t i = number & PLACE_MASK;
+
+	return number != 0 && i < c->made && c->places[i]->number == number ? c->places[i] : NULL;
+}
+
+static void
+reply_subject(const struct caller *c, uint32_t number, char out[CONN_INBOX_MAX + 12])
+{
+	snprintf(out, CONN_INBOX_MAX + 12, "%s.%x", c->inbox, number);
+}
+
+/* fall_back: nobody listens on the direct subject: a Python member, or one that just went.
+ * The call was not executed, so the group may have it.  True when it was sent on. */
+static bool
+fall_back(struct caller *c, struct place *p)
+{
+	char reply[CONN_INBOX_MAX + 12];
+
+	if (!p->route.direct || p->route.demanded)
+		return false;
+	p->route.direct = false;
+	reply_subject(c, p->number, reply);
+	return conn_publish(c->conn, &(struct conn_msg){
+		.subject = p->route.queue.s, .reply = reply, .data = p->request.p, .n = p->request.len,
+	}, NULL) == ERR_OK;
+}
+
+/* --- the end of a call ------------------------------------------------------------------- */
+
+/* finish: m (taken over) is the answer, unless err says that there is none. */
+static void
+finish(struct ended *e, struct msg *m, const struct err *err)
+{
+	struct call_reply reply = { .msg = m };
+	struct err own;
+
+	route_release(&e->route);
+	if (err == NULL) {
+		reply.latency_ms = (double)mono_since(now_mono(), e->started) / 1e6;
+		if (!e->unread && route_read_reply(m, &reply, &own) != ERR_OK)
+			err = &own;
+	}
+	e->done(e->arg, err == NULL ? &reply : NULL, err);
+	call_reply_release(&reply);
+}
+
+static void
+on_reply(void *arg, struct msg *m)
+{
+	struct caller *c = arg;
+	const char *dot = strrchr(msg_subject(m), '.');
+	bool nobody = msg_is_no_responders(m);
+	struct err err;
+
+	MAGIC_CHECK(c, CALLER_MAGIC);
+	pthread_mutex_lock(&c->lock);
+	struct place *p = place_find(c, (uint32_t)strtoul(dot + 1, NULL, 16));
+	if (p == NULL || (nobody && fall_back(c, p))) {
+		pthread_mutex_unlock(&c->lock);
+		msg_free(m);
+		return;
+	}
+	struct ended e = place_leave(c, p);
+	pthread_mutex_unlock(&c->lock);
+	if (nobody)
+		route_nobody(&e.route, c->discovery, &err);
+	finish(&e, m, nobody ? &err : NULL);
+}
+
+/* sweep: on the loop, while calls are in flight: ends those whose time is over. */
+static void
+sweep(void *arg)
+{
+	struct caller *c = arg;
+	struct mono now = now_mono();
+	struct err err;
+
+	pthread_mutex_lock(&c->lock);
+	for (uint32_t i = 0; i < c->made; i++) {
+		struct place *p = c->places[i];
+		if (p->number == 0 || !mono_reached(now, p->deadline))
+			continue;
+		struct ended e = place_leave(c, p);
+		pthread_mutex_unlock(&c->lock);
+		err_set(&err, ERR_TIMEOUT, "no answer to %s within %.3g s; it may have been executed", e.route.queue.s,
+		    (double)mono_since(now, e.started) / 1e9);
+		finish(&e, NULL, &err);
+		pthread_mutex_lock(&c->lock);
+	}
+	c->sweeping = c->inflight > 0;
+	bool again = c->sweeping;
+	pthread_mutex_unlock(&c->lock);
+	if (again)
+		loop_timer_set(c->loop, &c->sweep, mono_after(now, SWEEP_NS), sweep, c);
+}
+
+static void
+arrange_sweep(struct mail *m)
+{
+	struct caller *c = CONTAINER_OF(m, struct caller, arrange);
+
+	MAGIC_CHECK(c, CALLER_MAGIC);
+	loop_timer_set(c->loop, &c->sweep, mono_after(now_mono(), SWEEP_NS), sweep, c);
+}
+
+/* --- the start of a call ----------------------------------------------------------------- */
+
+static int64_t
+timeout_of(const struct call_spec *s)
+{
+	return s->timeout_ns > 0 ? s->timeout_ns : DEFAULT_TIMEOUT_NS;
+}
+
+static enum err_code
+encode(const struct caller *c, const struct call_spec *s, struct str *out, struct err *err)
+{
+	struct envelope e;
+
+	envelope_init(&e, ENVELOPE_REQUEST);
+	e.source = text_of(atomic_load(&c->source));
+	e.target = text_of(s->service);
+	e.method = text_of(s->method);
+	e.trace_id = text_of(s->trace_id);
+	e.timeout_s = (double)timeout_of(s) / 1e9;
+	if (s->params.p != NULL)
+		e.payload = (struct value){ .type = VALUE_RAW, .u.raw = s->params };
+	enum err_code code = envelope_encode(&e, c->format, clock_wall(clock_system()), out, err);
+	int64_t most = conn_max_payload(c->conn);
+	if (code == ERR_OK && most > 0 && out->len > (size_t)most)
+		code = err_set(err, ERR_TOO_LARGE, "the request of %zu bytes is larger than the %lld that the server takes",
+		    out->len, (long long)most);
+	return code;
+}
+
+/* One call on its way into a place. */
+struct entry {
+	const struct call_spec *spec;
+	struct route route;
+	struct str request;
+	done_fn *done;
+	void *arg;
+	bool unread;
+	uint32_t number;
+};
+
+/* enter: gives the call a place; from then on it ends through done, or by a failing send. */
+static enum err_code
+enter(struct caller *c, struct entry *e, struct err *err)
+{
+	pthread_mutex_lock(&c->lock);
+	struct place *p = c->closed ? NULL : place_take(c);
+	if (p == NULL) {
+		bool closed = c->closed;
+		pthread_mutex_unlock(&c->lock);
+		return closed ? err_set(err, ERR_CLOSED, "the connection is being closed")
+			      : err_set(err, ERR_BUSY, "%d calls are in flight already", CALLER_MAX_INFLIGHT);
+	}
+	p->started = now_mono();
+	p->deadline = mono_after(p->started, timeout_of(e->spec));
+	p->done = e->done;
+	p->arg = e->arg;
+	p->unread = e->unread;
+	p->route = e->route;
+	str_clear(&p->request);
+	if (e->route.direct && !e->route.demanded)
+		str_add(&p->request, e->request.p, e->request.len);
+	e->number = p->number;
+	bool arrange = !c->sweeping;
+	c->sweeping = true;
+	pthread_mutex_unlock(&c->lock);
+	if (arrange)
+		loop_post(c->loop, &c->arrange);
+	return ERR_OK;
+}
+
+static enum err_code
+send_call(struct caller *c, const struct entry *e, struct err *err)
+{
+	char reply[CONN_INBOX_MAX + 12];
+
+	reply_subject(c, e->number, reply);
+	enum err_code code = conn_publish(c->conn, &(struct conn_msg){
+		.subject = e->route.direct ? e->route.direct_to.s : e->route.queue.s, .reply = reply,
+		.data = e->request.p, .n = e->request.len, .headers = e->spec->headers,
+	}, err);
+	if (code == ERR_OK)
+		return ERR_OK;
+	pthread_mutex_lock(&c->lock);
+	struct place *p = place_find(c, e->number);
+	if (p != NULL)
+		place_leave(c, p);	/* its route is the caller's again */
+	pthread_mutex_unlock(&c->lock);
+	return p != NULL ? code : ERR_OK;	/* its time was over in between: done was called */
+}
+
+static enum err_code
+start(struct caller *c, const struct call_spec *s, done_fn *done, void *arg, bool unread, struct err *err)
+{
+	struct entry e = { .spec = s, .request = STR_INIT, .done = done, .arg = arg, .unread = unread };
+
+	MAGIC_CHECK(c, CALLER_MAGIC);
+	if (conn_state(c->conn) != CONN_UP)
+		return err_set(err, ERR_UNAVAILABLE, "not connected to NATS at %s", conn_servers(c->conn));
+	enum err_code code = discovery_start(c->discovery, err);
+	if (code == ERR_OK)
+		code = route_find(c->discovery, s, &e.route, err);
+	if (code != ERR_OK)
+		return code;
+	if ((code = encode(c, s, &e.request, err)) == ERR_OK && (code = enter(c, &e, err)) == ERR_OK)
+		code = send_call(c, &e, err);
+	if (code != ERR_OK)
+		route_release(&e.route);
+	str_release(&e.request);
+	return code;
+}
+
+enum err_code
+caller_start(struct caller *c, const struct call_spec *s,
+    void (*done)(void *arg, const struct call_reply *reply, const struct err *err), void *arg, struct err *err)
+{
+	return start(c, s, done, arg, false, err);
+}
+
+/* --- waiting for one --------------------------------------------------------------------- */
+
+struct wait {
+	pthread_mutex_t lock;		/* leaf: over */
+	pthread_cond_t changed;
+	bool over;
+	struct call_reply reply;	/* not read yet */
+	struct err err;
+};
+
+static void
+wake(void *arg, const struct call_reply *reply, const struct err *err)
+{
+	struct wait *w = arg;
+
+	if (err != NULL)
+		w->err = *err;
+	if (reply != NULL) {
+		w->reply = *reply;
+		((struct call_reply *)(uintptr_t)reply)->msg = NULL;	/* the waiter's now */
+	}
+	pthread_mutex_lock(&w->lock);
+	w->over = true;
+	pthread_cond_signal(&w->changed);
+	pthread_mutex_unlock(&w->lock);
+}
+
+static enum err_code
+call_once(struct caller *c, const struct call_spec *s, struct call_reply *reply, struct err *err)
+{
+	struct wait w = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
+	enum err_code code = start(c, s, wake, &w, true, err);
+
+	if (code != ERR_OK)
+		return code;
+	pthread_mutex_lock(&w.lock);
+	while (!w.over)
+		pthread_cond_wait(&w.changed, &w.lock);
+	pthread_mutex_unlock(&w.lock);
+	if (w.err.code != ERR_OK) {
+		if (err != NULL)
+			*err = w.err;
+		return w.err.code;
+	}
+	*reply = w.reply;
+	return route_read_reply(reply->msg, reply, err);
+}
+
+enum err_code
+caller_call(struct caller *c, const struct call_spec *s, struct call_reply *reply, struct err *err)
+{
+	struct mono start = now_mono();
+	int64_t timeout = timeout_of(s);
+	struct call_spec again = *s;
+	struct err first;
+
+	memset(reply, 0, sizeof *reply);
+	if (conn_state(c->conn) == CONN_UP)
+		discovery_wait(c->discovery, timeout < FIRST_LISTING_NS ? timeout : FIRST_LISTING_NS);
+	enum err_code code = call_once(c, s, reply, &first);
+	again.timeout_ns = timeout - mono_since(now_mono(), start) - RETRY_NS;
+	if (code == ERR_NO_MEMBER && again.timeout_ns > 0) {
+		/* A starting service is registered before it listens (Python), one that just died
+		 * is still registered: once more, it was certainly not executed. */
+		thread_pause(RETRY_NS);
+		code = call_once(c, &again, reply, &first);
+	}
+	if (code != ERR_OK && err != NULL)
+		*err = first;
+	return code;
+}
+
+/* --- the caller -------------------------------------------------------------------------- */
+
+struct caller *
+caller_new(const struct caller_opts *o, struct err *err)
+{
+	struct caller *c = mem_new(sizeof *c);
+	char all[CONN_INBOX_MAX + 4];
+
+	c->magic = CALLER_MAGIC;
+	c->conn = o->conn;
+	c->discovery = o->discovery;
+	c->loop = o->loop;
+	atomic_init(&c->source, mem_text(o->source));
+	c->format = o->format;
+	c->arrange = (struct mail){ .deliver = arrange_sweep, .vital = true };
+	pthread_mutex_init(&c->lock, NULL);
+	conn_inbox(c->conn, c->inbox);
+	snprintf(all, sizeof all, "%s.*", c->inbox);
+	c->sub = sub_new(&(struct sub_opts){
+		.conn = c->conn, .subject = all, .handler = on_reply, .arg = c, .max_pending = 2 * CALLER_MAX_INFLIGHT,
+	}, err);
+	if (c->sub != NULL)
+		return c;
+	caller_free(c);
+	return NULL;
+}
+
+void
+caller_stop(struct caller *c)
+{
+	struct err err;
+
+	if (c == NULL)
+		return;
+	MAGIC_CHECK(c, CALLER_MAGIC);
+	err_set(&err, ERR_CLOSED, "the connection was closed while the call waited");
+	pthread_mutex_lock(&c->lock);
+	c->closed = true;
+	for (uint32_t i = 0; i < c->made; i++) {
+		if (c->places[i]->number == 0)
+			continue;
+		struct ended e = place_leave(c, c->places[i]);
+		pthread_mutex_unlock(&c->lock);
+		finish(&e, NULL, &err);
+		pthread_mutex_lock(&c->lock);
+	}
+	pthread_mutex_unlock(&c->lock);
+}
+
+void
+caller_free(struct caller *c)
+{
+	if (c == NULL)
+		return;
+	MAGIC_CHECK(c, CALLER_MAGIC);
+	caller_stop(c);
+	sub_free(c->sub);
+	loop_timer_cancel(c->loop, &c->sweep);
+	loop_take(c->loop, &c->arrange);
+	for (uint32_t i = 0; i < c->made; i++) {
+		str_release(&c->places[i]->request);
+		mem_free(c->places[i]);
+	}
+	pthread_mutex_destroy(&c->lock);
+	mem_free(atomic_load(&c->source));
+	MAGIC_WIPE(c);
+	mem_free(c);
+}

@@ -1,0 +1,80 @@
+/* caller.h - the calling side of RPC: pick, send to the instance, fall back, wait.
+ *
+ * One wildcard subscription carries all replies of a process; a call takes a place in a
+ * table of fixed size, and its number is the end of its reply subject.  Policy when the
+ * table is full: refuse (ERR_BUSY). */
+#ifndef MESSAGING_CALLER_H
+#define MESSAGING_CALLER_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "discovery/pick.h"
+#include "model/envelope.h"
+#include "nats/conn.h"
+
+struct caller;
+struct discovery;
+struct loop;
+
+#define CALLER_MAX_INFLIGHT 4096
+
+struct caller_opts {
+	struct conn *conn;
+	struct discovery *discovery;
+	struct loop *loop;		/* where time-outs of caller_start are noticed */
+	const char *source;		/* our instance id, or NULL */
+	enum data_format format;	/* of requests */
+};
+
+struct caller *caller_new(const struct caller_opts *o, struct err *err);
+
+/* caller_stop(c): calls in flight, and those that come, end with ERR_CLOSED.  Any thread;
+ * done functions are called on this one.  caller_free stops first; the loop's thread, or when
+ * the loop does not run; nobody may call any more.  NULL is fine for both. */
+void caller_stop(struct caller *c);
+void caller_free(struct caller *c);
+
+struct call_spec {
+	const char *service, *method;
+	struct data params;		/* a map; absent: an empty one */
+	const char *instance;		/* this one and no other */
+	enum pick_strategy strategy;
+	const char *preferred;		/* for PICK_STICKY */
+	int64_t timeout_ns;		/* 0: 5 s */
+	const char *trace_id;		/* NULL: a fresh one */
+	const struct conn_header *headers;
+};
+
+/* The answer.  result lies in this thread's decoder (codec_mine) and in msg: it lives until
+ * either decodes again or the reply is released, so look at it first. */
+struct call_reply {
+	struct msg *msg;
+	struct value result;
+	double latency_ms;
+	char instance[104];		/* who answered, as far as known; else "" */
+};
+void call_reply_release(struct call_reply *r);
+
+/* caller_call(c, spec, reply, err): blocks until the answer or the deadline; any thread but
+ * the core loop and library threads.  Errors tell apart: ERR_SERVICE_UNKNOWN (with near
+ * names), ERR_INSTANCE_UNKNOWN, ERR_NO_MEMBER (last seen when), ERR_TIMEOUT, ERR_HANDLER
+ * (the handler's text), ERR_UNAVAILABLE, ERR_BUSY, ERR_INVALID. */
+enum err_code caller_call(struct caller *c, const struct call_spec *spec, struct call_reply *reply,
+    struct err *err);
+
+/* caller_start(c, spec, done, arg, err): as above without waiting.  done(arg, reply, err) is
+ * called exactly once when this returns ERR_OK, on a library thread or the loop; reply is
+ * NULL on failure and otherwise lives until done returns.  done must not block.  A first
+ * call does not wait for the registry: until its listing is there, calls go to the group. */
+enum err_code caller_start(struct caller *c, const struct call_spec *spec,
+    void (*done)(void *arg, const struct call_reply *reply, const struct err *err), void *arg,
+    struct err *err);
+
+/* caller_source(c, instance): the instance id that requests name from now on, where
+ * caller_opts gave none.  Once; any thread. */
+void caller_source(struct caller *c, const char *instance);
+
+unsigned caller_inflight(const struct caller *c);
+
+#endif

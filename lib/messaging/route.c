@@ -1,0 +1,269 @@
+/* route.c - from names to a subject, from a reply to a result; no state. */
+#include "messaging/route.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/id.h"
+#include "base/magic.h"
+#include "base/mem.h"
+#include "base/near.h"
+#include "base/num.h"
+#include "codec/envelope.h"
+#include "discovery/discovery.h"
+#include "model/names.h"
+#include "sys/clock.h"
+
+/* --- who there is ------------------------------------------------------------------------ */
+
+/* append: more words at the end of a sentence. */
+static void __attribute__((format(printf, 2, 3)))
+append(struct err *err, const char *fmt, ...)
+{
+	va_list ap;
+	size_t n;
+
+	if (err == NULL)
+		return;
+	n = strlen(err->text);
+	va_start(ap, fmt);
+	vsnprintf(err->text + n, sizeof err->text - n, fmt, ap);
+	va_end(ap);
+}
+
+static enum err_code
+unknown_service(const struct directory *d, const char *service, struct err *err)
+{
+	const char *near[3];
+
+	err_set(err, ERR_SERVICE_UNKNOWN, "no service '%s' is registered, and nobody listens under that name", service);
+	if (d == NULL)
+		return ERR_SERVICE_UNKNOWN;
+	size_t room = d->n + d->ndefined;
+	const char **all = mem_array(room, sizeof *all);
+	size_t n = near_pick(service, all, directory_names(d, all, room), near, COUNT_OF(near));
+	for (size_t i = 0; i < n; i++)
+		append(err, "%s'%s'", i == 0 ? "; did you mean " : " or ", near[i]);
+	mem_free(all);
+	return ERR_SERVICE_UNKNOWN;
+}
+
+static void
+ago(struct wall now, struct wall then, char out[NUM_TEXT_MAX])
+{
+	int64_t s = (now.ns - then.ns) / NS_PER_S;
+
+	num_duration_text((s > 0 ? s : 1) * NS_PER_S, out);
+}
+
+static bool
+is_defined(const struct directory *d, const char *service)
+{
+	for (size_t i = 0; i < d->ndefined; i++)
+		if (strcmp(d->defined[i], service) == 0)
+			return true;
+	return false;
+}
+
+/* nobody_usable: a group without a member that may be called; says what there is instead. */
+static enum err_code
+nobody_usable(const struct service_group *g, struct wall now, int64_t stale_ns, struct err *err)
+{
+	const struct instance *last = g->v[0]->instance;
+	size_t fresh = 0;
+	char when[NUM_TEXT_MAX];
+
+	for (size_t i = 0; i < g->n; i++) {
+		const struct instance *one = g->v[i]->instance;
+		fresh += instance_is_fresh(one, now, stale_ns);
+		if (one->last_heartbeat.ns > last->last_heartbeat.ns)
+			last = one;
+	}
+	ago(now, last->last_heartbeat, when);
+	err_set(err, ERR_NO_MEMBER, "service '%s' has no live instance", g->name);
+	if (fresh > 0)
+		append(err, ": %zu registered, all UNHEALTHY", fresh);
+	else
+		append(err, ": '%s' was seen last, %s ago", last->id, when);
+	return ERR_NO_MEMBER;
+}
+
+static enum err_code
+unusable_member(const struct member_entry *e, const char *service, struct wall now, struct err *err)
+{
+	char when[NUM_TEXT_MAX];
+
+	ago(now, e->instance->last_heartbeat, when);
+	return err_set(err, ERR_NO_MEMBER, "instance '%s' of '%s' is %s and was seen %s ago", e->instance->id, service,
+	    instance_status_name(e->instance->status), when);
+}
+
+static enum err_code
+unknown_instance(const struct service_group *g, const char *service, const char *id, struct err *err)
+{
+	const char *near[3];
+	size_t n = g != NULL ? g->n : 0;
+	const char **all = mem_array(n, sizeof *all);
+
+	for (size_t i = 0; i < n; i++)
+		all[i] = g->v[i]->instance->id;
+	err_set(err, ERR_INSTANCE_UNKNOWN, "service '%s' has no instance '%s'", service, id);
+	n = near_pick(id, all, n, near, COUNT_OF(near));
+	for (size_t i = 0; i < n; i++)
+		append(err, "%s'%s'", i == 0 ? "; did you mean " : " or ", near[i]);
+	mem_free(all);
+	return ERR_INSTANCE_UNKNOWN;
+}
+
+/* --- choosing ---------------------------------------------------------------------------- */
+
+static void
+send_to(struct route *r, const struct member_entry *e, const char *method)
+{
+	snprintf(r->instance, sizeof r->instance, "%s", e->instance->id);
+	r->peer = e->peer;
+	atomic_fetch_add(&e->peer->refs, 1);
+	atomic_fetch_add(&e->peer->inflight, 1);
+	r->direct = e->instance->direct_rpc;
+	if (r->direct)
+		r->direct_to = subject_direct(r->service, r->instance, method);
+}
+
+static enum err_code
+demand(const struct directory *d, const struct call_spec *s, struct wall now, int64_t stale_ns, struct route *r,
+    struct err *err)
+{
+	const struct service_group *g = directory_find(d, s->service);
+	struct pick_opts o = { .strategy = PICK_STICKY, .preferred = s->instance, .now = now, .stale_ns = stale_ns };
+	const struct member_entry *e = pick(g, &o);
+
+	r->demanded = true;
+	if (e != NULL && strcmp(e->instance->id, s->instance) == 0) {
+		if (!e->instance->direct_rpc)
+			return err_set(err, ERR_NO_MEMBER,
+			    "instance '%s' of '%s' has no subject of its own (a Python member); call the service instead",
+			    s->instance, s->service);
+		send_to(r, e, s->method);
+		return ERR_OK;
+	}
+	for (size_t i = 0; g != NULL && i < g->n; i++)
+		if (strcmp(g->v[i]->instance->id, s->instance) == 0)
+			return unusable_member(g->v[i], s->service, now, err);
+	return unknown_instance(g, s->service, s->instance, err);
+}
+
+static enum err_code
+choose(const struct directory *d, const struct call_spec *s, struct wall now, int64_t stale_ns, struct route *r,
+    struct err *err)
+{
+	const struct service_group *g = directory_find(d, s->service);
+
+	if (g == NULL)
+		return ERR_OK;		/* unregistered: the queue subject will tell */
+	struct pick_opts o = {
+		.strategy = s->strategy, .preferred = s->preferred, .now = now, .stale_ns = stale_ns,
+		.chance = s->strategy == PICK_RANDOM || s->strategy == PICK_LEAST_INFLIGHT ? id_random() : 0,
+	};
+	const struct member_entry *e = pick(g, &o);
+	if (e == NULL)
+		return nobody_usable(g, now, stale_ns, err);
+	send_to(r, e, s->method);
+	return ERR_OK;
+}
+
+enum err_code
+route_find(struct discovery *d, const struct call_spec *s, struct route *r, struct err *err)
+{
+	enum err_code code;
+
+	if ((code = name_check(NAME_SERVICE_CALLED, s->service, err)) != ERR_OK ||
+	    (code = name_check(NAME_METHOD_CALLED, s->method, err)) != ERR_OK ||
+	    (s->instance != NULL && (code = name_check(NAME_INSTANCE_CALLED, s->instance, err)) != ERR_OK))
+		return code;
+	*r = (struct route){ .direct = false };
+	snprintf(r->service, sizeof r->service, "%s", s->service);
+	r->queue = subject_rpc(s->service, s->method);
+	const struct directory *dir = discovery_take(d);
+	struct wall now = clock_wall(clock_system());
+	if (s->instance != NULL)
+		code = demand(dir, s, now, discovery_stale_ns(d), r, err);
+	else
+		code = choose(dir, s, now, discovery_stale_ns(d), r, err);
+	discovery_drop(dir);
+	return code;
+}
+
+void
+route_release(struct route *r)
+{
+	if (r->peer == NULL)
+		return;
+	atomic_fetch_sub(&r->peer->inflight, 1);
+	if (atomic_fetch_sub(&r->peer->refs, 1) == 1)
+		mem_free(r->peer);
+	r->peer = NULL;
+}
+
+enum err_code
+route_nobody(const struct route *r, struct discovery *d, struct err *err)
+{
+	const struct directory *dir = discovery_take(d);
+	const struct service_group *g = directory_find(dir, r->service);
+	enum err_code code;
+
+	if (r->demanded)
+		code = err_set(err, ERR_NO_MEMBER, "instance '%s' of '%s' is registered but does not listen", r->instance,
+		    r->service);
+	else if (g != NULL)
+		code = err_set(err, ERR_NO_MEMBER,
+		    "service '%s' has %zu registered instances, but none listens for this method", r->service, g->n);
+	else if (dir != NULL && is_defined(dir, r->service))
+		code = err_set(err, ERR_NO_MEMBER, "service '%s' is defined, but no instance of it is registered or listens",
+		    r->service);
+	else
+		code = unknown_service(dir, r->service, err);
+	discovery_drop(dir);
+	return code;
+}
+
+/* --- answers ----------------------------------------------------------------------------- */
+
+/* code_of: what the words in front of an error text mean (wire.md §5.1). */
+static enum err_code
+code_of(struct text t)
+{
+	static const struct { const char *word; enum err_code code; } table[] = {
+		{ "SERVICE_UNAVAILABLE", ERR_BUSY }, { "NOT_ACTIVE", ERR_BUSY }, { "ELECTING", ERR_BUSY },
+		{ "TIMEOUT", ERR_TIMEOUT }, { "OUTCOME_UNKNOWN", ERR_OUTCOME_UNKNOWN },
+		{ "INVALID_REQUEST", ERR_UNKNOWN_METHOD },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(table); i++) {
+		size_t n = strlen(table[i].word);
+		if (t.n >= n && memcmp(t.p, table[i].word, n) == 0)
+			return table[i].code;
+	}
+	return ERR_HANDLER;
+}
+
+enum err_code
+route_read_reply(struct msg *m, struct call_reply *reply, struct err *err)
+{
+	struct envelope e;
+	enum data_format format = DATA_MSGPACK;
+	enum err_code code = envelope_decode(codec_mine(), ENVELOPE_RESPONSE, msg_data(m), msg_size(m), &e, &format, err);
+
+	if (code != ERR_OK) {
+		err_prefix(err, "the reply cannot be read");
+		return ERR_CORRUPT;
+	}
+	if (e.source.p != NULL && e.source.n < sizeof reply->instance) {
+		memcpy(reply->instance, e.source.p, e.source.n);
+		reply->instance[e.source.n] = '\0';
+	}
+	if (!e.success)
+		return err_set(err, code_of(e.error), "%.*s", (int)e.error.n, e.error.p);
+	reply->result = e.payload;
+	return ERR_OK;
+}

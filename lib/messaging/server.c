@@ -1,0 +1,529 @@
+/* server.c - requests in, calls out, replies back.
+ *
+ * A call outlives the callback that brought it, and may outlive the server: both are
+ * counted references.  Finished calls are kept in a short list with their buffers, so that
+ * serving allocates nothing once it is warm. */
+#include "messaging/server.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/hist.h"
+#include "base/log.h"
+#include "base/magic.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "base/str.h"
+#include "codec/envelope.h"
+#include "codec/subject.h"
+#include "messaging/methods.h"
+#include "nats/conn.h"
+#include "sys/clock.h"
+#include "sys/thread.h"
+
+#define SERVER_MAGIC 0x5e570001u
+#define CALL_MAGIC 0x5e570002u
+#define SPARE_CALLS 256
+#define SPARE_BYTES (64 * 1024)		/* a buffer that grew beyond that is not kept */
+#define LONGEST_S 3600.0		/* a caller that would wait longer is treated as if it did not */
+
+struct rpc_server {
+	unsigned magic;
+	atomic_long refs;
+	struct conn *conn;
+	char *service, *instance;
+	char **methods;			/* NULL: all */
+	size_t nmethods;
+	struct methods *stats;
+	void (*handler)(void *, struct rpc_call *);
+	void *arg;
+	struct sub **subs;
+	size_t nsubs;
+	atomic_ulong bad_requests;
+
+	pthread_mutex_t lock;		/* leaf: open, spare */
+	pthread_cond_t idle;
+	unsigned open;			/* calls that are not answered */
+	struct rpc_call *spare;
+	unsigned nspare;
+};
+
+struct rpc_call {
+	unsigned magic;
+	struct rpc_call *next;		/* in the list of spares */
+	struct rpc_server *server;
+	struct msg *msg;		/* for its reply subject and headers */
+	const struct envelope *envelope;	/* set only while the handler runs */
+	enum data_format format;
+	struct mono started, deadline;
+	struct method *stats;
+	struct str method, message_id, trace_id, source, params, out;
+	bool has_source, has_params;
+};
+
+static struct mono
+now_mono(void)
+{
+	return clock_mono(clock_system());
+}
+
+static void
+call_free(struct rpc_call *c)
+{
+	str_release(&c->method);
+	str_release(&c->message_id);
+	str_release(&c->trace_id);
+	str_release(&c->source);
+	str_release(&c->params);
+	str_release(&c->out);
+	mem_free(c);
+}
+
+static void
+server_unref(struct rpc_server *s)
+{
+	if (atomic_fetch_sub(&s->refs, 1) != 1)
+		return;
+	for (struct rpc_call *c; (c = s->spare) != NULL;) {
+		s->spare = c->next;
+		call_free(c);
+	}
+	for (size_t i = 0; i < s->nmethods; i++)
+		mem_free(s->methods[i]);
+	mem_free(s->methods);
+	mem_free(s->service);
+	mem_free(s->instance);
+	pthread_cond_destroy(&s->idle);
+	pthread_mutex_destroy(&s->lock);
+	MAGIC_WIPE(s);
+	mem_free(s);
+}
+
+/* --- a call's life ----------------------------------------------------------------------- */
+
+static struct rpc_call *
+call_open(struct rpc_server *s, struct msg *m)
+{
+	pthread_mutex_lock(&s->lock);
+	struct rpc_call *c = s->spare;
+	if (c != NULL) {
+		s->spare = c->next;
+		s->nspare--;
+	}
+	s->open++;
+	pthread_mutex_unlock(&s->lock);
+	if (c == NULL)
+		c = mem_new(sizeof *c);
+	atomic_fetch_add(&s->refs, 1);
+	c->magic = CALL_MAGIC;
+	c->server = s;
+	c->msg = m;
+	c->started = now_mono();
+	return c;
+}
+
+static void
+trim(struct str *s)
+{
+	if (s->cap > SPARE_BYTES)
+		str_release(s);
+	else
+		str_clear(s);
+}
+
+static void
+call_close(struct rpc_call *c)
+{
+	struct rpc_server *s = c->server;
+
+	msg_free(c->msg);
+	trim(&c->method);
+	trim(&c->message_id);
+	trim(&c->trace_id);
+	trim(&c->source);
+	trim(&c->params);
+	trim(&c->out);
+	c->msg = NULL;
+	c->envelope = NULL;
+	c->stats = NULL;
+	c->has_source = c->has_params = false;
+	MAGIC_WIPE(c);
+	pthread_mutex_lock(&s->lock);
+	bool spare = s->nspare < SPARE_CALLS;
+	if (spare) {
+		c->next = s->spare;
+		s->spare = c;
+		s->nspare++;
+	}
+	if (--s->open == 0)
+		pthread_cond_broadcast(&s->idle);
+	pthread_mutex_unlock(&s->lock);
+	if (!spare)
+		call_free(c);
+	server_unref(s);
+}
+
+/* settle: the call is over, one way or the other; counts it. */
+static void
+settle(struct rpc_call *c, bool failed)
+{
+	if (c->stats == NULL)
+		return;
+	atomic_fetch_sub(&c->stats->inflight, 1);
+	atomic_fetch_add(&c->stats->calls, 1);
+	if (failed)
+		atomic_fetch_add(&c->stats->errors, 1);
+	hist_record(c->stats->latency, mono_since(now_mono(), c->started));
+}
+
+/* --- answering --------------------------------------------------------------------------- */
+
+static void
+fill_reply(const struct rpc_call *c, struct envelope *e)
+{
+	envelope_init(e, ENVELOPE_RESPONSE);
+	if (c->message_id.len > 0)
+		e->correlation_id = (struct text){ c->message_id.p, c->message_id.len };
+	if (c->trace_id.len > 0)
+		e->trace_id = (struct text){ c->trace_id.p, c->trace_id.len };
+	e->source = text_of(c->server->instance);
+}
+
+static enum err_code
+encode_reply(struct rpc_call *c, const struct envelope *e, struct err *err)
+{
+	str_clear(&c->out);
+	enum err_code code = envelope_encode(e, c->format, clock_wall(clock_system()), &c->out, err);
+	int64_t most = conn_max_payload(c->server->conn);
+
+	if (code == ERR_OK && most > 0 && c->out.len > (size_t)most)
+		code = err_set(err, ERR_TOO_LARGE, "the answer of %zu bytes is larger than the %lld that the server takes",
+		    c->out.len, (long long)most);
+	return code;
+}
+
+static enum err_code
+send_reply(struct rpc_call *c, const struct conn_header *headers, struct err *err)
+{
+	const char *to = msg_reply(c->msg);
+
+	if (to == NULL)
+		return ERR_OK;		/* the caller does not want to know */
+	return conn_publish(c->server->conn, &(struct conn_msg){
+		.subject = to, .data = c->out.p, .n = c->out.len, .headers = headers,
+	}, err);
+}
+
+void
+rpc_refuse(struct rpc_call *c, enum err_code code, const char *text)
+{
+	char sentence[1024], number[8];
+	struct envelope e;
+
+	MAGIC_CHECK(c, CALL_MAGIC);
+	if (text == NULL)
+		text = err_text(code);
+	if (code == ERR_HANDLER)
+		snprintf(sentence, sizeof sentence, "%s", text);
+	else
+		snprintf(sentence, sizeof sentence, "%s: %s", err_wire(code), text);
+	snprintf(number, sizeof number, "%d", err_http(code));
+	fill_reply(c, &e);
+	e.success = false;
+	e.error = text_of(sentence);
+	struct conn_header headers[] = {
+		{ "Nats-Service-Error", err_wire(code) }, { "Nats-Service-Error-Code", number }, { NULL, NULL },
+	};
+	struct err err;
+	/* A sentence cut inside a character is no text; the code alone always is. */
+	if (encode_reply(c, &e, &err) != ERR_OK) {
+		e.error = text_of(err_wire(code));
+		MUST(encode_reply(c, &e, &err) == ERR_OK);
+	}
+	send_reply(c, headers, NULL);
+	settle(c, true);
+	call_close(c);
+}
+
+enum err_code
+rpc_answer(struct rpc_call *c, struct data result, struct err *err)
+{
+	struct envelope e;
+	struct err own;
+
+	MAGIC_CHECK(c, CALL_MAGIC);
+	fill_reply(c, &e);
+	if (result.p != NULL)
+		e.payload = (struct value){ .type = VALUE_RAW, .u.raw = result };
+	enum err_code code = encode_reply(c, &e, &own);
+	if (code != ERR_OK) {
+		rpc_refuse(c, ERR_HANDLER, own.text);
+		if (err != NULL)
+			*err = own;
+		return code;
+	}
+	code = send_reply(c, NULL, err);
+	settle(c, false);
+	call_close(c);
+	return code;
+}
+
+/* --- receiving --------------------------------------------------------------------------- */
+
+static void
+keep(struct str *to, struct text t)
+{
+	str_clear(to);
+	if (t.p != NULL)
+		str_add(to, t.p, t.n);
+}
+
+/* deadline_of: when nobody waits any more: the envelope's time-out from now, or what an
+ * aegis caller says is left of its budget. */
+static struct mono
+deadline_of(const struct rpc_call *c, const struct envelope *e)
+{
+	double s = e->timeout_s < LONGEST_S ? e->timeout_s : LONGEST_S;
+	const char *header = msg_header(c->msg, "Aegis-Deadline");
+	uint64_t left_ms;
+
+	if (header != NULL && num_uint(header, &left_ms) && (double)left_ms / 1e3 < s)
+		s = (double)left_ms / 1e3;
+	return mono_after(c->started, (int64_t)(s * 1e9));
+}
+
+static bool
+serves(const struct rpc_server *s, struct text method)
+{
+	for (size_t i = 0; i < s->nmethods; i++)
+		if (text_is(method, s->methods[i]))
+			return true;
+	return s->methods == NULL;
+}
+
+static void
+bad_request(struct rpc_call *c, const struct err *err)
+{
+	struct rpc_server *s = c->server;
+
+	atomic_fetch_add(&s->bad_requests, 1);
+	log_warning(EV_RPC_BAD_REQUEST, LOG_F(LOG_S("subject", msg_subject(c->msg)), LOG_S("err", err->text)),
+	    "a request cannot be read and is answered with INVALID_REQUEST");
+	str_clear(&c->message_id);
+	str_clear(&c->trace_id);
+	rpc_refuse(c, ERR_UNKNOWN_METHOD, err->text);
+}
+
+static void
+on_request(void *arg, struct msg *m)
+{
+	struct rpc_server *s = arg;
+	struct envelope e;
+	struct err err;
+
+	MAGIC_CHECK(s, SERVER_MAGIC);
+	struct rpc_call *c = call_open(s, m);
+	struct text method = subject_method(msg_subject(m));
+	c->format = DATA_MSGPACK;
+	if (envelope_decode(codec_mine(), ENVELOPE_REQUEST, msg_data(m), msg_size(m), &e, &c->format, &err) != ERR_OK) {
+		bad_request(c, &err);
+		return;
+	}
+	keep(&c->method, method);
+	keep(&c->message_id, e.message_id);
+	keep(&c->trace_id, e.trace_id);
+	keep(&c->source, e.source);
+	c->has_source = e.source.p != NULL;
+	c->deadline = deadline_of(c, &e);
+	if (!serves(s, method)) {
+		char text[160];
+		snprintf(text, sizeof text, "service '%s' has no method '%.*s'", s->service,
+		    (int)(method.n < 64 ? method.n : 64), method.p);
+		rpc_refuse(c, ERR_UNKNOWN_METHOD, text);
+		return;
+	}
+	c->stats = methods_find(s->stats, method);
+	atomic_fetch_add(&c->stats->inflight, 1);
+	/* The handler may answer at once, and then c is gone; so the envelope is only lent. */
+	c->envelope = &e;
+	s->handler(s->arg, c);
+}
+
+const struct envelope *
+rpc_call_envelope(const struct rpc_call *c)
+{
+	MAGIC_CHECK(c, CALL_MAGIC);
+	MUST(c->envelope != NULL);
+	return c->envelope;
+}
+
+const char *
+rpc_call_method(const struct rpc_call *c)
+{
+	return str_text(&c->method);
+}
+
+const char *
+rpc_call_message_id(const struct rpc_call *c)
+{
+	return str_text(&c->message_id);
+}
+
+const char *
+rpc_call_trace_id(const struct rpc_call *c)
+{
+	return str_text(&c->trace_id);
+}
+
+const char *
+rpc_call_source(const struct rpc_call *c)
+{
+	return c->has_source ? str_text(&c->source) : NULL;
+}
+
+const char *
+rpc_call_header(const struct rpc_call *c, const char *name)
+{
+	return msg_header(c->msg, name);
+}
+
+struct mono
+rpc_call_deadline(const struct rpc_call *c)
+{
+	return c->deadline;
+}
+
+struct method *
+rpc_call_stats(const struct rpc_call *c)
+{
+	return c->stats;
+}
+
+const char *
+rpc_call_params_json(struct rpc_call *c)
+{
+	if (!c->has_params) {
+		struct pack p;
+		str_clear(&c->params);
+		pack_init(&p, &c->params, DATA_JSON, PACK_COMPACT);
+		pack_value(&p, &rpc_call_envelope(c)->payload);
+		MUST(pack_end(&p, NULL) == ERR_OK);	/* it was decoded, so it can be encoded */
+		c->has_params = true;
+	}
+	return str_text(&c->params);
+}
+
+/* --- the server -------------------------------------------------------------------------- */
+
+static enum err_code
+subscribe(struct rpc_server *s, const char *subject, const char *queue, struct err *err)
+{
+	struct sub *sub = sub_new(&(struct sub_opts){
+		.conn = s->conn, .subject = subject, .queue = queue, .handler = on_request, .arg = s,
+	}, err);
+
+	if (sub == NULL)
+		return err_prefix(err, "rpc: service '%s'", s->service), ERR_UNAVAILABLE;
+	s->subs = mem_resize(s->subs, s->nsubs + 1, sizeof *s->subs);
+	s->subs[s->nsubs++] = sub;
+	return ERR_OK;
+}
+
+static enum err_code
+subscribe_all(struct rpc_server *s, struct err *err)
+{
+	struct subject group = subject_rpc_group(s->service);
+	struct subject direct = subject_direct_all(s->service, s->instance);
+	enum err_code code = subscribe(s, direct.s, NULL, err);
+
+	for (size_t i = 0; code == ERR_OK && i < s->nmethods; i++)
+		code = subscribe(s, subject_rpc(s->service, s->methods[i]).s, group.s, err);
+	if (code == ERR_OK && s->methods == NULL)
+		code = subscribe(s, subject_rpc_all(s->service).s, group.s, err);
+	return code;
+}
+
+struct rpc_server *
+rpc_server_new(const struct rpc_server_opts *o, struct err *err)
+{
+	struct rpc_server *s = mem_new(sizeof *s);
+
+	s->magic = SERVER_MAGIC;
+	atomic_init(&s->refs, 1);
+	s->conn = o->conn;
+	s->service = mem_text(o->service);
+	s->instance = mem_text(o->instance);
+	s->stats = o->stats;
+	s->handler = o->handler;
+	s->arg = o->arg;
+	pthread_mutex_init(&s->lock, NULL);
+	thread_cond_init(&s->idle);
+	if (o->methods != NULL) {
+		while (o->methods[s->nmethods] != NULL)
+			s->nmethods++;
+		s->methods = mem_array(s->nmethods, sizeof *s->methods);
+		for (size_t i = 0; i < s->nmethods; i++)
+			s->methods[i] = mem_text(o->methods[i]);
+	}
+	if (subscribe_all(s, err) == ERR_OK)
+		return s;
+	rpc_server_free(s);
+	return NULL;
+}
+
+/* Without a connection nothing can arrive, and a drain would wait for the server. */
+static bool
+leave(struct rpc_server *s)
+{
+	bool linked = conn_state(s->conn) == CONN_UP;
+
+	for (size_t i = 0; linked && i < s->nsubs; i++)
+		sub_drain(s->subs[i]);
+	return linked;
+}
+
+void
+rpc_server_leave(struct rpc_server *s)
+{
+	leave(s);
+}
+
+unsigned
+rpc_server_drain(struct rpc_server *s, int64_t timeout_ns)
+{
+	struct mono end = mono_after(now_mono(), timeout_ns);
+
+	bool linked = leave(s);
+	for (size_t i = 0; linked && i < s->nsubs; i++) {
+		int64_t left = mono_since(end, now_mono());
+		if (left > 0)
+			sub_drained(s->subs[i], left);
+	}
+	pthread_mutex_lock(&s->lock);
+	while (s->open > 0 && thread_cond_wait(&s->idle, &s->lock, end))
+		continue;
+	unsigned open = s->open;
+	pthread_mutex_unlock(&s->lock);
+	return open;
+}
+
+void
+rpc_server_free(struct rpc_server *s)
+{
+	if (s == NULL)
+		return;
+	MAGIC_CHECK(s, SERVER_MAGIC);
+	for (size_t i = 0; i < s->nsubs; i++)
+		sub_free(s->subs[i]);
+	mem_free(s->subs);
+	s->subs = NULL;
+	s->nsubs = 0;
+	server_unref(s);
+}
+
+uint64_t
+rpc_server_bad_requests(const struct rpc_server *s)
+{
+	return atomic_load(&s->bad_requests);
+}

@@ -1,0 +1,69 @@
+/* server.h - the serving side of RPC (wire.md §5): subscribe, decode, hand over, answer.
+ *
+ * Requests are decoded on the thread that delivers them and handed to one handler, which
+ * must not block there: it answers, or passes the call on.  Every call is answered exactly
+ * once, from any thread; answering frees it. */
+#ifndef MESSAGING_SERVER_H
+#define MESSAGING_SERVER_H
+
+#include "base/err.h"
+#include "base/instant.h"
+#include "model/envelope.h"
+
+struct conn;
+struct methods;
+struct rpc_server;
+struct rpc_call;
+
+struct rpc_server_opts {
+	struct conn *conn;
+	const char *service, *instance;
+	const char *const *methods;	/* NULL-terminated; NULL: every method of the service */
+	struct methods *stats;		/* where calls are counted; must outlive the server */
+	void (*handler)(void *arg, struct rpc_call *call);
+	void *arg;
+};
+
+/* rpc_server_new(o, err): subscribes to rpc.{service}.{method} in the service's queue group
+ * and to the instance's direct subject.  Strings are copied. */
+struct rpc_server *rpc_server_new(const struct rpc_server_opts *o, struct err *err);
+
+/* rpc_server_leave(s): takes no new calls; those that arrived are still handed over.  Does not
+ * block.  Once is enough. */
+void rpc_server_leave(struct rpc_server *s);
+
+/* rpc_server_drain(s, timeout_ns): leaves the queue group, still hands over what arrived,
+ * and waits until every call is answered.  Returns how many were not.  Blocks. */
+unsigned rpc_server_drain(struct rpc_server *s, int64_t timeout_ns);
+
+/* rpc_server_free(s): ends the subscriptions.  Calls that are not answered yet may be
+ * answered later; their memory is theirs. */
+void rpc_server_free(struct rpc_server *s);
+
+uint64_t rpc_server_bad_requests(const struct rpc_server *s);
+
+/* What the handler sees.  The envelope lives until the handler returns, and only on its
+ * thread; everything else until the call is answered. */
+const struct envelope *rpc_call_envelope(const struct rpc_call *c);
+const char *rpc_call_method(const struct rpc_call *c);
+const char *rpc_call_message_id(const struct rpc_call *c);
+const char *rpc_call_trace_id(const struct rpc_call *c);
+const char *rpc_call_source(const struct rpc_call *c);		/* NULL when the caller named none */
+const char *rpc_call_header(const struct rpc_call *c, const char *name);	/* NULL when absent */
+struct mono rpc_call_deadline(const struct rpc_call *c);	/* after that nobody waits for the answer */
+struct method *rpc_call_stats(const struct rpc_call *c);
+
+/* rpc_call_params_json(c): the parameters as compact JSON text; made at the first call,
+ * which must happen inside the handler. */
+const char *rpc_call_params_json(struct rpc_call *c);
+
+/* rpc_answer(c, result, err): success; result in either format is passed on in the
+ * caller's.  When it cannot be sent (not encodable, larger than the server takes) an error
+ * is answered instead and its code returned.  c is gone in any case. */
+enum err_code rpc_answer(struct rpc_call *c, struct data result, struct err *err);
+
+/* rpc_refuse(c, code, text): the error reply "WIRE_CODE: text".  text NULL: the code's own.  A
+ * handler's own error goes out as ERR_HANDLER with its text alone, no code in front. */
+void rpc_refuse(struct rpc_call *c, enum err_code code, const char *text);
+
+#endif
