@@ -1,0 +1,104 @@
+/* workload_http.c - a call as POST /rpc/{method} (design.md §7). */
+#include <ctype.h>
+#include <stdio.h>
+
+#include "base/magic.h"
+#include "runner/workload_inner.h"
+
+#define HEADERS_MAX 16		/* an envelope yields six or so */
+#define ERROR_MAX 4096		/* of an error page; the rest helps nobody */
+
+enum err_code
+workload_http_compose(struct call *c, const struct workload_request *q)
+{
+	struct http_header h[HEADERS_MAX];
+	struct str *path = &c->w->scratch;
+	size_t n = 0;
+
+	MUST(q->nheaders <= HEADERS_MAX);
+	for (; n < q->nheaders; n++)
+		h[n] = (struct http_header){ q->headers[n].name, q->headers[n].value };
+	str_clear(path);
+	str_puts(path, "/rpc/");
+	http_escape(path, q->method);
+	struct http_request r = {
+		.method = "POST", .path = path->p, .headers = h, .nheaders = n, .type = "application/json",
+		.body = q->params.p != NULL ? q->params : text_of("null"),
+	};
+	http_compose(&c->bytes, &r);
+	return ERR_OK;
+}
+
+/* judge_error: 4xx and 5xx are the program's own words. */
+static void
+judge_error(struct workload *w, const struct http_answer *a, struct workload_result *r, char *number, size_t max)
+{
+	struct text t = a->body;
+
+	while (t.n > 0 && isspace((unsigned char)t.p[t.n - 1]))
+		t.n--;
+	if (t.n > ERROR_MAX)
+		t.n = ERROR_MAX;
+	if (t.n == 0) {
+		snprintf(number, max, "HTTP %d", a->status);
+		t = text_of(number);
+	}
+	r->outcome = WORKLOAD_APP_ERROR;
+	r->text = workload_clean(w, t);
+}
+
+static void
+judge_result(struct workload *w, const struct http_answer *a, struct workload_result *r, struct err *err)
+{
+	struct value v;
+
+	r->outcome = WORKLOAD_OK;
+	r->text = a->body.n > 0 ? a->body : text_of("null");
+	struct data d = { DATA_JSON, r->text.p, r->text.n };
+	if (codec_parse(w->codec, d, &v, err) != ERR_OK) {
+		err_prefix(err, "the answer is not JSON");
+		r->outcome = WORKLOAD_BAD_ANSWER;
+		r->text = text_of(err->text);
+	}
+}
+
+static void
+on_answer(void *arg, const struct http_answer *a)
+{
+	struct call *c = arg;
+	struct workload_result r = { .http_status = a->status, .maybe_executed = a->maybe_executed };
+	struct err err = { 0 };
+	char number[64];
+
+	c->lane = NULL;
+	if (a->code == ERR_UNAVAILABLE || a->code == ERR_CLOSED) {
+		r.outcome = WORKLOAD_DOWN;
+		r.text = text_of(a->why);
+	} else if (a->code != ERR_OK) {
+		r.outcome = WORKLOAD_BAD_ANSWER;
+		r.text = text_of(a->why);
+	} else if (a->status >= 200 && a->status <= 299) {
+		judge_result(c->w, a, &r, &err);
+	} else if (a->status >= 400) {
+		judge_error(c->w, a, &r, number, sizeof number);
+	} else {
+		snprintf(number, sizeof number, "HTTP %d is neither a result nor an error", a->status);
+		r.outcome = WORKLOAD_BAD_ANSWER;
+		r.text = text_of(number);
+	}
+	workload_finish(c, &r);
+}
+
+enum err_code
+workload_http_send(struct call *c)
+{
+	c->lane = http_send(c->w->http, &c->bytes, on_answer, c);
+	return c->lane != NULL ? ERR_OK : ERR_BUSY;
+}
+
+void
+workload_http_drop(struct call *c)
+{
+	http_cancel(c->lane);
+	c->lane = NULL;
+}
