@@ -1,0 +1,249 @@
+/* call.c - `aegis call`: one RPC, or a number of them, through the public C interface.
+ *
+ * The table format is the bare result, because that is what the next program in a pipe
+ * wants; json and ndjson add who answered and how long it took. */
+#include <stdio.h>
+#include <string.h>
+
+#include "app/config.h"
+#include "base/hist.h"
+#include "base/magic.h"
+#include "base/mem.h"
+#include "client/aegis.h"
+#include "cmd.h"
+#include "codec/codec.h"
+#include "model/names.h"
+
+#define COUNT_MAX 100000		/* more is a benchmark */
+
+static const char *const strategies[] = { "round_robin", "random", "sticky", "least_inflight", NULL };
+
+struct call_opts {
+	struct cmd_general general;
+	struct cmd_nats nats;
+	struct cmd_log log;
+	const char *data, *instance, *trace_id;
+	enum aegis_strategy strategy;
+	uint64_t count;
+	int64_t stale_ns;
+};
+
+static const struct opt call_rows[] = {
+	OPT_TEXT(struct call_opts, data, "data", 'd', "JSON|@FILE|-", "parameters, as an option instead of a word"),
+	OPT_TEXT(struct call_opts, instance, "instance", 0, "INSTANCE",
+	    "call this instance and no other; with --strategy sticky: this one if it can"),
+	OPT_CHOICE(struct call_opts, strategy, "strategy", 0, strategies, "how an instance is chosen",
+	    .def = "round_robin"),
+	OPT_UINT(struct call_opts, count, "count", 0, "N", "call this many times, one after the other", .def = "1",
+	    .min = 1, .max = COUNT_MAX),
+	OPT_TEXT(struct call_opts, trace_id, "trace-id", 0, "ID", "the trace that the call belongs to",
+	    .def_text = "a fresh one"),
+	STALE_ROW(struct call_opts),
+	OPTS_END
+};
+
+const struct cmd_form call_form = {
+	sizeof(struct call_opts),
+	{
+		{ "Options", "call", call_rows, 0 },
+		FORM_OUTPUT(struct call_opts),
+		FORM_NATS(struct call_opts),
+		FORM_CLIENT_LOG(struct call_opts),
+		FORM_GENERAL(struct call_opts),
+	},
+};
+
+static const struct out_column call_columns[] = {
+	{ .name = "CALL", .right = true }, { .name = "INSTANCE" }, { .name = "MS", .right = true },
+	{ .name = "RESULT" },
+};
+
+struct calling {
+	struct cmd *c;
+	const struct call_opts *o;
+	aegis *a;
+	const char *service, *method, *params;
+	aegis_call_options options;
+	struct hist *hist;
+	uint64_t failed;
+	aegis_error first;		/* of the first failure */
+};
+
+/* read_params: text, @FILE or -, which must be a JSON object. */
+static enum err_code
+read_params(const char *word, struct str *out, struct err *err)
+{
+	struct codec *codec = codec_new();
+	struct value v;
+	enum err_code code = ERR_OK;
+
+	if (word == NULL)
+		str_puts(out, "{}");
+	else if (word[0] == '@')
+		code = config_read(word + 1, out, err);
+	else if (strcmp(word, "-") == 0)
+		code = config_read(word, out, err);
+	else
+		str_puts(out, word);
+	if (code == ERR_OK) {
+		code = codec_parse(codec, (struct data){ DATA_JSON, str_text(out), out->len }, &v, err);
+		if (code == ERR_OK && v.type != VALUE_MAP)
+			code = err_set(err, ERR_INVALID, "must be a JSON object such as '{\"key\": 1}', not a %s",
+			    value_type_name(v.type));
+		if (code != ERR_OK)
+			err_prefix(err, "parameters");
+	}
+	codec_free(codec);
+	return code;
+}
+
+/* answer_json: what json and ndjson say of one call. */
+static void
+answer_json(const struct calling *k, const char *result, const char *instance, double ms,
+    const aegis_error *e, struct str *out)
+{
+	struct pack p;
+
+	pack_init(&p, out, DATA_JSON, PACK_COMPACT);
+	pack_map(&p, e == NULL ? 6 : 5);
+	pack_key(&p, "service");
+	pack_puts(&p, k->service);
+	pack_key(&p, "method");
+	pack_puts(&p, k->method);
+	pack_key(&p, "ok");
+	pack_bool(&p, e == NULL);
+	if (e == NULL) {
+		pack_key(&p, "instance");
+		pack_puts(&p, instance[0] != '\0' ? instance : NULL);
+		pack_key(&p, "latency_ms");
+		pack_real(&p, ms);
+		pack_key(&p, "result");
+		pack_data(&p, (struct data){ DATA_JSON, result, strlen(result) });
+	} else {
+		pack_key(&p, "code");
+		pack_puts(&p, aegis_code_name(e->code));
+		pack_key(&p, "error");
+		pack_puts(&p, e->text);
+	}
+	pack_end(&p, NULL);
+}
+
+/* one_row: an answer, or a failure, as a line of a longer list. */
+static void
+one_row(struct calling *k, uint64_t number, const aegis_result *r, const aegis_error *e)
+{
+	double ms = r != NULL ? aegis_result_latency_ms(r) : 0;
+	const char *instance = r != NULL ? aegis_result_instance(r) : "";
+	struct str json = STR_INIT;
+	char count[24], took[32];
+
+	snprintf(count, sizeof count, "%llu", (unsigned long long)number);
+	snprintf(took, sizeof took, "%.3f", ms);
+	answer_json(k, r != NULL ? aegis_result_json(r) : "null", instance, ms, e, &json);
+	out_row(k->c->out, (const struct out_cell[]){ { count, OUT_DIM }, { instance, OUT_PLAIN },
+	    { r != NULL ? took : NULL, OUT_PLAIN },
+	    { r != NULL ? aegis_result_json(r) : e->text, r != NULL ? OUT_PLAIN : OUT_BAD } }, str_text(&json));
+	str_release(&json);
+}
+
+static void
+only_answer(struct calling *k, const aegis_result *r)
+{
+	struct str json = STR_INIT;
+
+	if (out_is_table(k->c->out)) {
+		out_value(k->c->out, aegis_result_json(r));
+		return;
+	}
+	answer_json(k, aegis_result_json(r), aegis_result_instance(r), aegis_result_latency_ms(r), NULL, &json);
+	out_object(k->c->out, NULL, NULL, 0, str_text(&json));
+	str_release(&json);
+}
+
+static void
+call_once(struct calling *k, uint64_t number)
+{
+	aegis_result *r = NULL;
+	aegis_error e = { .code = AEGIS_OK };
+
+	aegis_call_json(k->a, k->service, k->method, k->params, &k->options, &r, &e);
+	if (e.code != AEGIS_OK && k->failed++ == 0)
+		k->first = e;
+	if (r != NULL)
+		hist_record(k->hist, (int64_t)(aegis_result_latency_ms(r) * NS_PER_MS));
+	if (k->o->count > 1)
+		one_row(k, number, r, e.code != AEGIS_OK ? &e : NULL);
+	else if (r != NULL)
+		only_answer(k, r);
+	aegis_result_free(r);
+}
+
+static enum err_code
+call_all(struct calling *k, struct err *err)
+{
+	if (k->o->count > 1)
+		out_list(k->c->out, call_columns, COUNT_OF(call_columns));
+	for (uint64_t i = 1; i <= k->o->count && !out_reader_left(k->c->out); i++)
+		call_once(k, i);
+	if (k->o->count > 1)
+		out_note(k->c->out, "%llu calls, %llu failed, p50 %.3f ms, p99 %.3f ms, max %.3f ms",
+		    (unsigned long long)k->o->count, (unsigned long long)k->failed,
+		    hist_quantile_ms(k->hist, 50), hist_quantile_ms(k->hist, 99), hist_max_ms(k->hist));
+	if (k->failed == 0)
+		return ERR_OK;
+	/* The public codes are the internal ones (scripts/codes makes them from one list). */
+	return err_set(err, (enum err_code)k->first.code, "%s", k->first.text);
+}
+
+static aegis *
+open_handle(struct cmd *c, struct err *err)
+{
+	const struct call_opts *o = c->opts;
+	struct conn_opts co = cmd_conn_opts(c, NULL);
+	aegis_error e = { .code = AEGIS_OK };
+	aegis_options ao = {
+		.servers = co.servers, .name = co.name, .user = co.user, .password = co.password,
+		.token = co.token, .creds_file = co.creds_file, .nkey_file = co.nkey_file,
+		.tls_ca = co.tls_ca, .tls_cert = co.tls_cert, .tls_key = co.tls_key,
+		.js_domain = co.js_domain, .js_api_prefix = co.js_api_prefix, .inbox_prefix = co.inbox_prefix,
+		.timeout_ms = co.timeout_ns / NS_PER_MS, .stale_after_ms = o->stale_ns / NS_PER_MS,
+		.workers = 1,
+	};
+
+	aegis *a = aegis_connect(&ao, &e);
+	if (a == NULL)
+		err_set(err, (enum err_code)e.code, "%s", e.text);
+	return a;
+}
+
+enum err_code
+cmd_call_run(struct cmd *c, struct err *err)
+{
+	const struct call_opts *o = c->opts;
+	struct calling k = { .c = c, .o = o, .service = c->words[0], .method = c->words[1] };
+	struct str params = STR_INIT;
+	enum err_code code;
+
+	if (o->data != NULL && c->nwords > 2)
+		return err_set(err, ERR_USAGE, "the parameters are given twice: as --data and as a word");
+	if ((code = name_check(NAME_SERVICE_CALLED, k.service, err)) != ERR_OK ||
+	    (code = name_check(NAME_METHOD_CALLED, k.method, err)) != ERR_OK ||
+	    (o->instance != NULL && (code = name_check(NAME_INSTANCE_CALLED, o->instance, err)) != ERR_OK))
+		return code;
+	if ((code = read_params(o->data != NULL ? o->data : c->words[2], &params, err)) != ERR_OK)
+		goto err0;
+	if ((k.a = open_handle(c, err)) == NULL) {
+		code = err->code;
+		goto err0;
+	}
+	k.params = str_text(&params);
+	k.options = (aegis_call_options){ .timeout_ms = 0, .strategy = o->strategy, .instance = o->instance,
+	    .trace_id = o->trace_id };
+	k.hist = hist_new();
+	code = call_all(&k, err);
+	hist_free(k.hist);
+	aegis_close(k.a);
+err0:
+	str_release(&params);
+	return code;
+}

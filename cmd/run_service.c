@@ -1,0 +1,413 @@
+/* run_service.c - `aegis run-service`: its options, and what they are to the wrapper.
+ *
+ * Whatever is wrong with the command line is said before anything is started. */
+#include <signal.h>
+#include <string.h>
+
+#include "app/run_service.h"
+#include "base/id.h"
+#include "base/magic.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "cmd.h"
+#include "model/names.h"
+
+#define REWRITES_MAX 64
+
+struct run_opts {
+	struct cmd_general general;
+	struct cmd_nats nats;
+	struct cmd_log log;
+	const char *name, *instance, *version, *description, *service_type;
+	struct opts_list metadata, methods;
+	bool no_registration;
+	int64_t heartbeat_ns, ttl_ns, stale_ns;
+
+	uint64_t app_port;
+	const char *app_socket;
+	bool app_stdio;
+	uint64_t max_inflight, max_queue;
+
+	const char *ready_http, *ready_tcp, *ready_cmd;
+	uint64_t ready_fd;
+	bool ready_notify;
+	int64_t ready_timeout_ns;
+	const char *health_http, *health_tcp, *health_cmd;
+	int64_t health_interval_ns, health_timeout_ns;
+	uint64_t health_failures, health_successes;
+
+	enum restart_when restart;
+	const char *max_restarts;
+	int64_t drain_timeout_ns, drain_delay_ns, kill_after_ns;
+	const char *stop_signal;
+	struct opts_list rewrites;
+	bool tty, log_prefix;
+};
+
+/* --- options ---------------------------------------------------------------------------- */
+
+/* instance_from: the inherited variables, with what an id may not hold turned into '-'. */
+static const char *
+instance_from(opts_getenv *get, void *arg, struct str *buf, const char **variable)
+{
+	static const char *const names[] = { "INSTANCE_ID", "SERVICE_INSTANCE_ID", "HOSTNAME" };
+
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		const char *v = get(arg, names[i]);
+		if (v == NULL || v[0] == '\0')
+			continue;
+		*variable = names[i];
+		str_puts(buf, v);
+		name_sanitize_instance(buf->p);
+		return str_text(buf);
+	}
+	return NULL;
+}
+
+#define OLD(...) .inherit = (const char *const[]){ __VA_ARGS__, NULL }
+
+static const struct opt instance_rows[] = {
+	OPT_TEXT(struct run_opts, name, "name", 0, "SERVICE", "the service that CMD is an instance of", .env = true,
+	    OLD("SERVICE_NAME")),
+	OPT_TEXT(struct run_opts, instance, "instance-id", 0, "ID", "the name of this instance", .env = true,
+	    .def_text = "SERVICE-XXXXXXXX", .inherit_make = instance_from,
+	    .inherit_note = "INSTANCE_ID, SERVICE_INSTANCE_ID, HOSTNAME"),
+	OPT_TEXT(struct run_opts, version, "version", 0, "X.Y.Z", "the version of the service", .def = "1.0.0",
+	    .env = true, OLD("SERVICE_VERSION")),
+	OPT_TEXT(struct run_opts, description, "description", 0, "TEXT", "what the service does, for $SRV.INFO",
+	    .env = true),
+	OPT_TEXT(struct run_opts, service_type, "service-type", 0, "LABEL", "a free label in the metadata",
+	    .def = "service", .env = true, OLD("SERVICE_TYPE")),
+	OPT_LIST(struct run_opts, metadata, "metadata", 0, "KEY=VALUE",
+	    "something for the record's metadata; VALUE is JSON or plain text", .env = true),
+	OPT_FLAG(struct run_opts, no_registration, "no-registration", 0,
+	    "serve calls, but write no record into the registry", .env = true, OLD("ENABLE_REGISTRATION"),
+	    .inherit_inverted = true),
+	OPT_DURATION(struct run_opts, heartbeat_ns, "heartbeat-interval", 0, "how often the record is refreshed",
+	    .def = "10s", .min = 500 * NS_PER_MS, .max = 300 * NS_PER_S, .env = true, OLD("HEARTBEAT_INTERVAL"),
+	    .inherit_seconds = true),
+	OPT_DURATION(struct run_opts, ttl_ns, "registry-ttl", 0,
+	    "the store drops a record that was not refreshed for so long; whole seconds", .def = "30s",
+	    .min = 1 * NS_PER_S, .max = 3600 * NS_PER_S, .env = true, OLD("REGISTRY_TTL"), .inherit_seconds = true),
+	STALE_ROW(struct run_opts),
+	OPTS_END
+};
+
+static const struct opt workload_rows[] = {
+	OPT_UINT(struct run_opts, app_port, "app-port", 0, "N", "CMD answers calls over HTTP on this port of 127.0.0.1",
+	    .min = 1, .max = 65535, .env = true),
+	OPT_FILE(struct run_opts, app_socket, "app-socket", 0, "PATH", "CMD answers calls over HTTP on this socket",
+	    .env = true),
+	OPT_FLAG(struct run_opts, app_stdio, "app-stdio", 0,
+	    "CMD answers calls as lines of JSON on its stdin and stdout", .env = true),
+	OPT_LIST(struct run_opts, methods, "method", 0, "NAME", "a method that CMD answers", .env = true,
+	    .def_text = "all"),
+	OPT_UINT(struct run_opts, max_inflight, "max-inflight", 0, "N", "how many calls CMD works on at once",
+	    .def = "64", .min = 1, .max = 65536, .env = true),
+	OPT_UINT(struct run_opts, max_queue, "max-queue", 0, "N",
+	    "how many calls wait behind them; more are refused at once", .def = "1024", .min = 1, .max = 1000000,
+	    .env = true),
+	OPTS_END
+};
+
+static const struct opt probe_rows[] = {
+	OPT_TEXT(struct run_opts, ready_http, "ready-http", 0, "URL|/PATH", "CMD is ready when this answers 2xx or 3xx",
+	    .env = true),
+	OPT_TEXT(struct run_opts, ready_tcp, "ready-tcp", 0, "[HOST:]PORT", "CMD is ready when this accepts a connection",
+	    .env = true),
+	OPT_TEXT(struct run_opts, ready_cmd, "ready-cmd", 0, "SHELL", "CMD is ready when this command exits with 0",
+	    .env = true),
+	OPT_UINT(struct run_opts, ready_fd, "ready-fd", 0, "N", "CMD writes a line to this descriptor when it is ready",
+	    .min = 3, .max = 255, .env = true),
+	OPT_FLAG(struct run_opts, ready_notify, "ready-notify", 0,
+	    "CMD sends READY=1 to $NOTIFY_SOCKET when it is ready", .env = true),
+	OPT_DURATION(struct run_opts, ready_timeout_ns, "ready-timeout", 0,
+	    "restart CMD when it is not ready by then; 0 waits for ever", .def = "0", .min = 0, .max = 86400 * NS_PER_S,
+	    .env = true),
+	OPT_TEXT(struct run_opts, health_http, "health-http", 0, "URL|/PATH", "CMD is healthy while this answers 2xx or 3xx",
+	    .env = true),
+	OPT_TEXT(struct run_opts, health_tcp, "health-tcp", 0, "[HOST:]PORT",
+	    "CMD is healthy while this accepts connections", .env = true),
+	OPT_TEXT(struct run_opts, health_cmd, "health-cmd", 0, "SHELL", "CMD is healthy while this command exits with 0",
+	    .env = true),
+	OPT_DURATION(struct run_opts, health_interval_ns, "health-interval", 0, "how often health is probed", .def = "5s",
+	    .min = 10 * NS_PER_MS, .max = 3600 * NS_PER_S, .env = true),
+	OPT_DURATION(struct run_opts, health_timeout_ns, "health-timeout", 0, "how long one probe may take",
+	    .def = "500ms", .min = 1 * NS_PER_MS, .max = 300 * NS_PER_S, .env = true),
+	OPT_UINT(struct run_opts, health_failures, "health-failures", 0, "N", "failures in a row that make it unhealthy",
+	    .def = "3", .min = 1, .max = 1000, .env = true),
+	OPT_UINT(struct run_opts, health_successes, "health-successes", 0, "N", "successes in a row that make it healthy",
+	    .def = "2", .min = 1, .max = 1000, .env = true),
+	OPTS_END
+};
+
+static const char *const restarts[] = {
+	[RESTART_NO] = "no", [RESTART_ON_FAILURE] = "on-failure", [RESTART_ALWAYS] = "always", NULL,
+};
+
+static const struct opt process_rows[] = {
+	OPT_CHOICE(struct run_opts, restart, "restart", 0, restarts, "whether CMD is started again when it ends",
+	    .def = "no", .env = true),
+	OPT_TEXT(struct run_opts, max_restarts, "max-restarts", 0, "N/TIME",
+	    "give up, with CMD's exit code, after N restarts within TIME; 0 never gives up", .def = "5/1m", .env = true),
+	OPT_DURATION(struct run_opts, drain_timeout_ns, "drain-timeout", 0,
+	    "how long calls in flight may take to finish when stopping", .def = "10s", .min = 0, .max = 3600 * NS_PER_S,
+	    .env = true),
+	OPT_DURATION(struct run_opts, drain_delay_ns, "drain-delay", 0,
+	    "how long calls are still taken after deregistering, for callers that have not noticed", .def = "0",
+	    .min = 0, .max = 3600 * NS_PER_S, .env = true),
+	OPT_DURATION(struct run_opts, kill_after_ns, "kill-after", 0, "how long CMD has to end before it is killed",
+	    .def = "5s", .min = 0, .max = 3600 * NS_PER_S, .env = true),
+	OPT_TEXT(struct run_opts, stop_signal, "stop-signal", 0, "SIGNAL", "the signal that asks CMD to end", .def = "TERM",
+	    .env = true),
+	OPT_LIST(struct run_opts, rewrites, "rewrite-signal", 0, "A:B", "pass on signal B instead of A; B 0 swallows it",
+	    .env = true),
+	OPT_FLAG(struct run_opts, tty, "tty", 0, "CMD gets the terminal, and Ctrl-C is its own"),
+	OPT_FLAG(struct run_opts, log_prefix, "log-prefix", 0, "put the service's name before each line of CMD's output",
+	    .env = true),
+	OPTS_END
+};
+
+const struct cmd_form run_service_form = {
+	sizeof(struct run_opts),
+	{
+		{ "Instance options", "run_service", instance_rows, 0 },
+		{ "Workload options", "run_service", workload_rows, 0 },
+		{ "Readiness and health options", "run_service", probe_rows, 0 },
+		{ "Process options", "run_service", process_rows, 0 },
+		FORM_NATS(struct run_opts),
+		FORM_SERVE_LOG(struct run_opts),
+		FORM_GENERAL(struct run_opts),
+	},
+};
+
+/* --- from options to the wrapper's ------------------------------------------------------ */
+
+/* signal_parse: "TERM", "SIGTERM", "15"; -1 when it is none. */
+static int
+signal_parse(const char *text)
+{
+	uint64_t n;
+
+	if (num_uint(text, &n))
+		return n < (uint64_t)SIGRTMAX ? (int)n : -1;
+	if (strncmp(text, "SIG", 3) == 0)
+		text += 3;
+	for (int s = 1; s < SIGRTMIN; s++) {
+		const char *name = sigabbrev_np(s);
+		if (name != NULL && strcmp(name, text) == 0)
+			return s;
+	}
+	return -1;
+}
+
+static enum err_code
+parse_stop_signal(const char *text, int *out, struct err *err)
+{
+	*out = signal_parse(text);
+	if (*out <= 0)
+		return err_set(err, ERR_CONFIG, "--stop-signal: '%s' is no signal; write TERM, INT, QUIT or a number", text);
+	return ERR_OK;
+}
+
+static enum err_code
+parse_rewrites(const struct opts_list *list, struct runner_rewrite *out, struct err *err)
+{
+	if (list->n > REWRITES_MAX)
+		return err_set(err, ERR_CONFIG, "--rewrite-signal: at most %d of them", REWRITES_MAX);
+	for (size_t i = 0; i < list->n; i++) {
+		const char *colon = strchr(list->v[i], ':');
+		char *from = mem_text_n(list->v[i], colon != NULL ? (size_t)(colon - list->v[i]) : strlen(list->v[i]));
+		out[i].from = signal_parse(from);
+		out[i].to = colon != NULL ? signal_parse(colon + 1) : -1;
+		mem_free(from);
+		if (out[i].from <= 0 || out[i].to < 0)
+			return err_set(err, ERR_CONFIG, "--rewrite-signal: '%s' is no pair of signals; write one such as "
+			    "TERM:QUIT or 15:3", list->v[i]);
+	}
+	return ERR_OK;
+}
+
+/* parse_budget: "5/1m", or "0" for no limit. */
+static enum err_code
+parse_budget(const char *text, struct restart_policy *out, struct err *err)
+{
+	const char *slash = strchr(text, '/');
+	char *count = mem_text_n(text, slash != NULL ? (size_t)(slash - text) : strlen(text));
+	uint64_t n;
+	bool good = num_uint(count, &n) && (slash != NULL ? num_duration(slash + 1, &out->window_ns) &&
+	    out->window_ns > 0 : n == 0);
+
+	mem_free(count);
+	if (!good || n > RESTART_MAX)
+		return err_set(err, ERR_CONFIG, "--max-restarts: '%s' is no budget; write one such as 5/1m (at most %d "
+		    "restarts), or 0", text, RESTART_MAX);
+	out->max = (unsigned)n;
+	return ERR_OK;
+}
+
+/* pick_probe: at most one of the kinds may be given. */
+struct kind {
+	const char *option, *target;
+	enum runner_probe_kind kind;
+};
+
+static enum err_code
+pick_probe(const struct kind *kinds, size_t n, struct runner_probe *out, struct err *err)
+{
+	const char *first = NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		if (kinds[i].target == NULL)
+			continue;
+		if (first != NULL)
+			return err_set(err, ERR_USAGE, "%s and %s exclude each other", first, kinds[i].option);
+		first = kinds[i].option;
+		out->kind = kinds[i].kind;
+		out->target = kinds[i].target;
+	}
+	return ERR_OK;
+}
+
+static enum err_code
+pick_probes(const struct run_opts *o, struct runner_opts *r, struct err *err)
+{
+	const struct kind ready[] = {
+		{ "--ready-http", o->ready_http, RUNNER_PROBE_HTTP }, { "--ready-tcp", o->ready_tcp, RUNNER_PROBE_TCP },
+		{ "--ready-cmd", o->ready_cmd, RUNNER_PROBE_CMD },
+		{ "--ready-fd", o->ready_fd != 0 ? "" : NULL, RUNNER_PROBE_FD },
+		{ "--ready-notify", o->ready_notify ? "" : NULL, RUNNER_PROBE_NOTIFY },
+	};
+	const struct kind health[] = {
+		{ "--health-http", o->health_http, RUNNER_PROBE_HTTP }, { "--health-tcp", o->health_tcp, RUNNER_PROBE_TCP },
+		{ "--health-cmd", o->health_cmd, RUNNER_PROBE_CMD },
+	};
+
+	r->ready.fd = (int)o->ready_fd;
+	enum err_code code = pick_probe(ready, COUNT_OF(ready), &r->ready, err);
+	return code != ERR_OK ? code : pick_probe(health, COUNT_OF(health), &r->health, err);
+}
+
+static enum err_code
+pick_app(const struct run_opts *o, struct runner_opts *r, struct err *err)
+{
+	if ((o->app_port != 0) + (o->app_socket != NULL) + o->app_stdio > 1)
+		return err_set(err, ERR_USAGE, "--app-port, --app-socket and --app-stdio exclude each other");
+	r->app = o->app_port != 0 ? RUNNER_APP_PORT : o->app_socket != NULL ? RUNNER_APP_SOCKET
+	    : o->app_stdio ? RUNNER_APP_STDIO : RUNNER_APP_NONE;
+	r->app_port = (uint16_t)o->app_port;
+	r->app_socket = o->app_socket;
+	if (r->app == RUNNER_APP_NONE && o->methods.n > 0)
+		return err_set(err, ERR_USAGE, "--method needs --app-port, --app-socket or --app-stdio, which tell how CMD is called");
+	return ERR_OK;
+}
+
+static enum err_code
+check_names(const struct run_opts *o, struct err *err)
+{
+	enum err_code code;
+
+	if (o->name == NULL)
+		return err_set(err, ERR_USAGE, "--name is missing; it names the service, and so does SERVICE_NAME");
+	if ((code = name_check(NAME_SERVICE, o->name, err)) != ERR_OK ||
+	    (o->instance != NULL && (code = name_check(NAME_INSTANCE, o->instance, err)) != ERR_OK) ||
+	    (code = name_check(NAME_VERSION, o->version, err)) != ERR_OK)
+		return code;
+	for (size_t i = 0; i < o->methods.n; i++)
+		if ((code = name_check(NAME_METHOD, o->methods.v[i], err)) != ERR_OK)
+			return code;
+	for (size_t i = 0; i < o->metadata.n; i++)
+		if (strchr(o->metadata.v[i], '=') == NULL || o->metadata.v[i][0] == '=')
+			return err_set(err, ERR_CONFIG, "--metadata: '%s' is no KEY=VALUE", o->metadata.v[i]);
+	return ERR_OK;
+}
+
+/* check_times: what no single bound can say: an instance must not look dead between two of
+ * its own heartbeats. */
+static enum err_code
+check_times(const struct run_opts *o, struct err *err)
+{
+	char beat[NUM_TEXT_MAX], other[NUM_TEXT_MAX];
+
+	num_duration_text(o->heartbeat_ns, beat);
+	num_duration_text(o->ttl_ns, other);
+	if (o->ttl_ns % NS_PER_S != 0)
+		return err_set(err, ERR_CONFIG, "--registry-ttl: %s is not in whole seconds, which the store needs", other);
+	if (o->heartbeat_ns >= o->ttl_ns)
+		return err_set(err, ERR_CONFIG, "--heartbeat-interval (%s) must be shorter than --registry-ttl (%s), or the "
+		    "record expires between two heartbeats", beat, other);
+	num_duration_text(o->stale_ns, other);
+	if (o->heartbeat_ns >= o->stale_ns)
+		return err_set(err, ERR_CONFIG, "--heartbeat-interval (%s) must be shorter than --stale-threshold (%s), or the "
+		    "instance looks gone between two heartbeats", beat, other);
+	return ERR_OK;
+}
+
+/* as_array: NULL-terminated, as the library wants it; NULL for an empty list. */
+static const char **
+as_array(const struct opts_list *l)
+{
+	if (l->n == 0)
+		return NULL;
+	const char **v = mem_array(l->n + 1, sizeof *v);
+	memcpy(v, l->v, l->n * sizeof *v);
+	return v;
+}
+
+static void
+fill_runner(const struct run_opts *o, const struct cmd *c, struct runner_opts *r)
+{
+	r->name = o->name;
+	r->argv = c->wrapped;
+	r->probe_interval_ns = o->health_interval_ns;
+	r->probe_timeout_ns = o->health_timeout_ns;
+	r->failures = (unsigned)o->health_failures;
+	r->successes = (unsigned)o->health_successes;
+	r->ready_timeout_ns = o->ready_timeout_ns;
+	r->restart.when = o->restart;
+	r->kill_after_ns = o->kill_after_ns > 0 ? o->kill_after_ns : -1;	/* there, 0 is the default */
+	r->max_inflight = (unsigned)o->max_inflight;
+	r->max_queue = (unsigned)o->max_queue;
+	r->log_prefix = o->log_prefix;
+	r->tty = o->tty;
+	r->notify_upward = out_getenv(NULL, "NOTIFY_SOCKET");
+}
+
+enum err_code
+cmd_run_service_run(struct cmd *c, struct err *err)
+{
+	const struct run_opts *o = c->opts;
+	struct runner_rewrite rewrites[REWRITES_MAX];
+	struct run_service_opts s = { .service = o->name, .version = o->version, .description = o->description,
+	    .service_type = o->service_type, .heartbeat_ns = o->heartbeat_ns, .ttl_s = o->ttl_ns / NS_PER_S,
+	    .drain_timeout_ns = o->drain_timeout_ns, .drain_delay_ns = o->drain_delay_ns,
+	    .no_registration = o->no_registration };
+	enum err_code code;
+	char own[9];
+
+	if ((code = check_names(o, err)) != ERR_OK || (code = check_times(o, err)) != ERR_OK ||
+	    (code = pick_app(o, &s.runner, err)) != ERR_OK || (code = pick_probes(o, &s.runner, err)) != ERR_OK ||
+	    (code = parse_stop_signal(o->stop_signal, &s.runner.stop_signal, err)) != ERR_OK ||
+	    (code = parse_budget(o->max_restarts, &s.runner.restart, err)) != ERR_OK ||
+	    (code = parse_rewrites(&o->rewrites, rewrites, err)) != ERR_OK)
+		return code;
+	fill_runner(o, c, &s.runner);
+	s.runner.rewrites = rewrites;
+	s.runner.nrewrites = o->rewrites.n;
+	if ((code = runner_check(&s.runner, err)) != ERR_OK)
+		return code;
+
+	id_hex(own, 8);
+	char *instance = o->instance != NULL ? mem_text(o->instance) : mem_printf("%s-%s", o->name, own);
+	const char **metadata = as_array(&o->metadata), **methods = as_array(&o->methods);
+	cmd_log_start(c, o->name, instance);
+	s.conn = cmd_conn_opts(c, instance);
+	s.instance = instance;
+	s.metadata = metadata;
+	s.methods = methods;
+	code = run_service(&s, &c->exit_code, &c->by_signal, err);
+	mem_free(metadata);
+	mem_free(methods);
+	mem_free(instance);
+	return code;
+}

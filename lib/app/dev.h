@@ -1,0 +1,20 @@
+/* dev.h - everything on one machine: a private nats-server, the demo services, a wrapper. */
+#ifndef APP_DEV_H
+#define APP_DEV_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+
+struct dev_opts {
+	const char *data_dir;		/* NULL: $XDG_STATE_HOME/aegis/dev */
+	const char *nats_server;	/* NULL: beside this binary's build, then PATH */
+	bool reset;			/* start from empty data */
+};
+
+/* dev_run(o, err): runs until Ctrl-C; every process that it started is gone when it
+ * returns.  The calling thread, with signals blocked, becomes the core loop.  Prints what
+ * runs where to stdout. */
+enum err_code dev_run(const struct dev_opts *o, struct err *err);
+
+#endif

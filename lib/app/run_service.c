@@ -1,0 +1,479 @@
+/* run_service.c - the wrapper's life: join runner and member, and part them in order.
+ *
+ * The program comes first: it is started, found ready, then the instance subscribes and
+ * registers; on the way out the instance leaves before the program is stopped (conventions.md
+ * §9).  Each phase ends by one event and names the next; a signal skips forward, a second
+ * one to the end. */
+#include "app/run_service.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "app/handoff.h"
+#include "base/id.h"
+#include "base/log.h"
+#include "base/magic.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "codec/codec.h"
+#include "member/member.h"
+#include "messaging/micro.h"
+#include "sys/loop.h"
+#include "sys/pool.h"
+
+#define MAILBOX 8192
+#define STORE_THREADS 2			/* the member's operation, and a drain that waits */
+#define FIRST_LINK_NS (250 * NS_PER_MS)	/* how long a start waits for NATS to ask for a twin */
+#define TWIN_PROBE_NS (250 * NS_PER_MS)
+
+#define PHASES(X) \
+	X(ASKING)	/* is a live process registered under our id? */ \
+	X(RUNNING)	/* the program is wanted */ \
+	X(LEAVING)	/* the record is being removed */ \
+	X(LINGERING)	/* serving callers that have not noticed */ \
+	X(DRAINING)	/* finishing the calls that arrived */ \
+	X(STOPPING)	/* the program is being stopped */ \
+	X(OVER)
+
+enum phase {
+#define X(name) PHASE_##name,
+	PHASES(X)
+#undef X
+};
+
+static const char *const phase_names[] = {
+#define X(name) #name,
+	PHASES(X)
+#undef X
+};
+
+struct service {
+	const struct run_service_opts *o;
+	struct loop *loop;
+	struct conn *conn;
+	struct pool *pool;
+	struct member *member;
+	struct runner *runner;
+	struct handoff handoff;
+	char *instance, *metadata;
+
+	enum phase phase;
+	bool member_started, child_gone, twin;
+	int exit_code, by_signal;
+	struct loop_timer timer;
+
+	struct mail linked;		/* the connection came up; matters while ASKING */
+	atomic_bool is_linked;		/* that mail was posted */
+	struct pool_job probe, drain;
+	enum micro_presence presence;
+	unsigned unanswered;
+};
+
+static void enter(struct service *s, enum phase next);
+
+/* --- ASKING ------------------------------------------------------------------------------ */
+
+static void
+work_probe(struct pool_job *job)
+{
+	struct service *s = CONTAINER_OF(job, struct service, probe);
+
+	s->presence = MICRO_SILENT;
+	micro_probe(s->conn, s->o->service, s->instance, "", TWIN_PROBE_NS, &s->presence, NULL);
+}
+
+static void
+probe_done(struct pool_job *job)
+{
+	struct service *s = CONTAINER_OF(job, struct service, probe);
+
+	if (s->phase != PHASE_ASKING)
+		return;
+	if (s->presence != MICRO_OTHER) {
+		enter(s, PHASE_RUNNING);
+		return;
+	}
+	log_error(EV_REGISTRY_TWIN, LOG_NONE,
+	    "another live process is registered as instance '%s' of '%s', so the command is not started; "
+	    "give each its own --instance-id", s->instance, s->o->service);
+	s->twin = true;
+	enter(s, PHASE_OVER);
+}
+
+static void
+ask(struct service *s)
+{
+	s->probe.work = work_probe;
+	s->probe.done = probe_done;
+	if (pool_run(s->pool, &s->probe) != ERR_OK)
+		enter(s, PHASE_RUNNING);
+}
+
+static void
+on_linked(struct mail *m)
+{
+	struct service *s = CONTAINER_OF(m, struct service, linked);
+
+	if (s->phase == PHASE_ASKING && loop_timer_pending(&s->timer)) {
+		loop_timer_cancel(s->loop, &s->timer);
+		ask(s);
+	}
+}
+
+static void
+on_conn(void *arg, enum conn_event ev)
+{
+	struct service *s = arg;
+
+	if (ev == CONN_EVENT_UP && !atomic_exchange(&s->is_linked, true))
+		loop_post(s->loop, &s->linked);
+}
+
+static void
+without_nats(void *arg)
+{
+	/* The program does not wait for the bus; a twin is found at registration instead. */
+	enter(arg, PHASE_RUNNING);
+}
+
+static void
+start_asking(struct service *s)
+{
+	if (s->o->no_registration)
+		enter(s, PHASE_RUNNING);
+	else if (conn_state(s->conn) == CONN_UP)
+		ask(s);
+	else
+		loop_timer_set(s->loop, &s->timer, mono_after(loop_now(s->loop), FIRST_LINK_NS), without_nats, s);
+}
+
+/* --- the way out ------------------------------------------------------------------------- */
+
+static void
+on_left(void *arg)
+{
+	struct service *s = arg;
+
+	if (s->phase == PHASE_LEAVING)
+		enter(s, s->child_gone ? PHASE_DRAINING : PHASE_LINGERING);
+}
+
+static void
+linger_over(void *arg)
+{
+	enter(arg, PHASE_DRAINING);
+}
+
+static void
+work_drain(struct pool_job *job)
+{
+	struct service *s = CONTAINER_OF(job, struct service, drain);
+
+	s->unanswered = member_drain(s->member, s->o->drain_timeout_ns);
+}
+
+static void
+drain_done(struct pool_job *job)
+{
+	struct service *s = CONTAINER_OF(job, struct service, drain);
+
+	if (s->unanswered > 0)
+		log_warning(EV_DRAIN_STEP, LOG_F(LOG_N("unanswered", s->unanswered)),
+		    "calls are still unanswered after the drain time; stopping the program anyway");
+	if (s->phase == PHASE_DRAINING)
+		enter(s, PHASE_STOPPING);
+}
+
+static void
+start_draining(struct service *s)
+{
+	s->drain.work = work_drain;
+	s->drain.done = drain_done;
+	if (pool_run(s->pool, &s->drain) != ERR_OK)
+		enter(s, PHASE_STOPPING);
+}
+
+/* enter: the one place where a phase begins. */
+static void
+enter(struct service *s, enum phase next)
+{
+	static const char *const says[] = {
+		[PHASE_LEAVING] = "deregistering",
+		[PHASE_LINGERING] = "serving callers that have not noticed yet",
+		[PHASE_DRAINING] = "finishing the calls that arrived",
+		[PHASE_STOPPING] = "stopping the program",
+	};
+
+	log_debug(EV_DRAIN_STEP, LOG_NONE, "phase %s -> %s", phase_names[s->phase], phase_names[next]);
+	s->phase = next;
+	if ((size_t)next < COUNT_OF(says) && says[next] != NULL && s->member_started)
+		log_info(EV_DRAIN_STEP, LOG_NONE, "%s", says[next]);
+	loop_timer_cancel(s->loop, &s->timer);
+	switch (next) {
+	case PHASE_ASKING:
+		start_asking(s);
+		break;
+	case PHASE_RUNNING:
+		runner_start(s->runner);
+		break;
+	case PHASE_LEAVING:
+		if (s->member_started)
+			member_leave(s->member, on_left, s);
+		else
+			enter(s, PHASE_STOPPING);
+		break;
+	case PHASE_LINGERING:
+		loop_timer_set(s->loop, &s->timer, mono_after(loop_now(s->loop), s->o->drain_delay_ns), linger_over, s);
+		break;
+	case PHASE_DRAINING:
+		start_draining(s);
+		break;
+	case PHASE_STOPPING:
+		if (s->child_gone)
+			enter(s, PHASE_OVER);
+		else
+			runner_stop(s->runner);
+		break;
+	case PHASE_OVER:
+		loop_stop(s->loop);
+		break;
+	}
+}
+
+/* --- what the runner tells --------------------------------------------------------------- */
+
+static void
+on_status(void *arg, enum runner_status status, const char *why)
+{
+	struct service *s = arg;
+	struct err err;
+
+	(void)why;
+	if (status == RUNNER_READY && !s->member_started && s->phase == PHASE_RUNNING) {
+		s->member_started = true;
+		if (member_start(s->member, &err) != ERR_OK)
+			log_error(EV_REGISTRY_RETRY, LOG_F(LOG_S("err", err.text)), "cannot serve");
+	}
+	/* A wrapper never vouches for a corpse: whatever is not ready is UNHEALTHY. */
+	if (s->member_started && s->phase == PHASE_RUNNING)
+		member_status(s->member, status == RUNNER_READY ? INSTANCE_ACTIVE : INSTANCE_UNHEALTHY);
+}
+
+static void
+on_gone(void *arg, int exit_code, int by_signal)
+{
+	struct service *s = arg;
+
+	s->child_gone = true;
+	s->exit_code = exit_code;
+	s->by_signal = by_signal;
+	if (s->phase == PHASE_RUNNING)
+		enter(s, PHASE_LEAVING);
+	else if (s->phase == PHASE_STOPPING)
+		enter(s, PHASE_OVER);
+}
+
+/* --- what the member tells --------------------------------------------------------------- */
+
+static void
+on_call(void *arg, struct rpc_call *call)
+{
+	struct service *s = arg;
+
+	handoff_call(&s->handoff, call);
+}
+
+static void
+on_twin(void *arg, const char *sentence)
+{
+	struct service *s = arg;
+
+	(void)sentence;
+	s->twin = true;
+	if (s->phase == PHASE_RUNNING)
+		enter(s, PHASE_STOPPING);
+}
+
+/* --- signals ----------------------------------------------------------------------------- */
+
+static void
+on_stop_signal(void *arg, int signo)
+{
+	struct service *s = arg;
+
+	if (s->phase <= PHASE_RUNNING) {
+		log_info(EV_PROCESS_STOP, LOG_F(LOG_N("signal", signo)),
+		    "stopping: deregister, finish calls, stop the program; a second signal stops at once");
+		if (s->phase == PHASE_ASKING)
+			enter(s, PHASE_OVER);
+		else
+			enter(s, PHASE_LEAVING);
+		return;
+	}
+	log_warning(EV_PROCESS_STOP, LOG_F(LOG_N("signal", signo)), "stopping at once");
+	if (s->phase != PHASE_OVER) {
+		s->phase = PHASE_STOPPING;
+		if (s->child_gone)
+			enter(s, PHASE_OVER);
+		else
+			runner_kill(s->runner);
+	}
+}
+
+static void
+on_passed_signal(void *arg, int signo)
+{
+	struct service *s = arg;
+
+	runner_signal(s->runner, signo);
+}
+
+static enum err_code
+take_signals(struct service *s, struct err *err)
+{
+	static const int passed[] = { SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT, SIGTSTP };
+	enum err_code code;
+
+	if ((code = loop_signal(s->loop, SIGTERM, on_stop_signal, s, err)) != ERR_OK ||
+	    (code = loop_signal(s->loop, SIGINT, on_stop_signal, s, err)) != ERR_OK)
+		return code;
+	for (size_t i = 0; i < COUNT_OF(passed); i++)
+		if ((code = loop_signal(s->loop, passed[i], on_passed_signal, s, err)) != ERR_OK)
+			return code;
+	return ERR_OK;
+}
+
+/* --- start and end ----------------------------------------------------------------------- */
+
+/* as_json: V of K=V: JSON if it reads as such, else text. */
+static void
+pack_given(struct pack *p, const char *text)
+{
+	struct value v;
+	struct data d = { DATA_JSON, text, strlen(text) };
+
+	if (text[0] != '\0' && codec_parse(codec_mine(), d, &v, NULL) == ERR_OK)
+		pack_value(p, &v);
+	else
+		pack_puts(p, text);
+}
+
+static enum err_code
+make_metadata(struct service *s, struct err *err)
+{
+	const char *const *kv = s->o->metadata;
+	struct str out = STR_INIT;
+	struct pack p;
+	uint32_t n = 0;
+
+	for (; kv != NULL && kv[n] != NULL; n++)
+		if (strchr(kv[n], '=') == NULL || kv[n][0] == '=')
+			return err_set(err, ERR_USAGE, "--metadata '%s' is not of the form KEY=VALUE", kv[n]);
+	pack_init(&p, &out, DATA_JSON, PACK_COMPACT);
+	pack_map(&p, n + (s->o->service_type != NULL));
+	for (uint32_t i = 0; i < n; i++) {
+		const char *eq = strchr(kv[i], '=');
+		pack_key_n(&p, (struct text){ kv[i], (size_t)(eq - kv[i]) });
+		pack_given(&p, eq + 1);
+	}
+	if (s->o->service_type != NULL) {
+		pack_key(&p, "service_type");
+		pack_puts(&p, s->o->service_type);
+	}
+	enum err_code code = pack_end(&p, err);
+	if (code == ERR_OK)
+		s->metadata = str_steal(&out);
+	else
+		err_prefix(err, "--metadata");
+	str_release(&out);
+	return code;
+}
+
+static enum err_code
+open_member(struct service *s, struct err *err)
+{
+	static const char *const nothing[] = { NULL };
+	bool takes_calls = s->o->runner.app != RUNNER_APP_NONE;
+
+	s->member = member_new(&(struct member_opts){
+		.loop = s->loop, .pool = s->pool, .conn = s->conn,
+		.service = s->o->service, .instance = s->instance, .version = s->o->version,
+		.description = s->o->description, .metadata = s->metadata,
+		/* Without a door into the program it must not take calls from members that have one. */
+		.methods = takes_calls ? s->o->methods : nothing,
+		.heartbeat_ns = s->o->heartbeat_ns, .ttl_s = s->o->ttl_s, .no_record = s->o->no_registration,
+		.handler = on_call, .arg = s, .twin = on_twin,
+	}, err);
+	return s->member != NULL ? ERR_OK : ERR_INVALID;
+}
+
+static enum err_code
+open_service(struct service *s, struct err *err)
+{
+	const struct run_service_opts *o = s->o;
+	struct runner_callbacks cb = { s, on_status, on_gone };
+	struct conn_opts conn = o->conn;
+	char suffix[9];
+
+	conn.wait = true;		/* the program does not wait for the bus */
+	id_hex(suffix, sizeof suffix - 1);
+	s->instance = o->instance != NULL ? mem_text(o->instance) : mem_printf("%s-%s", o->service, suffix);
+	enum err_code code = make_metadata(s, err);
+	if (code != ERR_OK)
+		return code;
+	if ((s->loop = loop_new(clock_system(), MAILBOX, err)) == NULL ||
+	    (s->runner = runner_new(s->loop, &o->runner, &cb, err)) == NULL ||
+	    (s->conn = conn_new(&conn, err)) == NULL ||
+	    (s->pool = pool_new(s->loop, STORE_THREADS, 8, err)) == NULL)
+		return err != NULL ? err->code : ERR_SYSTEM;
+	s->handoff = (struct handoff){ s->loop, s->runner };
+	s->linked = (struct mail){ .deliver = on_linked, .vital = true };
+	runner_set_env(s->runner, "AEGIS_SERVICE", o->service);
+	runner_set_env(s->runner, "AEGIS_INSTANCE", s->instance);
+	if ((code = open_member(s, err)) != ERR_OK)
+		return code;
+	return take_signals(s, err);
+}
+
+static void
+close_service(struct service *s)
+{
+	if (s->conn != NULL)
+		conn_flush(s->conn, NS_PER_S, NULL);
+	pool_free(s->pool);
+	member_free(s->member);
+	runner_free(s->runner);
+	conn_free(s->conn);
+	loop_free(s->loop);
+	mem_free(s->instance);
+	mem_free(s->metadata);
+}
+
+enum err_code
+run_service(const struct run_service_opts *o, int *exit_code, int *by_signal, struct err *err)
+{
+	struct service s = { .o = o };
+	struct err own = { ERR_OK, "" };
+	enum err_code code = open_service(&s, &own);
+
+	if (code == ERR_OK) {
+		log_info(EV_PROCESS_START, LOG_NONE, "wrapping '%s' as instance '%s' of '%s'", o->runner.argv[0], s.instance,
+		    o->service);
+		conn_listen(s.conn, on_conn, &s);
+		enter(&s, PHASE_ASKING);
+		if (s.phase != PHASE_OVER)
+			loop_run(s.loop);
+		conn_unlisten(s.conn, on_conn, &s);
+	} else if (err != NULL) {
+		*err = own;
+	}
+	close_service(&s);
+	*exit_code = s.twin ? err_exit(ERR_TWIN) : s.exit_code;
+	*by_signal = s.twin ? 0 : s.by_signal;
+	return code;
+}

@@ -1,0 +1,28 @@
+/* run_service.h - the wrapper: joins runner (the child) and member (the instance). */
+#ifndef APP_RUN_SERVICE_H
+#define APP_RUN_SERVICE_H
+
+#include "base/err.h"
+#include "nats/conn.h"
+#include "runner/runner.h"
+
+struct run_service_opts {
+	struct conn_opts conn;
+	const char *service, *instance, *version, *description;
+	const char *service_type;	/* metadata.service_type */
+	const char *const *metadata;	/* "K=V", NULL-terminated; V may be JSON or plain text */
+	const char *const *methods;	/* NULL-terminated; NULL: all */
+	struct runner_opts runner;
+	int64_t heartbeat_ns, ttl_s;
+	int64_t drain_timeout_ns, drain_delay_ns;
+	bool no_registration;
+};
+
+/* run_service(o, exit_code, by_signal, err): runs until the child ended for good or a signal asked to
+ * stop; the calling thread, with signals blocked, becomes the core loop.  *exit_code is
+ * what the process should exit with, *by_signal the signal it should end itself with, or 0.
+ * Returns an error only for what failed before the child was started. */
+enum err_code run_service(const struct run_service_opts *o, int *exit_code, int *by_signal,
+    struct err *err);
+
+#endif

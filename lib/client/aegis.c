@@ -1,0 +1,382 @@
+/* aegis.c - a handle: the core loop on a thread of its own, and what hangs on it.
+ *
+ * The functions of aegis.h run on the user's threads; what belongs to the loop is reached
+ * by loop_call, never by a lock around domain state. */
+#include "client/aegis.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/id.h"
+#include "base/log.h"
+#include "base/magic.h"
+#include "base/mem.h"
+#include "client/client.h"
+#include "discovery/discovery.h"
+#include "member/member.h"
+#include "messaging/caller.h"
+#include "model/names.h"
+#include "nats/conn.h"
+#include "nats/tls.h"
+#include "sys/thread.h"
+
+#define DEFAULT_TIMEOUT_NS (5 * NS_PER_S)
+#define DEFAULT_WORKERS 8
+#define DEFAULT_QUEUE 1024
+#define MAILBOX 4096
+#define STORE_THREADS 1			/* one operation of the member is under way at a time */
+#define CLOSE_NS (10 * NS_PER_S)
+#define CALL_NS (5 * NS_PER_S)
+
+_Static_assert(sizeof(aegis_error) == sizeof(struct err), "one is handed on as the other");
+_Static_assert((int)AEGIS_CLOSED == (int)ERR_CLOSED, "both are made from errcodes.def");
+
+const char *
+aegis_code_name(int code)
+{
+	return err_name((enum err_code)code);
+}
+
+/* --- connecting -------------------------------------------------------------------------- */
+
+static void *
+run(void *arg)
+{
+	aegis *a = arg;
+
+	loop_run(a->loop);
+	if (pool_thread_end != NULL)
+		pool_thread_end();
+	return NULL;
+}
+
+static struct conn *
+connect_nats(const aegis_options *o, int64_t timeout_ns, struct err *err)
+{
+	const char *env = getenv("NATS_URL");
+	const char *fallback = env != NULL && env[0] != '\0' ? env : "nats://localhost:4222";
+
+	return conn_new(&(struct conn_opts){
+		.servers = o->servers != NULL ? o->servers : fallback,
+		.name = o->name != NULL ? o->name : "aegis client",
+		.user = o->user, .password = o->password, .token = o->token,
+		.creds_file = o->creds_file, .nkey_file = o->nkey_file,
+		.tls_ca = o->tls_ca, .tls_cert = o->tls_cert, .tls_key = o->tls_key,
+		.js_domain = o->js_domain, .js_api_prefix = o->js_api_prefix, .inbox_prefix = o->inbox_prefix,
+		.timeout_ns = timeout_ns, .wait = o->wait, .flusher_wait_us = o->flusher_wait_us,
+	}, err);
+}
+
+static enum err_code
+set_log(const char *level, struct err *err)
+{
+	struct log_opts o = { .format = LOG_AUTO };
+
+	if (level == NULL)
+		return ERR_OK;
+	if (!log_level_parse(level, &o.level))
+		return err_set(err, ERR_INVALID, "log level '%s' is none of debug, info, warning, error, critical", level);
+	log_init(&o);
+	return ERR_OK;
+}
+
+/* open_handle: everything in the order in which close takes it apart again. */
+static enum err_code
+open_handle(aegis *a, const aegis_options *o, struct err *err)
+{
+	enum err_code code;
+
+	if ((code = set_log(o->log_level, err)) != ERR_OK)
+		return code;
+	if ((a->loop = loop_new(clock_system(), MAILBOX, err)) == NULL)
+		return ERR_SYSTEM;
+	if ((a->conn = connect_nats(o, a->timeout_ns, err)) == NULL)
+		return err != NULL ? err->code : ERR_UNAVAILABLE;
+	a->discovery = discovery_new(&(struct discovery_opts){
+		.loop = a->loop, .conn = a->conn, .stale_ns = o->stale_after_ms * NS_PER_MS,
+	});
+	a->caller = caller_new(&(struct caller_opts){
+		.conn = a->conn, .discovery = a->discovery, .loop = a->loop, .format = a->format,
+	}, err);
+	if (a->caller == NULL)
+		return ERR_UNAVAILABLE;
+	if ((a->pool = pool_new(a->loop, STORE_THREADS, 4, err)) == NULL)
+		return ERR_SYSTEM;
+	a->handlers = pool_new(a->loop, o->workers > 0 ? o->workers : DEFAULT_WORKERS,
+	    o->max_queue > 0 ? o->max_queue : DEFAULT_QUEUE, err);
+	if (a->handlers == NULL)
+		return ERR_SYSTEM;
+	if ((code = thread_start(&a->thread, "loop", run, a, err)) == ERR_OK)
+		a->running = true;
+	return code;
+}
+
+aegis *
+aegis_connect(const aegis_options *o, aegis_error *e)
+{
+	static const aegis_options none;
+	struct err err = { ERR_OK, "" };
+
+	tls_init();
+	if (o == NULL)
+		o = &none;
+	aegis *a = mem_new(sizeof *a);
+	a->magic = AEGIS_MAGIC;
+	a->timeout_ns = o->timeout_ms > 0 ? o->timeout_ms * NS_PER_MS : DEFAULT_TIMEOUT_NS;
+	a->format = o->json ? DATA_JSON : DATA_MSGPACK;
+	pthread_mutex_init(&a->lock, NULL);
+	thread_cond_init(&a->changed);
+	if (open_handle(a, o, &err) == ERR_OK)
+		return a;
+	if (e != NULL)
+		*client_err(e) = err;
+	aegis_close(a);
+	return NULL;
+}
+
+bool
+aegis_connected(const aegis *a)
+{
+	return conn_state(a->conn) == CONN_UP;
+}
+
+/* --- waiting for the loop to tell -------------------------------------------------------- */
+
+static void
+tell(aegis *a, bool *what)
+{
+	pthread_mutex_lock(&a->lock);
+	*what = true;
+	pthread_cond_broadcast(&a->changed);
+	pthread_mutex_unlock(&a->lock);
+}
+
+/* await: until one of the two is told, or the time is over; true when it is the other. */
+static bool
+await(aegis *a, const bool *one, const bool *other, int64_t timeout_ns)
+{
+	struct mono until = mono_after(clock_mono(clock_system()), timeout_ns);
+
+	pthread_mutex_lock(&a->lock);
+	while (!*one && !*other && thread_cond_wait(&a->changed, &a->lock, until))
+		continue;
+	bool told = *other;
+	pthread_mutex_unlock(&a->lock);
+	return told;
+}
+
+static void
+on_registered(void *arg)
+{
+	aegis *a = arg;
+
+	tell(a, &a->registered);
+}
+
+static void
+on_twin(void *arg, const char *sentence)
+{
+	aegis *a = arg;
+
+	pthread_mutex_lock(&a->lock);
+	snprintf(a->twin_text, sizeof a->twin_text, "%s", sentence);
+	pthread_mutex_unlock(&a->lock);
+	tell(a, &a->twin);
+}
+
+static void
+on_left(void *arg)
+{
+	aegis *a = arg;
+
+	tell(a, &a->left);
+}
+
+/* --- serving ----------------------------------------------------------------------------- */
+
+int
+aegis_serve(aegis *a, const char *method, aegis_handler *fn, void *arg, unsigned flags, aegis_error *e)
+{
+	MAGIC_CHECK(a, AEGIS_MAGIC);
+	enum err_code code = name_check(NAME_METHOD, method, client_err(e));
+
+	if (code != ERR_OK)
+		return code;
+	if (a->member != NULL)
+		return err_set(client_err(e), ERR_INVALID, "serve '%s': the handle is registered already; serve first", method);
+	for (size_t i = 0; i < a->nserved; i++)
+		if (strcmp(a->served[i].method, method) == 0)
+			return err_set(client_err(e), ERR_EXISTS, "method '%s' is served already", method);
+	a->served = mem_resize(a->served, a->nserved + 1, sizeof *a->served);
+	a->served[a->nserved++] = (struct served){ mem_text(method), fn, arg, (flags & AEGIS_INLINE) != 0 };
+	return ERR_OK;
+}
+
+struct start {
+	aegis *a;
+	const aegis_identity *who;
+	const char *const *methods;
+	enum err_code code;
+	struct err err;
+};
+
+/* start_member: on the loop. */
+static void
+start_member(void *arg)
+{
+	struct start *s = arg;
+	aegis *a = s->a;
+
+	a->member = member_new(&(struct member_opts){
+		.loop = a->loop, .pool = a->pool, .conn = a->conn,
+		.service = s->who->service, .instance = a->instance, .version = s->who->version,
+		.description = s->who->description, .metadata = s->who->metadata, .methods = s->methods,
+		.heartbeat_ns = s->who->heartbeat_ms * NS_PER_MS, .ttl_s = s->who->ttl_s,
+		.handler = client_on_call, .arg = a, .registered = on_registered, .twin = on_twin,
+	}, &s->err);
+	s->code = a->member != NULL ? member_start(a->member, &s->err) : s->err.code;
+	if (s->code != ERR_OK) {
+		member_free(a->member);
+		a->member = NULL;
+	}
+}
+
+static enum err_code
+check_identity(aegis *a, const aegis_identity *who, struct err *err)
+{
+	enum err_code code;
+
+	if (a->member != NULL)
+		return err_set(err, ERR_EXISTS, "the handle is registered already as '%s'", a->instance);
+	if (who->service == NULL)
+		return err_set(err, ERR_INVALID, "a service name is needed");
+	if ((code = name_check(NAME_SERVICE, who->service, err)) != ERR_OK)
+		return code;
+	if (who->version != NULL && (code = name_check(NAME_VERSION, who->version, err)) != ERR_OK)
+		return code;
+	return who->instance != NULL ? name_check(NAME_INSTANCE, who->instance, err) : ERR_OK;
+}
+
+int
+aegis_register(aegis *a, const aegis_identity *who, aegis_error *e)
+{
+	struct err *err = client_err(e);
+	char suffix[9];
+
+	MAGIC_CHECK(a, AEGIS_MAGIC);
+	enum err_code code = check_identity(a, who, err);
+	if (code != ERR_OK)
+		return code;
+	id_hex(suffix, sizeof suffix - 1);
+	mem_free(a->instance);		/* of an attempt that failed */
+	a->instance = who->instance != NULL ? mem_text(who->instance) : mem_printf("%s-%s", who->service, suffix);
+	const char **methods = mem_array(a->nserved + 1, sizeof *methods);
+	for (size_t i = 0; i < a->nserved; i++)
+		methods[i] = a->served[i].method;
+	struct start s = { .a = a, .who = who, .methods = methods };
+	code = loop_call(a->loop, start_member, &s, CALL_NS, err);
+	mem_free(methods);
+	if (code != ERR_OK)
+		return code;
+	if (s.code != ERR_OK) {
+		if (err != NULL)
+			*err = s.err;
+		return s.code;
+	}
+	caller_source(a->caller, a->instance);
+	/* twin_text is written before it is told, and once. */
+	return await(a, &a->registered, &a->twin, a->timeout_ns) ? err_set(err, ERR_TWIN, "%s", a->twin_text) : ERR_OK;
+}
+
+struct health {
+	aegis *a;
+	bool healthy;
+};
+
+static void
+set_health(void *arg)
+{
+	struct health *h = arg;
+
+	member_status(h->a->member, h->healthy ? INSTANCE_ACTIVE : INSTANCE_UNHEALTHY);
+}
+
+void
+aegis_set_healthy(aegis *a, bool yes)
+{
+	struct health h = { a, yes };
+
+	MAGIC_CHECK(a, AEGIS_MAGIC);
+	if (a->member != NULL)
+		loop_call(a->loop, set_health, &h, CALL_NS, NULL);
+}
+
+const char *
+aegis_instance(const aegis *a)
+{
+	return a->instance != NULL ? a->instance : "";
+}
+
+/* --- closing ----------------------------------------------------------------------------- */
+
+static void
+leave(void *arg)
+{
+	aegis *a = arg;
+
+	member_leave(a->member, on_left, a);
+}
+
+static void
+stop(struct mail *m)
+{
+	aegis *a = CONTAINER_OF(m, aegis, stop);
+
+	MAGIC_CHECK(a, AEGIS_MAGIC);
+	loop_stop(a->loop);
+}
+
+/* depart: deregister, then answer what has arrived. */
+static void
+depart(aegis *a)
+{
+	if (a->member == NULL || !a->running)
+		return;
+	if (loop_call(a->loop, leave, a, CALL_NS, NULL) == ERR_OK)
+		await(a, &a->left, &a->left, a->timeout_ns);
+	member_drain(a->member, CLOSE_NS);
+}
+
+void
+aegis_close(aegis *a)
+{
+	if (a == NULL)
+		return;
+	MAGIC_CHECK(a, AEGIS_MAGIC);
+	depart(a);
+	if (a->running) {
+		a->stop = (struct mail){ .deliver = stop, .vital = true };
+		loop_post(a->loop, &a->stop);
+		pthread_join(a->thread, NULL);
+	}
+	/* From here on this thread is the loop's.  Handlers that wait for a call of their own
+	 * are waited for, and nobody notices time-outs any more: so the calls end now. */
+	caller_stop(a->caller);
+	pool_free(a->handlers);
+	pool_free(a->pool);
+	member_free(a->member);
+	caller_free(a->caller);
+	discovery_free(a->discovery);
+	conn_free(a->conn);
+	loop_free(a->loop);
+	for (size_t i = 0; i < a->nserved; i++)
+		mem_free(a->served[i].method);
+	mem_free(a->served);
+	mem_free(a->instance);
+	pthread_cond_destroy(&a->changed);
+	pthread_mutex_destroy(&a->lock);
+	MAGIC_WIPE(a);
+	mem_free(a);
+}

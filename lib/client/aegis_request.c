@@ -1,0 +1,280 @@
+/* aegis_request.c - requests on their way to a handler, and their answers.
+ *
+ * A handler that may block gets its request on a worker thread: the parameters travel as
+ * JSON text and are parsed there, by a decoder of the request's own, because the thread's
+ * is used by every call that the handler makes itself. */
+#include <string.h>
+
+#include "base/magic.h"
+#include "base/mem.h"
+#include "client/client.h"
+#include "messaging/methods.h"
+#include "messaging/server.h"
+#include "sys/clock.h"
+
+#define REQUEST_MAGIC 0xae615002u
+
+struct aegis_request {
+	unsigned magic;
+	struct rpc_call *call;
+	const struct served *served;
+	struct codec *codec;		/* NULL until needed; never with an inline handler */
+	const struct value *params;	/* NULL until read */
+	struct value parsed;
+	struct kept kept;
+};
+
+const char *
+kept_text(struct kept *k, struct text t)
+{
+	mem_grow(&k->v, &k->cap, k->n + 1, sizeof *k->v);
+	return k->v[k->n++] = mem_text_n(t.p, t.n);
+}
+
+void
+kept_release(struct kept *k)
+{
+	for (size_t i = 0; i < k->n; i++)
+		mem_free(k->v[i]);
+	mem_free(k->v);
+	*k = (struct kept){ NULL, 0, 0 };
+}
+
+static void
+request_free(aegis_request *r)
+{
+	kept_release(&r->kept);
+	codec_free(r->codec);
+	MAGIC_WIPE(r);
+	mem_free(r);
+}
+
+static aegis_request *
+request_new(struct rpc_call *call, const struct served *served)
+{
+	aegis_request *r = mem_new(sizeof *r);
+
+	r->magic = REQUEST_MAGIC;
+	r->call = call;
+	r->served = served;
+	return r;
+}
+
+/* --- to the handler ---------------------------------------------------------------------- */
+
+/* A request waiting for a worker. */
+struct task {
+	struct pool_job job;
+	aegis_request *request;		/* NULL once the handler has it */
+};
+
+static void
+refuse(aegis_request *r, enum err_code code, const char *text)
+{
+	struct rpc_call *call = r->call;
+
+	request_free(r);
+	rpc_refuse(call, code, text);
+}
+
+static void
+work(struct pool_job *job)
+{
+	struct task *t = CONTAINER_OF(job, struct task, job);
+	aegis_request *r = t->request;
+
+	MAGIC_CHECK(r, REQUEST_MAGIC);
+	t->request = NULL;
+	atomic_fetch_sub(&rpc_call_stats(r->call)->waiting, 1);
+	if (mono_reached(clock_mono(clock_system()), rpc_call_deadline(r->call)))
+		refuse(r, ERR_TIMEOUT, "the caller's time was over before a worker was free");
+	else
+		r->served->fn(r->served->arg, r);
+}
+
+static void
+task_done(struct pool_job *job)
+{
+	struct task *t = CONTAINER_OF(job, struct task, job);
+
+	if (t->request != NULL)
+		refuse(t->request, ERR_BUSY, "the service is stopping");
+	mem_free(t);
+}
+
+static const struct served *
+served_by(const struct aegis *a, const char *method)
+{
+	for (size_t i = 0; i < a->nserved; i++)
+		if (strcmp(a->served[i].method, method) == 0)
+			return &a->served[i];
+	return NULL;
+}
+
+void
+client_on_call(void *arg, struct rpc_call *call)
+{
+	struct aegis *a = arg;
+	const struct served *s = served_by(a, rpc_call_method(call));
+
+	MAGIC_CHECK(a, AEGIS_MAGIC);
+	MUST(s != NULL);		/* the server refuses other methods */
+	aegis_request *r = request_new(call, s);
+	if (s->inline_) {
+		r->params = &rpc_call_envelope(call)->payload;
+		s->fn(s->arg, r);
+		return;
+	}
+	struct task *t = mem_new(sizeof *t);
+	t->job.work = work;
+	t->job.done = task_done;
+	t->request = r;
+	rpc_call_params_json(call);	/* while the envelope is there */
+	atomic_fetch_add(&rpc_call_stats(call)->waiting, 1);
+	if (pool_run(a->handlers, &t->job) == ERR_OK)
+		return;
+	atomic_fetch_sub(&rpc_call_stats(call)->waiting, 1);
+	mem_free(t);
+	refuse(r, ERR_BUSY, "every worker is busy and too many calls wait");
+}
+
+/* --- what the handler sees --------------------------------------------------------------- */
+
+const char *
+aegis_request_method(const aegis_request *r)
+{
+	return rpc_call_method(r->call);
+}
+
+const char *
+aegis_request_trace_id(const aegis_request *r)
+{
+	return rpc_call_trace_id(r->call);
+}
+
+const char *
+aegis_request_source(const aegis_request *r)
+{
+	return rpc_call_source(r->call);
+}
+
+const char *
+aegis_params_json(const aegis_request *r)
+{
+	return rpc_call_params_json(r->call);
+}
+
+static const struct value *
+param(const aegis_request *cr, const char *key)
+{
+	aegis_request *r = (aegis_request *)(uintptr_t)cr;	/* filled at the first look */
+
+	MAGIC_CHECK(r, REQUEST_MAGIC);
+	if (r->params == NULL) {
+		const char *json = rpc_call_params_json(r->call);
+		struct data d = { DATA_JSON, json, strlen(json) };
+		r->codec = codec_new();
+		MUST(codec_parse(r->codec, d, &r->parsed, NULL) == ERR_OK);	/* we wrote it */
+		r->params = &r->parsed;
+	}
+	return value_field(r->params, key);
+}
+
+bool
+aegis_param_given(const aegis_request *r, const char *key)
+{
+	const struct value *v = param(r, key);
+
+	return v != NULL && v->type != VALUE_NULL;
+}
+
+const char *
+aegis_param_text(const aegis_request *r, const char *key)
+{
+	struct text t;
+
+	return value_text(param(r, key), &t) ? kept_text(&((aegis_request *)(uintptr_t)r)->kept, t) : NULL;
+}
+
+bool
+aegis_param_int(const aegis_request *r, const char *key, int64_t *out)
+{
+	return value_int(param(r, key), out);
+}
+
+bool
+aegis_param_real(const aegis_request *r, const char *key, double *out)
+{
+	return value_real(param(r, key), out);
+}
+
+bool
+aegis_param_bool(const aegis_request *r, const char *key, bool *out)
+{
+	return value_bool(param(r, key), out);
+}
+
+size_t
+aegis_param_count(const aegis_request *r, const char *key)
+{
+	const struct value *v = param(r, key);
+
+	return v != NULL && v->type == VALUE_ARRAY ? v->n : 0;
+}
+
+const char *
+aegis_param_text_at(const aegis_request *r, const char *key, size_t i)
+{
+	const struct value *v = param(r, key);
+	struct text t;
+
+	if (v == NULL || v->type != VALUE_ARRAY || i >= v->n || !value_text(&v->u.items[i], &t))
+		return NULL;
+	return kept_text(&((aegis_request *)(uintptr_t)r)->kept, t);
+}
+
+/* --- answers ----------------------------------------------------------------------------- */
+
+int
+aegis_reply(aegis_request *r, aegis_out *out)
+{
+	struct rpc_call *call = r->call;
+	struct str text = STR_INIT;
+	struct err err;
+	enum err_code code = ERR_OK;
+
+	MAGIC_CHECK(r, REQUEST_MAGIC);
+	if (out != NULL)
+		code = client_out_encode(out, DATA_MSGPACK, &text, &err);
+	request_free(r);
+	aegis_out_free(out);
+	if (code != ERR_OK)
+		rpc_refuse(call, ERR_HANDLER, err.text);
+	else
+		code = rpc_answer(call, (struct data){ DATA_MSGPACK, text.p, text.len }, NULL);
+	str_release(&text);
+	return code;
+}
+
+int
+aegis_reply_json(aegis_request *r, const char *json)
+{
+	struct rpc_call *call = r->call;
+
+	MAGIC_CHECK(r, REQUEST_MAGIC);
+	/* json may be text of the request's own (aegis_params_json lies in the call). */
+	enum err_code code = rpc_answer(call, (struct data){ DATA_JSON, json, strlen(json) }, NULL);
+	request_free(r);
+	return code;
+}
+
+void
+aegis_fail(aegis_request *r, const char *text)
+{
+	MAGIC_CHECK(r, REQUEST_MAGIC);
+	struct rpc_call *call = r->call;
+
+	r->call = NULL;
+	rpc_refuse(call, ERR_HANDLER, text);
+	request_free(r);		/* behind it: text may be one of its own */
+}

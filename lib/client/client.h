@@ -1,0 +1,76 @@
+/* client.h - inside lib/client: what the files behind aegis.h share. */
+#ifndef CLIENT_CLIENT_H
+#define CLIENT_CLIENT_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "base/str.h"
+#include "client/aegis.h"
+#include "codec/codec.h"
+#include "sys/pool.h"
+
+struct caller;
+struct conn;
+struct discovery;
+struct member;
+struct rpc_call;
+
+struct served {
+	char *method;
+	aegis_handler *fn;
+	void *arg;
+	bool inline_;
+};
+
+struct aegis {
+	unsigned magic;
+	struct loop *loop;
+	pthread_t thread;
+	bool running;			/* the loop's thread exists */
+	struct mail stop;		/* ends it */
+	struct conn *conn;
+	struct discovery *discovery;
+	struct caller *caller;
+	struct pool *pool;		/* store operations of the member */
+	struct pool *handlers;
+	int64_t timeout_ns;
+	enum data_format format;
+
+	struct served *served;		/* fixed from aegis_register on */
+	size_t nserved;
+
+	struct member *member;
+	char *instance;
+
+	pthread_mutex_t lock;		/* leaf: the three below */
+	pthread_cond_t changed;
+	bool registered, twin, left;
+	char twin_text[400];
+};
+
+#define AEGIS_MAGIC 0xae615001u
+
+/* client_on_call: a request arrived; on the delivering thread. */
+void client_on_call(void *arg, struct rpc_call *call);
+
+/* client_out_encode(o, format, out, err): the map that o builds, appended to out. */
+enum err_code client_out_encode(const aegis_out *o, enum data_format format, struct str *out, struct err *err);
+
+/* Texts handed out as C strings: kept until the object that they came from goes. */
+struct kept {
+	char **v;
+	size_t n, cap;
+};
+const char *kept_text(struct kept *k, struct text t);
+void kept_release(struct kept *k);
+
+/* client_err(e): aegis_error and struct err are the same to the last byte. */
+static inline struct err *
+client_err(aegis_error *e)
+{
+	return (struct err *)(void *)e;
+}
+
+#endif
