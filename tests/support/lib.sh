@@ -1,0 +1,162 @@
+# lib.sh - what every scenario begins with: `. "$(dirname "$0")/../support/lib.sh"`.
+#
+# A scenario has a directory of its own ($T), starts what it needs through the functions
+# below, waits for conditions and never for time, and leaves nothing behind: at its end
+# everything that it started is killed, group by group.
+# shellcheck shell=bash
+set -euo pipefail
+
+SUPPORT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+ROOT=${SUPPORT%/tests/support}
+: "${AEGIS:=$ROOT/build/aegis}" "${NATS_SERVER:=$ROOT/build/root/usr/sbin/nats-server}"
+: "${NATS_SERVER_OLD:=$ROOT/build/old-server/usr/sbin/nats-server}" "${AEGIS_TEST_SLOW:=1}"
+export AEGIS
+T=$(mktemp -d)
+pids=()
+# Nothing that happens to be set on this machine reaches what is tested.
+for v in ${!NATS_@} ${!AEGIS_@} ${!SERVICE_@} INSTANCE_ID HOSTNAME ENVIRONMENT DEBUG HEARTBEAT_INTERVAL REGISTRY_TTL \
+    ENABLE_REGISTRATION STALE_THRESHOLD_SECONDS DEFAULT_NATS_HOST PRODUCTION_NATS_HOST_BLACKLIST FORCE_COLOR; do
+	case $v in NATS_SERVER|NATS_SERVER_OLD|AEGIS_BUILD|AEGIS_TEST_*) ;; *) unset "$v" ;; esac
+done
+export XDG_CONFIG_HOME=$T/config XDG_STATE_HOME=$T/state HOME=$T NO_COLOR=1
+export LOG_LEVEL=INFO
+mkdir -p "$XDG_CONFIG_HOME" "$XDG_STATE_HOME"
+
+finish() {
+	rc=$?
+	trap - EXIT
+	set +e
+	for p in "${pids[@]}"; do
+		kill -CONT -- "-$p" 2>/dev/null
+		kill -KILL -- "-$p" 2>/dev/null
+	done
+	wait 2>/dev/null
+	if [ $rc -ne 0 ]; then
+		echo "FAILED with $rc; logs:"
+		for f in "$T"/*.log; do
+			[ -f "$f" ] && { echo "=== ${f##*/}"; tail -n 25 "$f"; }
+		done
+	fi
+	umount "$T"/mnt* 2>/dev/null
+	rm -rf "$T"
+	exit $rc
+}
+trap finish EXIT
+trap 'exit 143' TERM INT
+
+fail() {
+	echo "NOT AS EXPECTED: $*" >&2
+	echo "  at ${BASH_SOURCE[1]##*/}:${BASH_LINENO[0]}" >&2
+	exit 1
+}
+
+# spawn NAME CMD…: starts CMD in the background, in a process group of its own, with its
+# output in $T/NAME.log and NAME.out; its pid is in $pid and $T/NAME.pid.
+spawn() {
+	name=$1
+	shift
+	set -m
+	"$@" >"$T/$name.out" 2>"$T/$name.log" </dev/null &
+	pid=$!
+	set +m
+	pids+=("$pid")
+	echo "$pid" >"$T/$name.pid"
+}
+
+# until_true SECONDS CMD…: repeats CMD until it succeeds; fails with what it waited for.
+until_true() {
+	limit=$(($(date +%s%N) + $1 * AEGIS_TEST_SLOW * 1000000000))
+	seconds=$1
+	shift
+	until "$@" >"$T/until.out" 2>&1; do
+		[ "$(date +%s%N)" -lt "$limit" ] ||
+		    { tail -n 5 "$T/until.out" >&2; fail "within $seconds s: $*"; }
+		sleep 0.02
+	done
+}
+
+# nats_start [NAME [SERVER [LINES-OF-CONFIG…]]]: a nats-server with JetStream on a free port,
+# data in $T/NAME; sets NATS_URL.  nats_again NAME starts it on the same port and data.
+nats_start() {
+	n=${1:-nats} server=${2:-$NATS_SERVER}
+	shift $(($# > 2 ? 2 : $#))
+	mkdir -p "$T/$n"
+	{
+		echo "host: 127.0.0.1"
+		echo "port: -1"
+		echo "ports_file_dir: \"$T/$n\""
+		echo "server_name: $n"
+		echo "jetstream { store_dir: \"$T/$n\" }"
+		printf '%s\n' "$@"
+	} >"$T/$n.conf"
+	echo "$server" >"$T/$n.server"
+	spawn "$n" "$server" -c "$T/$n.conf"
+	until_true 10 test -s "$T/$n/$(basename "$server")_$pid.ports"
+	port=$(sed -n 's/.*nats:\/\/127.0.0.1:\([0-9]*\).*/\1/p' "$T/$n/$(basename "$server")_$pid.ports" | head -n 1)
+	[ -n "$port" ] || port=$(sed -n 's/.*tls:\/\/127.0.0.1:\([0-9]*\).*/\1/p' "$T/$n/$(basename "$server")_$pid.ports")
+	sed -i "s/^port: .*/port: $port/" "$T/$n.conf"
+	export NATS_URL=nats://127.0.0.1:$port
+}
+nats_again() {
+	n=${1:-nats}
+	spawn "$n" "$(cat "$T/$n.server")" -c "$T/$n.conf"
+	port=$(sed -n 's/^port: //p' "$T/$n.conf")
+	until_true 10 bash -c "exec 3<>/dev/tcp/127.0.0.1/$port"
+}
+
+# end NAME [SIGNAL]: signals what spawn started as NAME and waits for its end; its exit
+# code is in $rc.
+end() {
+	p=$(cat "$T/$1.pid")
+	kill -"${2:-TERM}" "$p" 2>/dev/null || :
+	rc=0
+	wait "$p" 2>/dev/null || rc=$?
+}
+
+# code EXPECTED CMD…: CMD ends with that exit code; its output is in $T/stdout and $T/stderr,
+# its input is empty or that of STDIN=FILE.
+code() {
+	expected=$1
+	shift
+	got=0
+	"$@" >"$T/stdout" 2>"$T/stderr" <"${STDIN:-/dev/null}" || got=$?
+	[ "$got" -eq "$expected" ] ||
+	    { cat "$T/stdout" "$T/stderr" >&2; fail "exit code $got, not $expected: $*"; }
+}
+
+# says FILE TEXT: FILE ($T/FILE) contains TEXT.
+says() {
+	grep -qF -- "$2" "$T/$1" || { cat "$T/$1" >&2; fail "$1 does not say: $2"; }
+}
+silent() {
+	[ ! -s "$T/$1" ] || { cat "$T/$1" >&2; fail "$1 is not empty"; }
+}
+
+# registered SERVICE INSTANCE [STATUS]: the registry lists it as fresh (and with that status).
+registered() {
+	"$AEGIS" registry ls --instances --service "$1" --json |
+	    grep -q "\"instanceId\": *\"$2\".*\"status\": *\"${3:-}" ||
+	    "$AEGIS" registry ls --instances --service "$1" -o ndjson | grep "\"$2\"" | grep -q "\"${3:-$2}\""
+}
+gone() {
+	! kill -0 "$1" 2>/dev/null
+}
+free_port() {
+	perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1")->sockport'
+}
+
+# js VERB…: the official client, see nats.mjs.
+js() {
+	node "$SUPPORT/nats.mjs" "$@"
+}
+
+# json TEST [FILE]: the JavaScript expression TEST is true for `v`, the JSON of $T/FILE (stdout
+# unless named); lines of JSON are an array.
+json() {
+	node -e '
+		const text = require("fs").readFileSync(process.argv[2], "utf8");
+		let v;
+		try { v = JSON.parse(text); } catch { v = text.trim().split("\n").filter(Boolean).map(l => JSON.parse(l)); }
+		process.exit(eval(process.argv[1]) === true ? 0 : 1);
+	' "$1" "$T/${2:-stdout}" || { head -c 2000 "$T/${2:-stdout}" >&2; fail "not true of ${2:-stdout}: $1"; }
+}

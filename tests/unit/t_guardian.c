@@ -1,0 +1,561 @@
+/* t_guardian - nothing outlives its wrapper, whoever is killed, and however it hides.
+ *
+ * Real processes: this program is also the guardian, the shim and ("stand-in") a wrapper
+ * that can be killed. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "base/mem.h"
+#include "runner/guardian.h"
+#include "sys/child.h"
+#include "sys/procfs.h"
+#include "sys/reaper.h"
+#include "sys/thread.h"
+#include "until.h"
+
+static char dir[] = "/tmp/t_guardian.XXXXXX";
+static struct loop *loop;
+
+/* What was told, as a word: S started, F failed, X exited, E empty, L lost. */
+static struct {
+	char told[16];
+	pid_t pid;
+	int wstatus;
+	enum err_code code;
+	char text[400];
+} news;
+
+static void
+on_event(void *arg, const struct guardian_event *e)
+{
+	static const char letters[] = "SFXEL";
+
+	(void)arg;
+	news.told[strlen(news.told)] = letters[e->kind];
+	if (e->kind == GUARDIAN_STARTED)
+		news.pid = e->pid;
+	else if (e->kind == GUARDIAN_EXITED)
+		news.wstatus = e->wstatus;
+	else if (e->kind == GUARDIAN_FAILED) {
+		news.code = e->code;
+		snprintf(news.text, sizeof news.text, "%s", e->text);
+	}
+}
+
+static struct guardian *
+guard_fds(const char *const *argv, int out)
+{
+	struct guardian_opts o = {
+		.argv = argv, .in = -1, .out = out, .err = -1, .ready_fd = -1, .event = on_event,
+	};
+	struct err err = { 0 };
+	struct guardian *g;
+
+	memset(&news, 0, sizeof news);
+	if ((g = guardian_new(loop, &o, &err)) == NULL)
+		fail_msg("%s", err.text);
+	return g;
+}
+
+/* guard: starts a shell script, whose $D is our folder. */
+static struct guardian *
+guard(const char *script)
+{
+	const char *argv[] = { "/bin/sh", "-c", script, NULL };
+
+	return guard_fds(argv, -1);
+}
+
+static bool
+told(void *word)
+{
+	return strcmp(news.told, word) == 0;
+}
+
+static void
+expect_told(const char *word)
+{
+	if (!until(loop, told, (void *)(uintptr_t)word))
+		fail_msg("told '%s', not '%s'", news.told, word);
+}
+
+static char *
+in_dir(const char *name)
+{
+	static char path[4][128];
+	static unsigned n;
+
+	snprintf(path[++n % 4], sizeof path[0], "%s/%s", dir, name);
+	return path[n % 4];
+}
+
+static bool
+has_pid(void *name)
+{
+	return read_pid(in_dir(name)) != 0;
+}
+
+/* pid_in: waits for the file that a script writes its pid to. */
+static pid_t
+pid_in(const char *name)
+{
+	if (!until(loop, has_pid, (void *)(uintptr_t)name))
+		fail_msg("no %s", in_dir(name));
+	return read_pid(in_dir(name));
+}
+
+static bool
+is_dead(void *pid)
+{
+	return !is_alive(*(pid_t *)pid);
+}
+
+static void
+expect_dead(pid_t pid)
+{
+	if (!until(loop, is_dead, &pid))
+		fail_msg("process %d lives", (int)pid);
+}
+
+/* Hides as well as a process can: own session, deaf to everything it can be deaf to. */
+#define HIDDEN "setsid sh -c 'trap \"\" TERM INT HUP; echo $$ >$D/hidden.tmp; mv $D/hidden.tmp $D/hidden; " \
+    "while :; do sleep 0.05; done' </dev/null >/dev/null 2>&1 & "
+/* A daemon's double fork: nobody's child any more. */
+#define DAEMON "(setsid sh -c 'echo $$ >$D/daemon.tmp; mv $D/daemon.tmp $D/daemon; exec sleep 1000' " \
+    "</dev/null >/dev/null 2>&1 &) ; "
+#define SELF "echo $$ >$D/self.tmp; mv $D/self.tmp $D/self; "
+
+static int
+clean(void **state)
+{
+	(void)state;
+	for (const char *const *f = (const char *const[]){ "hidden", "daemon", "self", "guardian", NULL }; *f; f++)
+		unlink(in_dir(*f));
+	return 0;
+}
+
+/* --- tests ------------------------------------------------------------------------------ */
+
+static void
+tells_start_exit_and_emptiness_in_this_order(void **state)
+{
+	struct guardian *g = guard("exit 7");
+
+	(void)state;
+	expect_told("SXE");
+	assert_true(WIFEXITED(news.wstatus));
+	assert_int_equal(WEXITSTATUS(news.wstatus), 7);
+	assert_true(news.pid > 0);
+	guardian_free(g);
+}
+
+static void
+tells_the_signal_that_ended_it(void **state)
+{
+	struct guardian *g = guard("kill -SEGV $$");
+
+	(void)state;
+	expect_told("SXE");
+	assert_true(WIFSIGNALED(news.wstatus));
+	assert_int_equal(WTERMSIG(news.wstatus), SIGSEGV);
+	guardian_free(g);
+}
+
+static void
+tells_no_command_and_not_executable_apart(void **state)
+{
+	const char *none[] = { "no-such-command-anywhere", NULL };
+	const char *folder[] = { "/tmp", NULL };
+	struct guardian *g = guard_fds(none, -1);
+
+	(void)state;
+	expect_told("F");
+	assert_int_equal(news.code, ERR_NO_COMMAND);
+	assert_non_null(strstr(news.text, "no-such-command-anywhere"));
+	guardian_free(g);
+	g = guard_fds(folder, -1);
+	expect_told("F");
+	assert_int_equal(news.code, ERR_NOT_EXECUTABLE);
+	guardian_free(g);
+}
+
+static void
+a_program_may_end_with_127_itself(void **state)
+{
+	struct guardian *g = guard("exit 127");
+
+	(void)state;
+	expect_told("SXE");
+	assert_int_equal(WEXITSTATUS(news.wstatus), 127);
+	guardian_free(g);
+}
+
+static void
+a_signal_reaches_the_whole_group(void **state)
+{
+	struct guardian *g = guard("sh -c 'echo $$ >$D/hidden.tmp; mv $D/hidden.tmp $D/hidden; exec sleep 1000' & wait");
+
+	(void)state;
+	pid_t inner = pid_in("hidden");
+	assert_int_equal(guardian_signal(g, SIGTERM), ERR_OK);
+	expect_told("SXE");
+	assert_int_equal(WTERMSIG(news.wstatus), SIGTERM);
+	assert_false(is_alive(inner));
+	guardian_free(g);
+}
+
+/* The program leads its group no more, but its number must still reach the others. */
+static void
+a_signal_reaches_the_group_after_its_leader_ended(void **state)
+{
+	struct guardian *g = guard("sh -c 'echo $$ >$D/hidden.tmp; mv $D/hidden.tmp $D/hidden; exec sleep 1000' & "
+	    "while ! test -e $D/hidden; do sleep 0.01; done; exit 0");
+
+	(void)state;
+	pid_t inner = pid_in("hidden");
+	expect_told("SX");
+	assert_true(is_alive(inner));
+	assert_int_equal(guardian_signal(g, SIGTERM), ERR_OK);
+	expect_told("SXE");
+	assert_false(is_alive(inner));
+	guardian_free(g);
+}
+
+static void
+kill_finds_what_left_group_and_session(void **state)
+{
+	struct guardian *g = guard("trap '' TERM; " HIDDEN DAEMON "while :; do sleep 0.05; done");
+
+	(void)state;
+	pid_t hidden = pid_in("hidden"), daemon = pid_in("daemon");
+	assert_int_equal(guardian_signal(g, SIGTERM), ERR_OK);
+	for_a_while(loop, 100 * NS_PER_MS);
+	assert_true(is_alive(news.pid));
+	assert_true(is_alive(hidden));
+	guardian_kill(g);
+	expect_told("SXE");
+	assert_int_equal(WTERMSIG(news.wstatus), SIGKILL);
+	assert_false(is_alive(hidden));
+	assert_false(is_alive(daemon));
+	guardian_free(g);
+}
+
+static void
+kill_outruns_what_forks_all_the_time(void **state)
+{
+	struct guardian *g = guard("i=0; while [ $i -lt 20 ]; do (while :; do (sleep 0.01 &) ; done) & i=$((i+1)); done; " SELF "wait");
+
+	(void)state;
+	pid_in("self");
+	for_a_while(loop, 200 * NS_PER_MS);
+	guardian_kill(g);
+	expect_told("SXE");
+	guardian_free(g);
+}
+
+static void
+a_daemon_keeps_the_run_from_being_empty(void **state)
+{
+	struct guardian *g = guard(DAEMON "while ! test -e $D/daemon; do sleep 0.01; done; exit 4");
+
+	(void)state;
+	expect_told("SX");
+	pid_t daemon = pid_in("daemon");
+	for_a_while(loop, 50 * NS_PER_MS);
+	assert_string_equal(news.told, "SX");
+	assert_true(is_alive(daemon));
+	guardian_kill(g);
+	expect_told("SXE");
+	assert_false(is_alive(daemon));
+	guardian_free(g);
+}
+
+static void
+orphans_are_collected_and_counted(void **state)
+{
+	struct guardian *g = guard("for i in 1 2 3 4 5 6 7 8; do (true &) ; done");
+
+	(void)state;
+	expect_told("SXE");
+	assert_int_equal(guardian_reaped(g), 8);
+	guardian_free(g);
+}
+
+static void
+the_guardian_is_deaf_to_signals(void **state)
+{
+	static const int deaf[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGTSTP, SIGPIPE, SIGALRM };
+	struct guardian *g = guard("while ! test -e $D/guardian; do sleep 0.02; done; exit 9");
+
+	(void)state;
+	expect_told("S");
+	assert_int_not_equal(getpgid(guardian_pid(g)), getpgrp());
+	assert_int_not_equal(getpgid(guardian_pid(g)), news.pid);
+	assert_int_equal(getpgid(news.pid), news.pid);
+	for (size_t i = 0; i < sizeof deaf / sizeof deaf[0]; i++)
+		assert_int_equal(kill(guardian_pid(g), deaf[i]), 0);
+	close(open(in_dir("guardian"), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	expect_told("SXE");
+	assert_int_equal(WEXITSTATUS(news.wstatus), 9);
+	guardian_free(g);
+}
+
+static void
+the_guardian_keeps_no_pipe_of_the_program_open(void **state)
+{
+	const char *argv[] = { "/bin/sh", "-c", SELF "exec >&- ; exec sleep 1000", NULL };
+	int ends[2];
+	char b;
+
+	(void)state;
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	struct guardian *g = guard_fds(argv, ends[1]);
+	close(ends[1]);
+	pid_in("self");
+	expect_told("S");
+	/* Blocks for ever when somebody still holds the other end. */
+	alarm(20);
+	assert_int_equal(read(ends[0], &b, 1), 0);
+	alarm(0);
+	assert_true(is_alive(news.pid));
+	guardian_kill(g);
+	expect_told("SXE");
+	guardian_free(g);
+	close(ends[0]);
+}
+
+static void
+a_dead_guardian_takes_everything_with_it(void **state)
+{
+	struct guardian *g = guard(HIDDEN DAEMON SELF "sleep 1000 & while :; do sleep 0.05; done");
+
+	(void)state;
+	pid_t hidden = pid_in("hidden"), daemon = pid_in("daemon"), self = pid_in("self");
+	expect_told("S");
+	assert_int_equal(kill(guardian_pid(g), SIGKILL), 0);
+	expect_told("SL");
+	assert_false(is_alive(self));
+	assert_false(is_alive(hidden));
+	assert_false(is_alive(daemon));
+	guardian_free(g);
+}
+
+/* Two runs in one process: the end of one guardian must not touch the other's family. */
+static void
+a_dead_guardian_takes_nobody_else_with_it(void **state)
+{
+	const char *argv[] = { "/bin/sh", "-c", DAEMON SELF "exec sleep 1000", NULL };
+	const char *other_argv[] = { "/bin/sh", "-c", "echo $$ >$D/hidden.tmp; mv $D/hidden.tmp $D/hidden; exec sleep 1000", NULL };
+	struct guardian *g = guard_fds(argv, -1), *other;
+	pid_t kept;
+
+	(void)state;
+	expect_told("S");
+	pid_t daemon = pid_in("daemon"), self = pid_in("self");
+	other = guard_fds(other_argv, -1);
+	pid_t bystander = pid_in("hidden");
+	expect_told("S");
+	const char *words[] = { "sleep", "1000", NULL };
+	assert_int_equal(child_spawn(&(struct child_opts){ .argv = words, .own_group = true }, &kept, NULL), ERR_OK);
+	reaper_keep(kept);
+	memset(news.told, 0, sizeof news.told);
+	assert_int_equal(kill(guardian_pid(other), SIGKILL), 0);
+	expect_told("L");
+	assert_false(is_alive(bystander));
+	assert_true(is_alive(daemon));
+	assert_true(is_alive(self));
+	assert_true(is_alive(kept));
+	kill(kept, SIGKILL);
+	for_a_while(loop, 20 * NS_PER_MS);
+	/* Kept for its owner, who finds it. */
+	assert_int_equal(waitpid(kept, NULL, 0), kept);
+	reaper_release(kept);
+	guardian_free(other);
+	memset(news.told, 0, sizeof news.told);
+	guardian_kill(g);
+	expect_told("XE");
+	guardian_free(g);
+}
+
+static void
+a_stopped_guardian_is_overruled(void **state)
+{
+	struct guardian *g = guard(HIDDEN SELF "exec sleep 1000");
+
+	(void)state;
+	pid_t hidden = pid_in("hidden"), self = pid_in("self");
+	expect_told("S");
+	assert_int_equal(kill(guardian_pid(g), SIGSTOP), 0);
+	guardian_kill(g);
+	for_a_while(loop, 50 * NS_PER_MS);
+	assert_true(is_alive(self));
+	guardian_kill_hard(g);
+	/* The order to kill was in its socket and is lost with it. */
+	expect_told("SL");
+	assert_false(is_alive(self));
+	assert_false(is_alive(hidden));
+	guardian_free(g);
+}
+
+static void
+a_guardian_that_is_let_go_kills_everything(void **state)
+{
+	struct guardian *g = guard(HIDDEN SELF "exec sleep 1000");
+
+	(void)state;
+	pid_t hidden = pid_in("hidden"), self = pid_in("self"), own = guardian_pid(g);
+	expect_told("S");
+	guardian_free(g);
+	expect_dead(hidden);
+	expect_dead(self);
+	expect_dead(own);
+	assert_string_equal(news.told, "S");
+}
+
+/* --- the wrapper's own death ------------------------------------------------------------- */
+
+/* stand_in: a wrapper like ours, in a process of its own. */
+static int
+stand_in(const char *script)
+{
+	struct guardian *g;
+
+	thread_block_signals();
+	if ((loop = loop_new(clock_system(), 16, NULL)) == NULL || reaper_start(loop, NULL) != ERR_OK)
+		return 1;
+	g = guard(script);
+	FILE *f = fopen(in_dir("guardian"), "we");
+	if (f == NULL || fprintf(f, "%d\n", (int)guardian_pid(g)) < 0 || fclose(f) != 0)
+		return 1;
+	loop_run(loop);
+	return 0;
+}
+
+static void
+nothing_survives_the_wrapper(int signo)
+{
+	const char *script = "trap '' TERM INT HUP; " HIDDEN DAEMON SELF "sleep 1000 & while :; do sleep 0.05; done";
+	const char *argv[] = { child_self(), "stand-in", dir, script, NULL };
+	pid_t wrapper;
+
+	assert_int_equal(child_spawn(&(struct child_opts){ .argv = argv, .own_group = true }, &wrapper, NULL), ERR_OK);
+	pid_t hidden = pid_in("hidden"), daemon = pid_in("daemon"), self = pid_in("self"), guardian = pid_in("guardian");
+	assert_int_equal(kill(wrapper, signo), 0);
+	expect_dead(wrapper);
+	expect_dead(guardian);
+	/* The guardian leaves last: when it is gone, everything is. */
+	assert_false(is_alive(self));
+	assert_false(is_alive(hidden));
+	assert_false(is_alive(daemon));
+}
+
+static void
+a_killed_wrapper_takes_a_grandchild_of_another_session_with_it(void **state)
+{
+	(void)state;
+	nothing_survives_the_wrapper(SIGKILL);
+}
+
+static void
+a_crashed_wrapper_does_too(void **state)
+{
+	(void)state;
+	nothing_survives_the_wrapper(SIGSEGV);
+}
+
+/* Stopped, it takes no news, but its death must work all the same. */
+static void
+a_stopped_wrapper_that_is_killed_does_too(void **state)
+{
+	const char *argv[] = { child_self(), "stand-in", dir, HIDDEN SELF "exec sleep 1000", NULL };
+	pid_t wrapper;
+
+	(void)state;
+	assert_int_equal(child_spawn(&(struct child_opts){ .argv = argv, .own_group = true }, &wrapper, NULL), ERR_OK);
+	pid_t hidden = pid_in("hidden"), self = pid_in("self"), guardian = pid_in("guardian");
+	assert_int_equal(kill(wrapper, SIGSTOP), 0);
+	assert_int_equal(kill(self, SIGTERM), 0);
+	expect_dead(self);
+	assert_true(is_alive(hidden));
+	assert_int_equal(kill(wrapper, SIGKILL), 0);
+	expect_dead(guardian);
+	assert_false(is_alive(hidden));
+}
+
+static bool
+no_child_is_left(void *arg)
+{
+	pid_t left[8];
+
+	(void)arg;
+	return procfs_descendants(getpid(), left, 8) == 0;
+}
+
+static int
+set_up(void **state)
+{
+	struct err err = { 0 };
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	setenv("D", dir, 1);
+	loop = loop_new(clock_system(), 16, &err);
+	return loop == NULL || reaper_start(loop, &err) != ERR_OK;
+}
+
+static int
+tear_down(void **state)
+{
+	bool empty = until(loop, no_child_is_left, NULL);
+
+	clean(state);
+	reaper_stop(loop);
+	loop_free(loop);
+	return rmdir(dir) != 0 || !empty;
+}
+
+int
+main(int argc, char **argv)
+{
+	if (argc > 1 && strcmp(argv[1], CHILD_SHIM_VERB) == 0)
+		child_shim_main(argc, argv);
+	if (argc > 1 && strcmp(argv[1], GUARDIAN_VERB) == 0)
+		guardian_main(argc, argv);
+	if (argc > 3 && strcmp(argv[1], "stand-in") == 0) {
+		memcpy(dir, argv[2], sizeof dir);
+		return stand_in(argv[3]);
+	}
+
+#define TEST(f) cmocka_unit_test_setup(f, clean)
+	const struct CMUnitTest tests[] = {
+		TEST(tells_start_exit_and_emptiness_in_this_order),
+		TEST(tells_the_signal_that_ended_it),
+		TEST(tells_no_command_and_not_executable_apart),
+		TEST(a_program_may_end_with_127_itself),
+		TEST(a_signal_reaches_the_whole_group),
+		TEST(a_signal_reaches_the_group_after_its_leader_ended),
+		TEST(kill_finds_what_left_group_and_session),
+		TEST(kill_outruns_what_forks_all_the_time),
+		TEST(a_daemon_keeps_the_run_from_being_empty),
+		TEST(orphans_are_collected_and_counted),
+		TEST(the_guardian_is_deaf_to_signals),
+		TEST(the_guardian_keeps_no_pipe_of_the_program_open),
+		TEST(a_dead_guardian_takes_everything_with_it),
+		TEST(a_dead_guardian_takes_nobody_else_with_it),
+		TEST(a_stopped_guardian_is_overruled),
+		TEST(a_guardian_that_is_let_go_kills_everything),
+		TEST(a_killed_wrapper_takes_a_grandchild_of_another_session_with_it),
+		TEST(a_crashed_wrapper_does_too),
+		TEST(a_stopped_wrapper_that_is_killed_does_too),
+	};
+
+	thread_block_signals();
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
