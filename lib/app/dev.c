@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -171,6 +172,9 @@ start_unit(struct dev *d, size_t kind, int copy, struct err *err)
 	if (u->runner == NULL)
 		return ERR_CONFIG;
 	runner_set_env(u->runner, "NATS_URL", nats_server_url(d->server));
+	/* Nine services that tell of every start would hide what this page of output is for. */
+	if (getenv("LOG_LEVEL") == NULL && getenv("AEGIS_LOG_LEVEL") == NULL)
+		runner_set_env(u->runner, "AEGIS_LOG_LEVEL", "warning");
 	d->n++;
 	runner_start(u->runner);
 	return ERR_OK;
@@ -227,10 +231,27 @@ is_there(const struct directory *dir, const struct unit *u)
 	return false;
 }
 
+/* own_name: how the user reaches this program: by its name alone when PATH leads to it. */
+static const char *
+own_name(void)
+{
+	const char *self = child_self(), *path = getenv("PATH");
+	char cwd[PATH_MAX], found[PATH_MAX], real[PATH_MAX];
+
+	for (size_t n; path != NULL && *path != '\0'; path += n + (path[n] == ':')) {
+		n = strcspn(path, ":");
+		snprintf(found, sizeof found, "%.*s/aegis", (int)n, path);
+		if (realpath(found, real) != NULL)
+			return strcmp(real, self) == 0 ? "aegis" : self;
+	}
+	size_t n = getcwd(cwd, sizeof cwd) != NULL ? strlen(cwd) : 0;
+	return n > 0 && strncmp(self, cwd, n) == 0 && self[n] == '/' ? self + n + 1 : self;
+}
+
 static void
 print_units(const struct dev *d, const struct directory *dir)
 {
-	const char *url = nats_server_url(d->server);
+	const char *url = nats_server_url(d->server), *self = own_name();
 
 	printf("\n  %-22s %-9d %s\n", "nats-server", (int)nats_server_pid(d->server), url);
 	for (size_t i = 0; i < d->n; i++)
@@ -238,10 +259,10 @@ print_units(const struct dev *d, const struct directory *dir)
 		    is_there(dir, &d->units[i]) ? "registered" : "not registered yet, see the log above");
 	printf("\n  data in %s\n\nTry, in another terminal:\n\n"
 	    "  export NATS_URL=%s\n"
-	    "  aegis registry ls\n"
-	    "  aegis call greeter-service greet '{\"name\": \"world\"}'\n"
-	    "  aegis call order-service create_order '{\"symbol\": \"AAPL\", \"quantity\": 10}'\n\n"
-	    "Ctrl-C ends all of it.\n", d->dir, url);
+	    "  %s registry ls\n"
+	    "  %s call greeter-service greet '{\"name\": \"world\"}'\n"
+	    "  %s call order-service create_order '{\"symbol\": \"AAPL\", \"quantity\": 10}'\n\n"
+	    "Ctrl-C ends all of it.\n", d->dir, url, self, self, self);
 	fflush(stdout);
 }
 

@@ -85,7 +85,7 @@ parcel_deliver(struct mail *m)
 	workload_call(w, &(struct workload_request){
 		.method = rpc_call_method(call), .message_id = text_of(rpc_call_message_id(call)),
 		.params = text_of(rpc_call_params_json(call)), .headers = headers, .nheaders = n,
-		.deadline = rpc_call_deadline(call),
+		.deadline = rpc_call_deadline(call), .waiting = &rpc_call_stats(call)->waiting,
 	}, answer, call);
 }
 

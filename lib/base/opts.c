@@ -533,8 +533,14 @@ unknown_name(struct parser *p, const char *name)
 static enum err_code
 missing_value(struct parser *p, const char *shown, const struct opt *row)
 {
-	return err_set(p->err, ERR_USAGE, "%s needs a value: %s %s", shown, shown,
-	    row->value != NULL ? row->value : opts_type_name(row->type));
+	struct str values = STR_INIT;
+
+	for (int i = 0; row->choices != NULL && row->choices[i] != NULL; i++)
+		str_printf(&values, "%s%s", i == 0 ? "" : "|", row->choices[i]);
+	err_set(p->err, ERR_USAGE, "%s needs a value: %s %s", shown, shown,
+	    row->choices != NULL ? str_text(&values) : row->value != NULL ? row->value : opts_type_name(row->type));
+	str_release(&values);
+	return ERR_USAGE;
 }
 
 /* take_value: the text behind the option, which has none of its own. */

@@ -201,10 +201,14 @@ wall_parse(const char *text, size_t n, struct wall *t)
 	}
 	if (c.p != c.end)
 		return false;
-	/* int64 nanoseconds end in 2262; a year beyond that is no timestamp of ours. */
+	/* int64 nanoseconds end in 2262 and begin in 1677; what lies beyond is a valid text,
+	 * and becomes the nearest instant that we can hold. */
 	int64_t secs = days * DAY_S + h * 3600 + m * 60 + s - offset_s;
-	if (secs > INT64_MAX / NS_PER_S - 1 || secs < INT64_MIN / NS_PER_S + 1)
-		return false;
-	t->ns = secs * NS_PER_S + ns;
+	if (secs > INT64_MAX / NS_PER_S - 1)
+		t->ns = INT64_MAX;
+	else if (secs < INT64_MIN / NS_PER_S + 1)
+		t->ns = INT64_MIN;
+	else
+		t->ns = secs * NS_PER_S + ns;
 	return true;
 }

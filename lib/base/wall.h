@@ -20,7 +20,8 @@ void wall_rfc3339(struct wall t, char out[WALL_TEXT_MAX]);
 
 /* wall_parse(text, n, t): reads ISO 8601 with `Z`, an offset, or none (then UTC), a
  * date alone, 0-9 fraction digits, `T` or a blank between date and time.  Returns
- * false, and leaves *t alone, for anything else, also for 31 February. */
+ * false, and leaves *t alone, for anything else, also for 31 February.  Instants before 1677
+ * or after 2262 become the nearest one that nanoseconds can hold. */
 bool wall_parse(const char *text, size_t n, struct wall *t);
 
 #endif

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "base/id.h"
 #include "base/log.h"
 #include "base/magic.h"
 #include "base/mem.h"
@@ -45,6 +46,7 @@ struct discovery {
 	struct loop *loop;
 	struct conn *conn;
 	int64_t stale_ns;
+	uint64_t offset;
 	struct feed *feed;
 	struct batch *filling;		/* the feed's thread only */
 	bool syncing;			/* the feed's thread only */
@@ -207,6 +209,7 @@ discovery_new(const struct discovery_opts *o)
 	d->loop = o->loop;
 	d->conn = o->conn;
 	d->stale_ns = o->stale_ns > 0 ? o->stale_ns : STALE_AFTER_S * NS_PER_S;
+	d->offset = id_random();
 	d->table = table_new();
 	d->lost_at = clock_mono(loop_clock(o->loop));
 	snapshot_cell_init(&d->cell);
@@ -297,4 +300,10 @@ int64_t
 discovery_stale_ns(const struct discovery *d)
 {
 	return d->stale_ns;
+}
+
+uint64_t
+discovery_offset(const struct discovery *d)
+{
+	return d->offset;
 }

@@ -43,4 +43,8 @@ struct discovery_state discovery_state(struct discovery *d);
 
 int64_t discovery_stale_ns(const struct discovery *d);
 
+/* discovery_offset(d): where round robin begins, drawn once: else all the processes that make
+ * a single call would make it at the first instance. */
+uint64_t discovery_offset(const struct discovery *d);
+
 #endif

@@ -91,7 +91,8 @@ pick(const struct service_group *g, const struct pick_opts *o)
 	case PICK_ROUND_ROBIN:
 		break;
 	}
-	return from(g, atomic_fetch_add_explicit(&g->turn->next, 1, memory_order_relaxed) % g->n, o);
+	uint64_t turn = o->chance % g->n + atomic_fetch_add_explicit(&g->turn->next, 1, memory_order_relaxed);
+	return from(g, (size_t)(turn % g->n), o);
 }
 
 bool

@@ -46,7 +46,8 @@ struct pick_opts {
 	const char *preferred;		/* STICKY: this one if it is usable, else the first */
 	struct wall now;
 	int64_t stale_ns;
-	uint64_t chance;		/* RANDOM and LEAST_INFLIGHT */
+	uint64_t chance;		/* RANDOM and LEAST_INFLIGHT: drawn anew; ROUND_ROBIN: always the
+					   same, where this process begins */
 };
 
 /* pick(g, o): a usable, fresh member, or NULL when there is none.  No lock, no allocation;

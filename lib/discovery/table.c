@@ -217,6 +217,15 @@ table_sync_begin(struct table *t)
 	t->sync++;
 }
 
+/* is_old_news: within one sync revisions only grow, and what is told twice or late is
+ * ignored; a new sync is believed whatever it says, because a bucket that was made again
+ * begins to count anew. */
+static bool
+is_old_news(const struct table *t, const struct slot *s, uint64_t revision)
+{
+	return s->seen == t->sync ? revision <= s->entry->revision : revision == s->entry->revision;
+}
+
 void
 table_instance(struct table *t, const char *key, struct instance *i, uint64_t revision)
 {
@@ -226,8 +235,9 @@ table_instance(struct table *t, const char *key, struct instance *i, uint64_t re
 		s = mem_new(sizeof *s);
 		map_set(&t->slots, key, s);
 	}
+	bool old_news = s->entry != NULL && is_old_news(t, s, revision);
 	s->seen = t->sync;
-	if (s->entry != NULL && revision <= s->entry->revision) {
+	if (old_news) {
 		instance_free(i);
 		return;
 	}
@@ -274,7 +284,7 @@ table_gone(struct table *t, const char *key, uint64_t revision)
 {
 	struct slot *s = map_get(&t->slots, key);
 
-	if (s != NULL && (s->entry == NULL || revision > s->entry->revision))
+	if (s != NULL && (s->entry == NULL || !is_old_news(t, s, revision)))
 		forget(t, key);
 }
 

@@ -18,8 +18,9 @@ void table_free(struct table *t);
 void table_sync_begin(struct table *t);
 void table_sync_end(struct table *t);
 
-/* table_instance(t, key, i, revision): takes i over.  An older revision than the known one
- * is ignored: changes may arrive twice, never backwards. */
+/* table_instance(t, key, i, revision): takes i over.  Within one sync an older revision than
+ * the known one is ignored: changes may arrive twice, never backwards.  A new sync may name
+ * any revision, as a bucket that was made again counts anew. */
 void table_instance(struct table *t, const char *key, struct instance *i, uint64_t revision);
 void table_definition(struct table *t, const char *name);
 void table_gone(struct table *t, const char *key, uint64_t revision);

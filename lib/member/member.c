@@ -162,6 +162,11 @@ work(struct pool_job *job)
 	case TENURE_NOTHING:
 		break;
 	}
+	/* The bucket may be gone, or made anew with other abilities: look at it again. */
+	if (op->result.kind == TENURE_EV_FAILED) {
+		registry_free(op->owner->registry);
+		op->owner->registry = NULL;
+	}
 }
 
 /* --- broadcasts -------------------------------------------------------------------------- */
@@ -271,8 +276,10 @@ on_twin(struct member *m)
 	    "another live process is registered as instance '%s' of '%s'; give each its own --instance-id",
 	    m->o.instance, m->o.service);
 	log_error(EV_REGISTRY_TWIN, LOG_NONE, "%s", sentence);
-	/* Both hear our direct subject, so each call to it would be executed twice. */
+	/* Both hear our direct subject, so each call to it would be executed twice; and what
+	 * we answered to $SRV would keep the id occupied when the other one is gone. */
 	rpc_server_leave(m->server);
+	micro_leave(m->micro);
 	if (m->o.twin != NULL)
 		m->o.twin(m->o.arg, sentence);
 }

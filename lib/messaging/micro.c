@@ -209,6 +209,13 @@ micro_new(const struct micro_opts *o, struct err *err)
 }
 
 void
+micro_leave(struct micro *m)
+{
+	for (size_t i = 0; m != NULL && i < COUNT_OF(m->subs); i++)
+		sub_drain(m->subs[i]);
+}
+
+void
 micro_free(struct micro *m)
 {
 	if (m == NULL)

@@ -25,6 +25,9 @@ struct micro_opts {
 struct micro *micro_new(const struct micro_opts *o, struct err *err);
 void micro_free(struct micro *m);	/* NULL is fine */
 
+/* micro_leave(m): answers nothing any more; does not block.  NULL is fine. */
+void micro_leave(struct micro *m);
+
 enum micro_presence { MICRO_NOBODY, MICRO_SILENT, MICRO_OTHER };
 
 /* micro_probe(conn, service, instance, own_nonce, timeout_ns, out, err): is there a live

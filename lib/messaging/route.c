@@ -154,16 +154,17 @@ demand(const struct directory *d, const struct call_spec *s, struct wall now, in
 }
 
 static enum err_code
-choose(const struct directory *d, const struct call_spec *s, struct wall now, int64_t stale_ns, struct route *r,
-    struct err *err)
+choose(const struct directory *d, const struct call_spec *s, struct wall now, int64_t stale_ns, uint64_t offset,
+    struct route *r, struct err *err)
 {
 	const struct service_group *g = directory_find(d, s->service);
 
 	if (g == NULL)
 		return ERR_OK;		/* unregistered: the queue subject will tell */
+	bool draw = s->strategy == PICK_RANDOM || s->strategy == PICK_LEAST_INFLIGHT;
 	struct pick_opts o = {
 		.strategy = s->strategy, .preferred = s->preferred, .now = now, .stale_ns = stale_ns,
-		.chance = s->strategy == PICK_RANDOM || s->strategy == PICK_LEAST_INFLIGHT ? id_random() : 0,
+		.chance = draw ? id_random() : offset,
 	};
 	const struct member_entry *e = pick(g, &o);
 	if (e == NULL)
@@ -189,7 +190,7 @@ route_find(struct discovery *d, const struct call_spec *s, struct route *r, stru
 	if (s->instance != NULL)
 		code = demand(dir, s, now, discovery_stale_ns(d), r, err);
 	else
-		code = choose(dir, s, now, discovery_stale_ns(d), r, err);
+		code = choose(dir, s, now, discovery_stale_ns(d), discovery_offset(d), r, err);
 	discovery_drop(dir);
 	return code;
 }
@@ -217,7 +218,7 @@ route_nobody(const struct route *r, struct discovery *d, struct err *err)
 		    r->service);
 	else if (g != NULL)
 		code = err_set(err, ERR_NO_MEMBER,
-		    "service '%s' has %zu registered instances, but none listens for this method", r->service, g->n);
+		    "service '%s' is registered (instances: %zu), but none listens for this method", r->service, g->n);
 	else if (dir != NULL && is_defined(dir, r->service))
 		code = err_set(err, ERR_NO_MEMBER, "service '%s' is defined, but no instance of it is registered or listens",
 		    r->service);

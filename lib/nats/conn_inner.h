@@ -24,6 +24,7 @@ struct conn {
 	int64_t timeout_ns;
 	atomic_int state;
 	atomic_ulong reconnects;
+	atomic_llong max_payload;	/* as the last server said; asking nats.c waits for its writer */
 
 	pthread_mutex_t lock;		/* leaf: the listeners, and who is being called */
 	pthread_cond_t idle;

@@ -6,8 +6,8 @@
  * and are closed.
  *
  * A neighbour that serves one connection at a time must not be kept busy by one that we
- * merely hold open: when a fresh connection waits long for its very first answer, idle
- * ones are closed.  (Closing them at once would make every burst of calls reconnect.) */
+ * merely hold open: when a fresh connection waits long for its very first answer, the
+ * others make room (http_yield).  Doing so at once would make every burst reconnect. */
 #include "net/http.h"
 
 #include <errno.h>
@@ -45,6 +45,7 @@ struct http_call {
 	size_t sent;
 	bool is_reused;			/* the connection has answered before */
 	bool is_unproven;		/* it never has; counted in h->unproven */
+	bool is_last;			/* not kept open after this answer */
 	void (*done)(void *arg, const struct http_answer *a);
 	void *arg;
 
@@ -65,7 +66,6 @@ struct http {
 	struct http_call *idle, *free;
 	unsigned unproven;
 	struct loop_timer starving;	/* set while there are unproven ones */
-	bool starves;			/* one of them waits for long: nothing is kept open */
 	bool is_sending;		/* inside http_send: done may not be called */
 	struct loop_timer sweep;
 	uint64_t dialled;
@@ -194,12 +194,12 @@ on_starving(void *arg)
 {
 	struct http *h = arg;
 	struct mono now = loop_now(h->loop);
+	bool starves = false;
 
-	h->starves = false;
-	for (size_t i = 0; i < h->nlanes && !h->starves; i++)
-		h->starves = h->lanes[i]->is_unproven && mono_since(now, h->lanes[i]->since) >= STARVING_NS;
-	if (h->starves)
-		http_reset(h);
+	for (size_t i = 0; i < h->nlanes && !starves; i++)
+		starves = h->lanes[i]->is_unproven && mono_since(now, h->lanes[i]->since) >= STARVING_NS;
+	if (starves)
+		http_yield(h);
 	if (h->unproven > 0)
 		loop_timer_set(h->loop, &h->starving, mono_after(now, STARVING_NS), on_starving, h);
 }
@@ -211,7 +211,7 @@ put_back(struct http_call *c, bool keeps)
 	struct http *h = c->h;
 
 	loop_timer_cancel(h->loop, &c->timer);
-	if (!keeps || c->sent < c->out.len || h->starves) {
+	if (!keeps || c->sent < c->out.len || c->is_last) {
 		make_free(c);
 	} else {
 		loop_fd_want(c->lf, LOOP_READ);
@@ -475,6 +475,7 @@ dial(struct http_call *c)
 		return;
 	}
 	h->dialled++;
+	c->is_last = false;
 	/* Not the turn's time: the caller may have worked for long in it. */
 	c->since = clock_mono(loop_clock(h->loop));
 	c->is_unproven = true;
@@ -586,6 +587,16 @@ http_reset(struct http *h)
 {
 	while (h->idle != NULL)
 		idle_ended(h->idle);
+}
+
+void
+http_yield(struct http *h)
+{
+	http_reset(h);
+	/* Those that wait for a first answer are the ones to make room for. */
+	for (size_t i = 0; i < h->nlanes; i++)
+		if (h->lanes[i]->state == LANE_BUSY && !h->lanes[i]->is_unproven)
+			h->lanes[i]->is_last = true;
 }
 
 void

@@ -79,6 +79,10 @@ bool http_written(const struct http_call *c);	/* at least one byte of the reques
 /* http_reset(h): closes the idle connections; the neighbour was replaced. */
 void http_reset(struct http *h);
 
+/* http_yield(h): closes the idle connections now and the busy ones after their answer, so
+ * that a neighbour that serves one at a time gets to somebody else. */
+void http_yield(struct http *h);
+
 size_t http_connections(const struct http *h);		/* open or being opened */
 uint64_t http_dialled(const struct http *h);		/* connections opened so far */
 

@@ -21,12 +21,18 @@
 /* say_what_is_missing: a bucket made by somebody else, or an old server, limits us; the
  * user reads it once, here. */
 static void
-say_what_is_missing(const struct bucket_state *b)
+say_what_is_missing(struct conn *conn, const struct bucket_state *b)
 {
-	if (!b->ttl)
+	struct jetstream_info js;
+
+	if (!b->ttl && jetstream_probe(conn, &js, NULL) == ERR_OK && !js.ttl)
+		log_warning(EV_NATS_DEGRADED, LOG_F(LOG_N("api_level", js.api_level)),
+		    "the server is older than nats-server 2.11 (JetStream API level %d, 1 is needed), so no record expires: dead "
+		    "instances stay in the bucket and are hidden by the age check only", js.api_level);
+	else if (!b->ttl)
 		log_warning(EV_NATS_DEGRADED, LOG_F(LOG_S("bucket", REGISTRY_BUCKET)),
-		    "per-message TTL is not available (nats-server 2.11 or later, allow_msg_ttl on the bucket): dead "
-		    "instances stay in the bucket and are hidden by the age check only");
+		    "the bucket has no per-message TTL and it cannot be switched on (allow_msg_ttl), so no record expires: dead "
+		    "instances stay in it and are hidden by the age check only");
 	if (b->max_age_ns > 0)
 		log_warning(EV_NATS_DEGRADED, LOG_F(LOG_S("bucket", REGISTRY_BUCKET)),
 		    "the bucket has max_age %lld s: service definitions expire too; remove it from the stream "
@@ -61,10 +67,13 @@ registry_new(const struct registry_opts *o, struct err *err)
 	}
 	/* Old servers answer an update with what they were asked for and ignore it, so what
 	 * counts is what the stream's own configuration reports. */
-	if (o->create && !state.ttl && bucket_enable_ttl(o->conn, REGISTRY_BUCKET, NULL) == ERR_OK)
+	if (o->create && !state.ttl && bucket_enable_ttl(o->conn, REGISTRY_BUCKET, NULL) == ERR_OK) {
+		log_info(EV_NATS_DEGRADED, LOG_F(LOG_S("bucket", REGISTRY_BUCKET)),
+		    "switched per-message TTL on for the bucket, so that dead instances leave it (wire.md §8.2)");
 		state.ttl = true;
+	}
 	if (o->create)
-		say_what_is_missing(&state);
+		say_what_is_missing(o->conn, &state);
 	struct registry *r = mem_new(sizeof *r);
 	r->kv = (struct kv){ o->conn, REGISTRY_BUCKET };
 	r->missing = missing;

@@ -65,6 +65,7 @@ struct runner {
 	int ready_fd;			/* reading end of the readiness pipe, or -1 */
 	struct loop_fd *ready_lf;
 	bool is_counted;		/* the guardian's orphans are in `reaped` */
+	bool has_failed;		/* it could not be executed */
 	char ended[WHY_MAX];		/* how it ended, for the log */
 
 	bool has_app;
@@ -201,7 +202,10 @@ on_health_probe(void *arg, bool is_good, const char *why)
 	char text[WHY_MAX];
 
 	MAGIC_CHECK(r, RUNNER_MAGIC);
-	r->probe_failures += !is_good;
+	if (!is_good) {
+		r->probe_failures++;
+		workload_yield(r->workload);
+	}
 	switch (health_note(&r->verdict, is_good)) {
 	case HEALTH_SAME:
 		return;
@@ -396,6 +400,7 @@ on_guardian(void *arg, const struct guardian_event *e)
 	case GUARDIAN_STARTED:
 		r->pid = e->pid;
 		r->ended[0] = '\0';
+		r->has_failed = false;
 		give_terminal(r, r->pid);
 		/* It may have asked for the terminal before it had it, and be stopped for that. */
 		if (r->o.tty)
@@ -404,6 +409,7 @@ on_guardian(void *arg, const struct guardian_event *e)
 		return;
 	case GUARDIAN_FAILED:
 		snprintf(r->ended, sizeof r->ended, "%s", e->text);
+		r->has_failed = true;
 		end_run(r);
 		dispatch(r, SUPERVISOR_EV_FAILED, err_exit(e->code), 0, r->ended);
 		return;
@@ -465,7 +471,9 @@ log_entered(const struct runner *r, const struct supervisor_action *a, const cha
 		    (long long)ms);
 		break;
 	case SUPERVISOR_FINISHED:
-		if (r->ended[0] != '\0')
+		if (r->has_failed)
+			log_error(EV_RUNNER_CHILD_EXIT, f, "%s: %s", r->o.name, r->ended);
+		else if (r->ended[0] != '\0')
 			log_info(EV_RUNNER_CHILD_EXIT, f, "%s: %s, it is not started again", r->o.name, r->ended);
 		break;
 	default:
@@ -481,6 +489,7 @@ act_spawn(struct runner *r)
 	/* What went wrong here is the wrapper's own, whatever the system called it. */
 	if (start_run(r, &err) != ERR_OK) {
 		snprintf(r->ended, sizeof r->ended, "%.*s", (int)sizeof r->ended - 1, err.text);
+		r->has_failed = true;
 		end_run(r);
 		dispatch(r, SUPERVISOR_EV_FAILED, err_exit(ERR_WRAPPER), 0, r->ended);
 	}

@@ -206,6 +206,9 @@ decide(struct step *st)
 		s->code = RESTART_NEVER_CODE;
 		s->signo = 0;
 	}
+	/* Only a spent budget ends what is always restarted, and no 0 may hide that. */
+	if (s->is_wanted && s->cause == RESTART_EXITED && s->opts.restart.when == RESTART_ALWAYS && s->code == 0)
+		s->code = 1;
 	follow(st, SUPERVISOR_EV_DONE);
 }
 

@@ -124,6 +124,24 @@ count_outcome(struct workload *w, enum workload_outcome o)
 	}
 }
 
+/* wait_begin, wait_end: a call's stay in the queue, seen by whoever counts it. */
+static void
+wait_begin(struct workload *w, struct call *c)
+{
+	c->state = CALL_WAITING;
+	list_add(&w->waiting, c);
+	if (c->waiting_gauge != NULL)
+		atomic_fetch_add(c->waiting_gauge, 1);
+}
+
+static void
+wait_end(struct workload *w, struct call *c)
+{
+	list_remove(&w->waiting, c);
+	if (c->waiting_gauge != NULL)
+		atomic_fetch_sub(c->waiting_gauge, 1);
+}
+
 static void pump(struct workload *w);
 
 void
@@ -135,7 +153,10 @@ workload_finish(struct call *c, const struct workload_result *res)
 
 	MAGIC_CHECK(c, CALL_MAGIC);
 	MUST(c->state != CALL_FREE);
-	list_remove(c->state == CALL_RUNNING ? &w->running : &w->waiting, c);
+	if (c->state == CALL_RUNNING)
+		list_remove(&w->running, c);
+	else
+		wait_end(w, c);
 	loop_timer_cancel(w->loop, &c->timer);
 	count_outcome(w, res->outcome);
 	if (res->outcome == WORKLOAD_BAD_ANSWER)
@@ -219,7 +240,7 @@ pump(struct workload *w)
 		return;
 	w->is_pumping = true;
 	while (w->is_up && w->running.n < w->opts.max_inflight && (c = w->waiting.first) != NULL) {
-		list_remove(&w->waiting, c);
+		wait_end(w, c);
 		send_call(c);
 	}
 	w->is_pumping = false;
@@ -257,12 +278,12 @@ workload_call(struct workload *w, const struct workload_request *q,
 	c->done = done;
 	c->arg = arg;
 	c->deadline = q->deadline;
+	c->waiting_gauge = q->waiting;
 	loop_timer_set(w->loop, &c->timer, q->deadline, on_deadline, c);
 	if (has_room) {
 		send_call(c);
 	} else {
-		c->state = CALL_WAITING;
-		list_add(&w->waiting, c);
+		wait_begin(w, c);
 	}
 }
 
@@ -302,6 +323,14 @@ workload_down(struct workload *w)
 		workload_fail(c, WORKLOAD_DOWN, "the program ended before the call was made", false);
 	if (w->http != NULL)
 		http_reset(w->http);
+}
+
+void
+workload_yield(struct workload *w)
+{
+	MAGIC_CHECK(w, WORKLOAD_MAGIC);
+	if (w->http != NULL)
+		http_yield(w->http);
 }
 
 /* --- the rest -------------------------------------------------------------------------- */

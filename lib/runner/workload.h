@@ -10,6 +10,7 @@
 #ifndef RUNNER_WORKLOAD_H
 #define RUNNER_WORKLOAD_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -63,6 +64,8 @@ struct workload_request {
 	const struct workload_header *headers;
 	size_t nheaders;
 	struct mono deadline;
+	atomic_int *waiting;			/* a gauge that counts this call while it waits for a place;
+						   NULL, or it outlives the call */
 };
 
 struct workload *workload_new(struct loop *loop, const struct workload_opts *o, struct err *err);
@@ -90,5 +93,9 @@ const char *workload_outcome_name(enum workload_outcome o);	/* "bad_answer" */
 void workload_attach(struct workload *w, int to_child, int from_child);
 void workload_up(struct workload *w);
 void workload_down(struct workload *w);
+
+/* workload_yield(w): lets go of connections that are merely kept; a program that serves
+ * one at a time may be deaf to its health check because of ours. */
+void workload_yield(struct workload *w);
 
 #endif

@@ -18,6 +18,7 @@ struct call {
 	struct loop_timer timer;	/* fires then */
 	void (*done)(void *arg, const struct workload_result *res);
 	void *arg;
+	atomic_int *waiting_gauge;	/* the caller's; NULL */
 	struct str bytes;		/* the request, until it is handed on */
 	struct http_call *lane;		/* HTTP, running */
 	char *id;			/* stdio: the id under which it is known */
