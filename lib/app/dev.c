@@ -156,7 +156,7 @@ start_unit(struct dev *d, size_t kind, int copy, struct err *err)
 {
 	struct unit *u = &d->units[d->n];
 	char *script = greeter();
-	const char *self = child_self();
+	const char *self = child_self_path();
 
 	u->dev = d;
 	u->service = demos[kind].service;
@@ -235,7 +235,7 @@ is_there(const struct directory *dir, const struct unit *u)
 static const char *
 own_name(void)
 {
-	const char *self = child_self(), *path = getenv("PATH");
+	const char *self = child_self_path(), *path = getenv("PATH");
 	char cwd[PATH_MAX], found[PATH_MAX], real[PATH_MAX];
 
 	for (size_t n; path != NULL && *path != '\0'; path += n + (path[n] == ':')) {

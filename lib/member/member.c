@@ -25,6 +25,7 @@
 #define MEMBER_MAGIC 0x3e3b0001u
 #define DEFAULT_HEARTBEAT_NS (10 * NS_PER_S)
 #define DEFAULT_TTL_S 30
+#define EARLY_NS NS_PER_S	/* after the bus came back, nobody's silence proves a death */
 #define PROBE_NS NS_PER_S		/* a live twin on the same bus answers in microseconds */
 
 /* One operation on its way through the worker pool. */
@@ -62,6 +63,7 @@ struct member {
 
 	struct mail reconnected;
 	atomic_bool posted;		/* that mail is on its way */
+	atomic_llong back_ns;		/* when the bus came (back) up; 0: it was there when we came */
 };
 
 static void step(struct member *m, const struct tenure_event *ev);
@@ -127,6 +129,10 @@ work_probe(struct op *op)
 
 	if (micro_probe(m->o.conn, m->o.service, m->o.instance, m->nonce, PROBE_NS, &who, &op->err) == ERR_OK)
 		op->result.kind = kinds[who];
+	int64_t back_ns = atomic_load(&m->back_ns);
+	if (op->result.kind == TENURE_EV_PROBE_NOBODY && back_ns != 0 &&
+	    mono_since(clock_mono(clock_system()), (struct mono){ back_ns }) < EARLY_NS)
+		op->result.kind = TENURE_EV_PROBE_EARLY;
 }
 
 static void
@@ -363,7 +369,10 @@ on_conn(void *arg, enum conn_event ev)
 {
 	struct member *m = arg;
 
-	if (ev == CONN_EVENT_UP && !atomic_exchange(&m->posted, true))
+	if (ev != CONN_EVENT_UP)
+		return;
+	atomic_store(&m->back_ns, clock_mono(clock_system()).ns);
+	if (!atomic_exchange(&m->posted, true))
 		loop_post(m->o.loop, &m->reconnected);
 }
 

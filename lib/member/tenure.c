@@ -12,6 +12,7 @@
  * two and a half heartbeats of 10 s (wire.md §8.2). */
 #define STILL_NS (25 * NS_PER_S)
 #define LOOK_AGAIN_NS (2 * NS_PER_S)
+#define SETTLE_NS (500 * NS_PER_MS)	/* members reconnect within a few tens of ms */
 
 struct context {
 	const struct tenure_event *ev;
@@ -209,6 +210,17 @@ twin(struct tenure *t, const struct context *c)
 	return TENURE_TWIN;
 }
 
+/* settle: who has not come back yet cannot answer.  It is read and asked afresh: a live
+ * owner has renewed its record by then, or answers. */
+static enum tenure_state
+settle(struct tenure *t, const struct context *c)
+{
+	if (!t->wanted)
+		return is_off(t, c);
+	t->due = mono_after(c->now, SETTLE_NS);
+	return TENURE_WATCHING;
+}
+
 /* The wish changes while an operation is under way: its result will see it. */
 static enum tenure_state
 not_wanted(struct tenure *t, const struct context *c)
@@ -260,6 +272,7 @@ static act_fn *const table[TENURE_STATE_COUNT][TENURE_EVENT_COUNT] = {
 	ON(PROBING, PROBE_NOBODY, take_over),
 	ON(PROBING, PROBE_SILENT, watch),
 	ON(PROBING, PROBE_OTHER, twin),
+	ON(PROBING, PROBE_EARLY, settle),
 	ON(PROBING, FAILED, retry),
 	ON(PROBING, STOP, not_wanted),
 	ON(PROBING, DIRTY, changed),

@@ -28,6 +28,7 @@
 	X(PUT_DONE) X(PUT_CONFLICT) X(FAILED) \
 	X(READ_NONE) X(READ_MINE) X(READ_OTHER) \
 	X(PROBE_NOBODY) X(PROBE_SILENT) X(PROBE_OTHER) \
+	X(PROBE_EARLY)	/* nobody, but the bus has only just come back, and others may still be on their way */ \
 	X(REMOVED)
 
 enum tenure_state {

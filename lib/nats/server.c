@@ -2,7 +2,6 @@
 #include "nats/server.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -60,11 +59,7 @@ char *
 nats_server_find(struct err *err)
 {
 	static const char *const beside[] = { "root/usr/sbin/nats-server", "../root/usr/sbin/nats-server", "nats-server" };
-	/* Where the program's file lies; child_self is a link that says nothing about that. */
-	char self[PATH_MAX];
-	ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
-	self[len > 0 ? len : 0] = '\0';
-	const char *slash = strrchr(self, '/');
+	const char *self = child_self_path(), *slash = strrchr(self, '/');
 
 	for (size_t i = 0; slash != NULL && i < sizeof beside / sizeof *beside; i++) {
 		char *full = mem_printf("%.*s/%s", (int)(slash - self), self, beside[i]);

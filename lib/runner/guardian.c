@@ -31,6 +31,7 @@ struct guardian {
 	struct reaper_watch watch;
 	pid_t pid;
 	bool is_dead;			/* reaped */
+	int wstatus;			/* how it died */
 	bool is_over;			/* the last event was told */
 	uint64_t reaped;
 	struct loop_timer sweep;
@@ -61,7 +62,8 @@ check_lost(struct guardian *g)
 	if (!g->is_dead || g->fd != NULL || g->is_over)
 		return;
 	log_warning(EV_RUNNER_GUARDIAN, LOG_F(LOG_N("guardian", g->pid)),
-	    "the guardian process %d died, killing what is left of the program", (int)g->pid);
+	    "the guardian process %d died (code %d), killing what is left of the program", (int)g->pid,
+	    child_exit_code(g->wstatus));
 	sweep(g);
 }
 
@@ -71,7 +73,7 @@ on_dead(void *arg, int wstatus)
 	struct guardian *g = arg;
 
 	MAGIC_CHECK(g, GUARDIAN_MAGIC);
-	(void)wstatus;
+	g->wstatus = wstatus;
 	g->is_dead = true;
 	check_lost(g);
 }

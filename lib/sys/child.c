@@ -6,6 +6,8 @@
 #include "sys/child.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <limits.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
@@ -245,6 +247,25 @@ const char *
 child_self(void)
 {
 	return "/proc/self/exe";
+}
+
+static char self_path[PATH_MAX];
+
+static void
+read_self_path(void)
+{
+	ssize_t n = readlink("/proc/self/exe", self_path, sizeof self_path - 1);
+
+	self_path[n > 0 ? n : 0] = '\0';
+}
+
+const char *
+child_self_path(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, read_self_path);
+	return self_path;
 }
 
 /* The verdict goes where it was asked for; 0 means that nobody did. */

@@ -41,6 +41,10 @@ enum err_code child_spawn(const struct child_opts *o, pid_t *pid, struct err *er
 /* child_self(): path of this program's own file, for starting further copies of it. */
 const char *child_self(void);
 
+/* child_self_path(): where that file lies, for people and for looking beside it; "" when
+ * /proc does not tell. */
+const char *child_self_path(void);
+
 /* The hidden verb: main calls it when argv[1] is CHILD_SHIM_VERB; does not return. */
 #define CHILD_SHIM_VERB "__exec"
 _Noreturn void child_shim_main(int argc, char **argv);
