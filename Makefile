@@ -263,3 +263,7 @@ build/libaegis.a: scripts/libaegis build/obj/lib.a $(CLIENT_OBJ)
 ## make clean        remove build/, downloads kept in build/dl
 clean:
 	@test ! -d build || find build -mindepth 1 -maxdepth 1 ! -name dl -exec rm -rf {} +
+
+# For tests: the value of a variable.
+print-%:
+	@echo $($*)

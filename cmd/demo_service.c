@@ -204,26 +204,49 @@ join(struct demo *d, const char *instance, aegis_error *e)
 	}, e);
 }
 
-/* await_signal: TERM or INT, which are blocked in every thread. */
-static int
-await_signal(void)
+/* TERM and INT are blocked in every thread. */
+static sigset_t
+stop_signals(void)
 {
 	sigset_t set;
-	int signo = 0;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	return set;
+}
+
+static int
+await_signal(void)
+{
+	sigset_t set = stop_signals();
+	int signo = 0;
+
 	while (sigwait(&set, &signo) != 0)
 		continue;
 	return signo;
 }
 
+/* await_nats: registering would wait for it too, but not look for signals.  False when one
+ * came first. */
+static bool
+await_nats(const struct demo *d)
+{
+	const struct timespec look = { .tv_nsec = 5000000 };
+	sigset_t set = stop_signals();
+
+	while (!aegis_connected(d->a))
+		if (sigtimedwait(&set, NULL, &look) > 0)
+			return false;
+	return true;
+}
+
 static int
 run(struct demo *d, struct cmd *c, const struct demo_opts *o, aegis_error *e)
 {
+	if (!await_nats(d))
+		return AEGIS_OK;
 	int code = join(d, o->instance, e);
-
 	if (code != AEGIS_OK)
 		return code;
 	cmd_log_start(c, d->service->name, aegis_instance(d->a));

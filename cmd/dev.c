@@ -22,7 +22,7 @@ const struct cmd_form dev_form = {
 	sizeof(struct dev_form_opts),
 	{
 		{ "Options", "dev", dev_rows, 0 },
-		FORM_SERVE_LOG(struct dev_form_opts),
+		FORM_CLIENT_LOG(struct dev_form_opts),
 		FORM_GENERAL(struct dev_form_opts),
 	},
 };

@@ -161,7 +161,7 @@ no_command(const struct plan *p)
 	if (p->noun != NULL)
 		say("aegis %s: a verb is missing", p->noun);
 	else
-		say("aegis: a command is missing");
+		say("aegis: a command is missing beside '%s'", p->args[0]);
 	say("usage: aegis %s [options] ...; `aegis help%s%s` lists them", p->noun != NULL ? p->noun : "COMMAND",
 	    p->noun != NULL ? " " : "", p->noun != NULL ? p->noun : "");
 	return EXIT_USAGE;
@@ -180,7 +180,7 @@ check_operands(const struct cmd *c, const struct opts_words *words, struct err *
 		return err_set(err, ERR_USAGE, "'%s' is one word too many%s", c->words[k->max],
 		    (k->flags & CMD_WRAPS) != 0 ? "; the command to run stands behind `--`" : "");
 	if (c->nwords < k->min)
-		return err_set(err, ERR_USAGE, "%s of %s is missing", k->min > 1 ? "part" : "what", k->operands);
+		return err_set(err, ERR_USAGE, "%s%s is missing", k->min > 1 ? "part of " : "", k->operands);
 	return ERR_OK;
 }
 

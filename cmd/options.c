@@ -297,6 +297,43 @@ has_password(const char *urls)
 	return false;
 }
 
+/* port_is_good: what stands behind the host, up to the end of the URL: nothing, or a port. */
+static bool
+port_is_good(const char *p, const char *end)
+{
+	uint64_t port = 1;
+
+	if (p < end && *p == ']')
+		p++;
+	if (p < end && *p == ':') {
+		char *digits = mem_text_n(p + 1, strcspn(p + 1, "/,"));
+		bool good = num_uint(digits, &port);
+		mem_free(digits);
+		if (!good)
+			return false;
+	}
+	return port > 0 && port <= UINT16_MAX;
+}
+
+/* check_urls: what the library would only find unreachable. */
+static enum err_code
+check_urls(const char *urls, const char *source, struct err *err)
+{
+	for (const char *p = urls; *p != '\0'; ) {
+		size_t whole = strcspn(p, ","), len;
+		const char *url = p + strspn(p, " "), *sep = memmem(p, whole, "://", 3);
+		if (sep != NULL && strncmp(url, "nats://", 7) != 0 && strncmp(url, "tls://", 6) != 0)
+			return err_set(err, ERR_CONFIG, "%s: '%.*s' is not spoken here; write nats:// or tls://", source,
+			    (int)(sep + 3 - url), url);
+		const char *host = host_in(p, whole, &len);
+		if (whole > 0 && (len == 0 || !port_is_good(host + len, p + whole)))
+			return err_set(err, ERR_CONFIG, "%s: '%.*s' has no host and port; write one such as nats://host:4222",
+			    source, (int)(p + whole - host), host);
+		p += whole + (p[whole] == ',');
+	}
+	return ERR_OK;
+}
+
 enum err_code
 cmd_nats_check(struct cmd *c, struct err *err)
 {
@@ -308,6 +345,9 @@ cmd_nats_check(struct cmd *c, struct err *err)
 	const char *source = server->source[0] != '\0' ? server->source : "--server";
 	if (n->conn.servers[0] == '\0')
 		return err_set(err, ERR_CONFIG, "%s: names no server; write one such as nats://host:4222", source);
+	enum err_code code = check_urls(n->conn.servers, source, err);
+	if (code != ERR_OK)
+		return code;
 	if (has_password(n->conn.servers))
 		opts_warn(c->parsed, "%s holds a password in plain sight; use --user and --password-file", source);
 	if ((n->conn.tls_cert != NULL) != (n->conn.tls_key != NULL))

@@ -202,6 +202,15 @@ ls_instance(struct out *out, const struct registry_item *item, struct wall now)
 	str_release(&json);
 }
 
+static void
+left_out(struct out *out, const struct registry_list *list)
+{
+	for (size_t i = 0; i < list->unreadable && i < REGISTRY_NAMED; i++)
+		out_note(out, "aegis registry ls: left out, because it cannot be read: %s", list->named[i]);
+	if (list->unreadable > REGISTRY_NAMED)
+		out_note(out, "aegis registry ls: left out %zu more", list->unreadable - REGISTRY_NAMED);
+}
+
 enum err_code
 cmd_registry_ls_run(struct cmd *c, struct err *err)
 {
@@ -227,9 +236,7 @@ cmd_registry_ls_run(struct cmd *c, struct err *err)
 			else if (list.v[i].instance != NULL)
 				ls_instance(c->out, &list.v[i], now);
 		}
-		if (list.unreadable > 0)
-			out_note(c->out, "aegis registry ls: %zu records cannot be read and are left out",
-			    list.unreadable);
+		left_out(c->out, &list);
 		registry_list_release(&list);
 	}
 	cmd_registry_close(r, conn);

@@ -149,7 +149,7 @@ static const struct opt process_rows[] = {
 	OPT_CHOICE(struct run_opts, restart, "restart", 0, restarts, "whether CMD is started again when it ends",
 	    .def = "no", .env = true),
 	OPT_TEXT(struct run_opts, max_restarts, "max-restarts", 0, "N/TIME",
-	    "give up, with CMD's exit code, after N restarts within TIME; 0 never gives up", .def = "5/1m", .env = true),
+	    "give up, with CMD's exit code or else 1, after N restarts within TIME; 0 never gives up", .def = "5/1m", .env = true),
 	OPT_DURATION(struct run_opts, drain_timeout_ns, "drain-timeout", 0,
 	    "how long calls in flight may take to finish when stopping", .def = "10s", .min = 0, .max = 3600 * NS_PER_S,
 	    .env = true),

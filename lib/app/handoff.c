@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/id.h"
 #include "base/log.h"
 #include "base/magic.h"
 #include "base/mem.h"
@@ -65,13 +66,43 @@ answer(void *arg, const struct workload_result *res)
 	}
 }
 
+/* trace_parent: the caller's header, or one made of the envelope's trace id where that is
+ * a UUID: Python callers send no headers, and their traces shall go on all the same. */
+#define PARENT_MAX 56		/* 00-, 32 digits, -, 16 digits, -01 */
+
+static const char *
+trace_parent(const struct rpc_call *call, char out[PARENT_MAX])
+{
+	const char *parent = rpc_call_header(call, "traceparent"), *id = rpc_call_trace_id(call);
+	char digits[33], span[17];
+	size_t n = 0;
+
+	if (parent != NULL || id == NULL || strlen(id) != 36)
+		return parent;
+	for (size_t i = 0; i < 36; i++) {
+		if (i == 8 || i == 13 || i == 18 || i == 23) {
+			if (id[i] != '-')
+				return NULL;
+		} else if ((id[i] >= '0' && id[i] <= '9') || (id[i] >= 'a' && id[i] <= 'f')) {
+			digits[n++] = id[i];
+		} else {
+			return NULL;
+		}
+	}
+	digits[n] = '\0';
+	id_hex(span, sizeof span - 1);
+	snprintf(out, PARENT_MAX, "00-%s-%s-01", digits, span);
+	return out;
+}
+
 static void
 parcel_deliver(struct mail *m)
 {
 	struct parcel *p = CONTAINER_OF(m, struct parcel, mail);
 	struct rpc_call *call = p->call;
 	struct workload_header headers[4];
-	const char *source = rpc_call_source(call), *parent = rpc_call_header(call, "traceparent");
+	char made[PARENT_MAX];
+	const char *source = rpc_call_source(call), *parent = trace_parent(call, made);
 	size_t n = 0;
 
 	headers[n++] = (struct workload_header){ "Aegis-Message-Id", text_of(rpc_call_message_id(call)) };

@@ -14,7 +14,9 @@
 
 #define REQUEST_MAGIC 0xae615002u
 
+/* Lives in its call's slot and is used again with it. */
 struct aegis_request {
+	struct rpc_slot slot;		/* first */
 	unsigned magic;
 	struct rpc_call *call;
 	const struct served *served;
@@ -31,29 +33,55 @@ kept_text(struct kept *k, struct text t)
 	return k->v[k->n++] = mem_text_n(t.p, t.n);
 }
 
-void
-kept_release(struct kept *k)
+static void
+kept_clear(struct kept *k)
 {
 	for (size_t i = 0; i < k->n; i++)
 		mem_free(k->v[i]);
+	k->n = 0;
+}
+
+void
+kept_release(struct kept *k)
+{
+	kept_clear(k);
 	mem_free(k->v);
 	*k = (struct kept){ NULL, 0, 0 };
 }
 
 static void
-request_free(aegis_request *r)
+request_reset(struct rpc_slot *slot)
 {
+	aegis_request *r = CONTAINER_OF(slot, aegis_request, slot);
+
+	kept_clear(&r->kept);
+	codec_free(r->codec);
+	r->codec = NULL;
+	r->params = NULL;
+	MAGIC_WIPE(r);
+}
+
+static void
+request_free(struct rpc_slot *slot)
+{
+	aegis_request *r = CONTAINER_OF(slot, aegis_request, slot);
+
 	kept_release(&r->kept);
 	codec_free(r->codec);
-	MAGIC_WIPE(r);
 	mem_free(r);
 }
 
 static aegis_request *
 request_new(struct rpc_call *call, const struct served *served)
 {
-	aegis_request *r = mem_new(sizeof *r);
+	struct rpc_slot **slot = rpc_call_slot(call);
 
+	if (*slot == NULL) {
+		aegis_request *fresh = mem_new(sizeof *fresh);
+		fresh->slot = (struct rpc_slot){ request_reset, request_free };
+		*slot = &fresh->slot;
+	}
+	aegis_request *r = CONTAINER_OF(*slot, aegis_request, slot);
 	r->magic = REQUEST_MAGIC;
 	r->call = call;
 	r->served = served;
@@ -69,15 +97,6 @@ struct task {
 };
 
 static void
-refuse(aegis_request *r, enum err_code code, const char *text)
-{
-	struct rpc_call *call = r->call;
-
-	request_free(r);
-	rpc_refuse(call, code, text);
-}
-
-static void
 work(struct pool_job *job)
 {
 	struct task *t = CONTAINER_OF(job, struct task, job);
@@ -87,7 +106,7 @@ work(struct pool_job *job)
 	t->request = NULL;
 	atomic_fetch_sub(&rpc_call_stats(r->call)->waiting, 1);
 	if (mono_reached(clock_mono(clock_system()), rpc_call_deadline(r->call)))
-		refuse(r, ERR_TIMEOUT, "the caller's time was over before a worker was free");
+		rpc_refuse(r->call, ERR_TIMEOUT, "the caller's time was over before a worker was free");
 	else
 		r->served->fn(r->served->arg, r);
 }
@@ -98,7 +117,7 @@ task_done(struct pool_job *job)
 	struct task *t = CONTAINER_OF(job, struct task, job);
 
 	if (t->request != NULL)
-		refuse(t->request, ERR_BUSY, "the service is stopping");
+		rpc_refuse(t->request->call, ERR_BUSY, "the service is stopping");
 	mem_free(t);
 }
 
@@ -135,7 +154,7 @@ client_on_call(void *arg, struct rpc_call *call)
 		return;
 	atomic_fetch_sub(&rpc_call_stats(call)->waiting, 1);
 	mem_free(t);
-	refuse(r, ERR_BUSY, "every worker is busy and too many calls wait");
+	rpc_refuse(call, ERR_BUSY, "every worker is busy and too many calls wait");
 }
 
 /* --- what the handler sees --------------------------------------------------------------- */
@@ -235,46 +254,36 @@ aegis_param_text_at(const aegis_request *r, const char *key, size_t i)
 
 /* --- answers ----------------------------------------------------------------------------- */
 
+/* Answering ends r: the call resets it, and may be another one's a moment later. */
+
 int
 aegis_reply(aegis_request *r, aegis_out *out)
 {
 	struct rpc_call *call = r->call;
-	struct str text = STR_INIT;
+	struct str *result = rpc_call_scratch(call);
 	struct err err;
 	enum err_code code = ERR_OK;
 
 	MAGIC_CHECK(r, REQUEST_MAGIC);
 	if (out != NULL)
-		code = client_out_encode(out, DATA_MSGPACK, &text, &err);
-	request_free(r);
+		code = client_out_encode(out, DATA_MSGPACK, result, &err);
 	aegis_out_free(out);
-	if (code != ERR_OK)
-		rpc_refuse(call, ERR_HANDLER, err.text);
-	else
-		code = rpc_answer(call, (struct data){ DATA_MSGPACK, text.p, text.len }, NULL);
-	str_release(&text);
+	if (code == ERR_OK)
+		return rpc_answer(call, (struct data){ DATA_MSGPACK, result->len > 0 ? result->p : NULL, result->len }, NULL);
+	rpc_refuse(call, ERR_HANDLER, err.text);
 	return code;
 }
 
 int
 aegis_reply_json(aegis_request *r, const char *json)
 {
-	struct rpc_call *call = r->call;
-
 	MAGIC_CHECK(r, REQUEST_MAGIC);
-	/* json may be text of the request's own (aegis_params_json lies in the call). */
-	enum err_code code = rpc_answer(call, (struct data){ DATA_JSON, json, strlen(json) }, NULL);
-	request_free(r);
-	return code;
+	return rpc_answer(r->call, (struct data){ DATA_JSON, json, strlen(json) }, NULL);
 }
 
 void
 aegis_fail(aegis_request *r, const char *text)
 {
 	MAGIC_CHECK(r, REQUEST_MAGIC);
-	struct rpc_call *call = r->call;
-
-	r->call = NULL;
-	rpc_refuse(call, ERR_HANDLER, text);
-	request_free(r);		/* behind it: text may be one of its own */
+	rpc_refuse(r->call, ERR_HANDLER, text);
 }

@@ -1,59 +1,66 @@
 /* subject.c - every subject and every key in one place. */
 #include "codec/subject.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/magic.h"
 
-static struct subject __attribute__((format(printf, 1, 2)))
-made(const char *fmt, ...)
-{
-	struct subject out;
-	va_list ap;
+#define MADE_PARTS 8
 
-	va_start(ap, fmt);
-	int n = vsnprintf(out.s, sizeof out.s, fmt, ap);
-	va_end(ap);
-	MUST(n > 0 && (size_t)n < sizeof out.s);
+/* made: the parts one after the other, up to a NULL.  Every call makes two, so no printf. */
+static struct subject
+made(const char *const parts[MADE_PARTS])
+{
+	__attribute__((uninitialized)) struct subject out;
+	size_t at = 0;
+
+	for (size_t i = 0; parts[i] != NULL; i++) {
+		size_t n = strlen(parts[i]);
+		MUST(at + n < sizeof out.s);
+		memcpy(out.s + at, parts[i], n);
+		at += n;
+	}
+	MUST(at > 0);
+	out.s[at] = '\0';
 	return out;
 }
+
+#define MADE(...) made((const char *const[MADE_PARTS]){ __VA_ARGS__, NULL })
 
 struct subject
 subject_rpc(const char *service, const char *method)
 {
-	return made("rpc.%s.%s", service, method);
+	return MADE("rpc.", service, ".", method);
 }
 
 struct subject
 subject_rpc_all(const char *service)
 {
-	return made("rpc.%s.*", service);
+	return MADE("rpc.", service, ".*");
 }
 
 struct subject
 subject_direct(const char *service, const char *instance, const char *method)
 {
-	return made("rpc.%s.%s.%s", service, instance, method);
+	return MADE("rpc.", service, ".", instance, ".", method);
 }
 
 struct subject
 subject_direct_all(const char *service, const char *instance)
 {
-	return made("rpc.%s.%s.*", service, instance);
+	return MADE("rpc.", service, ".", instance, ".*");
 }
 
 struct subject
 subject_rpc_group(const char *service)
 {
-	return made("rpc.%s", service);
+	return MADE("rpc.", service);
 }
 
 struct subject
 subject_heartbeat(const char *service)
 {
-	struct subject out = made("internal.heartbeat.%s", service);
+	struct subject out = MADE("internal.heartbeat.", service);
 
 	for (char *c = out.s; *c != '\0'; c++) {
 		if (*c >= 'A' && *c <= 'Z')
@@ -66,10 +73,10 @@ struct subject
 subject_micro(const char *verb, const char *name, const char *id)
 {
 	if (name == NULL)
-		return made("$SRV.%s", verb);
+		return MADE("$SRV.", verb);
 	if (id == NULL)
-		return made("$SRV.%s.%s", verb, name);
-	return made("$SRV.%s.%s.%s", verb, name, id);
+		return MADE("$SRV.", verb, ".", name);
+	return MADE("$SRV.", verb, ".", name, ".", id);
 }
 
 struct text
@@ -85,7 +92,7 @@ subject_method(const char *subject)
 struct subject
 key_instance(const char *service, const char *instance)
 {
-	return made(PREFIX "__%s__%s", service, instance);
+	return MADE(PREFIX "__", service, "__", instance);
 }
 
 /* split: where the text after the prefix falls apart, at the separator of n underscores.

@@ -60,9 +60,10 @@ struct discovery {
 
 	struct snapshot_cell cell;
 
-	pthread_mutex_t lock;		/* leaf: state, started, first */
-	pthread_cond_t first;		/* signalled when the first listing is complete */
+	pthread_mutex_t lock;		/* leaf: all that follows */
+	pthread_cond_t first;		/* the first listing is complete, or there is none to wait for */
 	struct discovery_state state;
+	bool hopeless;			/* the last attempt to open the watch failed */
 	struct mono lost_at;
 };
 
@@ -147,6 +148,17 @@ set_synced(struct discovery *d, bool synced)
 		d->lost_at = clock_mono(loop_clock(d->loop));
 	d->state.synced = synced;
 	d->state.resyncs += synced;
+	d->hopeless = !synced;
+	if (d->hopeless)
+		pthread_cond_broadcast(&d->first);
+	pthread_mutex_unlock(&d->lock);
+}
+
+static void
+set_hopeful(struct discovery *d)
+{
+	pthread_mutex_lock(&d->lock);
+	d->hopeless = false;
 	pthread_mutex_unlock(&d->lock);
 }
 
@@ -156,6 +168,7 @@ apply(struct discovery *d, struct change *c)
 	switch (c->what) {
 	case FEED_SYNC_BEGIN:
 		table_sync_begin(d->table);
+		set_hopeful(d);
 		if (d->complete)
 			log_info(EV_WATCH_RESYNC, LOG_F(LOG_S("reason", c->reason)),
 			    "reading the whole registry again and comparing it");
@@ -263,7 +276,7 @@ discovery_wait(struct discovery *d, int64_t timeout_ns)
 	if (discovery_start(d, NULL) != ERR_OK)
 		return false;
 	pthread_mutex_lock(&d->lock);
-	while (d->state.changes == 0 && thread_cond_wait(&d->first, &d->lock, until))
+	while (d->state.changes == 0 && !d->hopeless && thread_cond_wait(&d->first, &d->lock, until))
 		continue;
 	bool complete = d->state.changes > 0;
 	pthread_mutex_unlock(&d->lock);

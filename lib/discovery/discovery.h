@@ -25,8 +25,9 @@ void discovery_free(struct discovery *d);	/* the loop's thread, or when it does 
 /* discovery_start(d, err): opens the watch if nobody did; any thread, cheap when open. */
 enum err_code discovery_start(struct discovery *d, struct err *err);
 
-/* discovery_wait(d, timeout_ns): starts, then blocks until the first listing is complete or
- * the time is over; true when it is.  Any thread but the loop's. */
+/* discovery_wait(d, timeout_ns): starts, then blocks until the first listing is complete, or
+ * there is nothing to list (no bucket, no JetStream), or the time is over; true when it is
+ * complete.  Any thread but the loop's. */
 bool discovery_wait(struct discovery *d, int64_t timeout_ns);
 
 /* discovery_take(d): the current directory with a reference (snapshot_drop), or NULL

@@ -28,6 +28,7 @@
 #define FIRST_LISTING_NS (2 * NS_PER_S)	/* how long a first call waits to know who is there */
 #define RETRY_NS (50 * NS_PER_MS)	/* before a call that nobody listened to is repeated once */
 #define SPARE_BYTES (64 * 1024)
+#define REQUEST_BYTES 512		/* what most requests fit in */
 #define PLACE_BITS 12
 #define PLACE_MASK (CALLER_MAX_INFLIGHT - 1)
 
@@ -55,7 +56,9 @@ struct caller {
 	_Atomic(char *) source;		/* set at most once */
 	enum data_format format;
 	char inbox[CONN_INBOX_MAX];
+	size_t ninbox;
 	struct sub *sub;
+	struct msg_bin bin;		/* the replies' thread only: replies that were looked at */
 
 	pthread_mutex_t lock;		/* leaf: all up to the blank line */
 	struct place *places[CALLER_MAX_INFLIGHT];
@@ -160,7 +163,14 @@ place_find(struct caller *c, uint32_t number)
 static void
 reply_subject(const struct caller *c, uint32_t number, char out[CONN_INBOX_MAX + 12])
 {
-	snprintf(out, CONN_INBOX_MAX + 12, "%s.%x", c->inbox, number);
+	static const char digit[] = "0123456789abcdef";
+	char *p = out + c->ninbox;
+
+	memcpy(out, c->inbox, c->ninbox);
+	*p++ = '.';
+	for (int shift = 28; shift >= 0; shift -= 4)
+		*p++ = digit[number >> shift & 15];
+	*p = '\0';
 }
 
 /* fall_back: nobody listens on the direct subject: a Python member, or one that just went.
@@ -174,15 +184,17 @@ fall_back(struct caller *c, struct place *p)
 		return false;
 	p->route.direct = false;
 	reply_subject(c, p->number, reply);
+	struct subject to = route_subject(&p->route);
 	return conn_publish(c->conn, &(struct conn_msg){
-		.subject = p->route.queue.s, .reply = reply, .data = p->request.p, .n = p->request.len,
+		.subject = to.s, .reply = reply, .data = p->request.p, .n = p->request.len,
 	}, NULL) == ERR_OK;
 }
 
 /* --- the end of a call ------------------------------------------------------------------- */
 
-/* finish: m (taken over) is the answer, unless err says that there is none. */
-static void
+/* finish: m is the answer, unless err says that there is none.  Returns m for the caller to
+ * free, NULL if done kept it. */
+static struct msg *
 finish(struct ended *e, struct msg *m, const struct err *err)
 {
 	struct call_reply reply = { .msg = m };
@@ -195,7 +207,14 @@ finish(struct ended *e, struct msg *m, const struct err *err)
 			err = &own;
 	}
 	e->done(e->arg, err == NULL ? &reply : NULL, err);
-	call_reply_release(&reply);
+	return reply.msg;
+}
+
+static void
+throw(struct caller *c, struct msg *m)
+{
+	if (msg_bin_put(&c->bin, m))
+		msg_bin_empty(&c->bin);
 }
 
 static void
@@ -211,14 +230,14 @@ on_reply(void *arg, struct msg *m)
 	struct place *p = place_find(c, (uint32_t)strtoul(dot + 1, NULL, 16));
 	if (p == NULL || (nobody && fall_back(c, p))) {
 		pthread_mutex_unlock(&c->lock);
-		msg_free(m);
+		throw(c, m);
 		return;
 	}
 	struct ended e = place_leave(c, p);
 	pthread_mutex_unlock(&c->lock);
 	if (nobody)
 		route_nobody(&e.route, c->discovery, &err);
-	finish(&e, m, nobody ? &err : NULL);
+	throw(c, finish(&e, m, nobody ? &err : NULL));
 }
 
 /* sweep: on the loop, while calls are in flight: ends those whose time is over. */
@@ -236,8 +255,8 @@ sweep(void *arg)
 			continue;
 		struct ended e = place_leave(c, p);
 		pthread_mutex_unlock(&c->lock);
-		err_set(&err, ERR_TIMEOUT, "no answer to %s within %.3g s; it may have been executed", e.route.queue.s,
-		    (double)mono_since(now, e.started) / 1e9);
+		err_set(&err, ERR_TIMEOUT, "no answer to rpc.%s.%s within %.3g s; it may have been executed",
+		    e.route.service, e.route.method, (double)mono_since(now, e.started) / 1e9);
 		finish(&e, NULL, &err);
 		pthread_mutex_lock(&c->lock);
 	}
@@ -278,6 +297,7 @@ encode(const struct caller *c, const struct call_spec *s, struct str *out, struc
 	e.timeout_s = (double)timeout_of(s) / 1e9;
 	if (s->params.p != NULL)
 		e.payload = (struct value){ .type = VALUE_RAW, .u.raw = s->params };
+	str_room(out, REQUEST_BYTES);	/* at once, instead of growing into it */
 	enum err_code code = envelope_encode(&e, c->format, clock_wall(clock_system()), out, err);
 	int64_t most = conn_max_payload(c->conn);
 	if (code == ERR_OK && most > 0 && out->len > (size_t)most)
@@ -332,9 +352,10 @@ send_call(struct caller *c, const struct entry *e, struct err *err)
 {
 	char reply[CONN_INBOX_MAX + 12];
 
+	struct subject to = route_subject(&e->route);
 	reply_subject(c, e->number, reply);
 	enum err_code code = conn_publish(c->conn, &(struct conn_msg){
-		.subject = e->route.direct ? e->route.direct_to.s : e->route.queue.s, .reply = reply,
+		.subject = to.s, .reply = reply,
 		.data = e->request.p, .n = e->request.len, .headers = e->spec->headers,
 	}, err);
 	if (code == ERR_OK)
@@ -464,6 +485,7 @@ caller_new(const struct caller_opts *o, struct err *err)
 	c->arrange = (struct mail){ .deliver = arrange_sweep, .vital = true };
 	pthread_mutex_init(&c->lock, NULL);
 	conn_inbox(c->conn, c->inbox);
+	c->ninbox = strlen(c->inbox);
 	snprintf(all, sizeof all, "%s.*", c->inbox);
 	c->sub = sub_new(&(struct sub_opts){
 		.conn = c->conn, .subject = all, .handler = on_reply, .arg = c, .max_pending = 2 * CALLER_MAX_INFLIGHT,
@@ -504,6 +526,7 @@ caller_free(struct caller *c)
 	MAGIC_CHECK(c, CALLER_MAGIC);
 	caller_stop(c);
 	sub_free(c->sub);
+	msg_bin_empty(&c->bin);
 	loop_timer_cancel(c->loop, &c->sweep);
 	loop_take(c->loop, &c->arrange);
 	for (uint32_t i = 0; i < c->made; i++) {

@@ -118,16 +118,24 @@ unknown_instance(const struct service_group *g, const char *service, const char 
 
 /* --- choosing ---------------------------------------------------------------------------- */
 
+/* name: copies a name that was checked, so it fits. */
 static void
-send_to(struct route *r, const struct member_entry *e, const char *method)
+name(char to[132], const char *from)
 {
-	snprintf(r->instance, sizeof r->instance, "%s", e->instance->id);
+	size_t n = strnlen(from, 131);
+
+	memcpy(to, from, n);
+	to[n] = '\0';
+}
+
+static void
+send_to(struct route *r, const struct member_entry *e)
+{
+	name(r->instance, e->instance->id);
 	r->peer = e->peer;
 	atomic_fetch_add(&e->peer->refs, 1);
 	atomic_fetch_add(&e->peer->inflight, 1);
 	r->direct = e->instance->direct_rpc;
-	if (r->direct)
-		r->direct_to = subject_direct(r->service, r->instance, method);
 }
 
 static enum err_code
@@ -139,12 +147,18 @@ demand(const struct directory *d, const struct call_spec *s, struct wall now, in
 	const struct member_entry *e = pick(g, &o);
 
 	r->demanded = true;
+	if (d == NULL) {
+		/* Nobody knows who is there, so its own subject will tell. */
+		name(r->instance, s->instance);
+		r->direct = true;
+		return ERR_OK;
+	}
 	if (e != NULL && strcmp(e->instance->id, s->instance) == 0) {
 		if (!e->instance->direct_rpc)
 			return err_set(err, ERR_NO_MEMBER,
 			    "instance '%s' of '%s' has no subject of its own (a Python member); call the service instead",
 			    s->instance, s->service);
-		send_to(r, e, s->method);
+		send_to(r, e);
 		return ERR_OK;
 	}
 	for (size_t i = 0; g != NULL && i < g->n; i++)
@@ -169,7 +183,7 @@ choose(const struct directory *d, const struct call_spec *s, struct wall now, in
 	const struct member_entry *e = pick(g, &o);
 	if (e == NULL)
 		return nobody_usable(g, now, stale_ns, err);
-	send_to(r, e, s->method);
+	send_to(r, e);
 	return ERR_OK;
 }
 
@@ -182,9 +196,11 @@ route_find(struct discovery *d, const struct call_spec *s, struct route *r, stru
 	    (code = name_check(NAME_METHOD_CALLED, s->method, err)) != ERR_OK ||
 	    (s->instance != NULL && (code = name_check(NAME_INSTANCE_CALLED, s->instance, err)) != ERR_OK))
 		return code;
-	*r = (struct route){ .direct = false };
-	snprintf(r->service, sizeof r->service, "%s", s->service);
-	r->queue = subject_rpc(s->service, s->method);
+	r->direct = r->demanded = false;
+	r->peer = NULL;
+	r->instance[0] = '\0';
+	name(r->service, s->service);
+	name(r->method, s->method);
 	const struct directory *dir = discovery_take(d);
 	struct wall now = clock_wall(clock_system());
 	if (s->instance != NULL)
@@ -193,6 +209,12 @@ route_find(struct discovery *d, const struct call_spec *s, struct route *r, stru
 		code = choose(dir, s, now, discovery_stale_ns(d), discovery_offset(d), r, err);
 	discovery_drop(dir);
 	return code;
+}
+
+struct subject
+route_subject(const struct route *r)
+{
+	return r->direct ? subject_direct(r->service, r->instance, r->method) : subject_rpc(r->service, r->method);
 }
 
 void
@@ -213,7 +235,9 @@ route_nobody(const struct route *r, struct discovery *d, struct err *err)
 	const struct service_group *g = directory_find(dir, r->service);
 	enum err_code code;
 
-	if (r->demanded)
+	if (r->demanded && dir == NULL)
+		code = unknown_instance(NULL, r->service, r->instance, err);
+	else if (r->demanded)
 		code = err_set(err, ERR_NO_MEMBER, "instance '%s' of '%s' is registered but does not listen", r->instance,
 		    r->service);
 	else if (g != NULL)

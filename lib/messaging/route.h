@@ -8,13 +8,12 @@
 #include "codec/subject.h"
 #include "messaging/caller.h"
 
+/* Names and no subjects: it is copied with every call, and those are made in no time. */
 struct route {
-	struct subject direct_to;	/* the instance's own subject, while `direct` */
-	struct subject queue;		/* the service's */
-	bool direct;			/* sent, or to be sent, to direct_to */
+	bool direct;			/* to the instance's own subject, else to the service's */
 	bool demanded;			/* the caller wants this instance and no other */
 	struct peer *peer;		/* whose calls in flight we count; NULL: nobody's */
-	char service[136], instance[104];
+	char service[132], instance[132], method[132];	/* what names.h allows, and its end */
 };
 
 /* route_find(d, s, r, err): picks an instance from the current directory.  A service that
@@ -22,6 +21,9 @@ struct route {
  * Fails when it is certain that nobody can answer; then nothing is to be released. */
 enum err_code route_find(struct discovery *d, const struct call_spec *s, struct route *r, struct err *err);
 void route_release(struct route *r);	/* the call is over */
+
+/* route_subject(r): where it is to be sent. */
+struct subject route_subject(const struct route *r);
 
 /* route_nobody(r, d, err): the sentence for "no responders": no such service (with near
  * names), or nobody of it listens. */

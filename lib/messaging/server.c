@@ -43,11 +43,12 @@ struct rpc_server {
 	size_t nsubs;
 	atomic_ulong bad_requests;
 
-	pthread_mutex_t lock;		/* leaf: open, spare */
+	pthread_mutex_t lock;		/* leaf: all below */
 	pthread_cond_t idle;
 	unsigned open;			/* calls that are not answered */
 	struct rpc_call *spare;
 	unsigned nspare;
+	struct msg_bin bin;		/* requests that were answered */
 };
 
 struct rpc_call {
@@ -59,7 +60,8 @@ struct rpc_call {
 	enum data_format format;
 	struct mono started, deadline;
 	struct method *stats;
-	struct str method, message_id, trace_id, source, params, out;
+	struct str method, message_id, trace_id, source, params, scratch, out;
+	struct rpc_slot *slot;
 	bool has_source, has_params;
 };
 
@@ -77,7 +79,10 @@ call_free(struct rpc_call *c)
 	str_release(&c->trace_id);
 	str_release(&c->source);
 	str_release(&c->params);
+	str_release(&c->scratch);
 	str_release(&c->out);
+	if (c->slot != NULL)
+		c->slot->free(c->slot);
 	mem_free(c);
 }
 
@@ -90,6 +95,7 @@ server_unref(struct rpc_server *s)
 		s->spare = c->next;
 		call_free(c);
 	}
+	msg_bin_empty(&s->bin);
 	for (size_t i = 0; i < s->nmethods; i++)
 		mem_free(s->methods[i]);
 	mem_free(s->methods);
@@ -137,13 +143,17 @@ static void
 call_close(struct rpc_call *c)
 {
 	struct rpc_server *s = c->server;
+	struct msg *m = c->msg;
+	struct msg_bin full;
 
-	msg_free(c->msg);
+	if (c->slot != NULL)
+		c->slot->reset(c->slot);
 	trim(&c->method);
 	trim(&c->message_id);
 	trim(&c->trace_id);
 	trim(&c->source);
 	trim(&c->params);
+	trim(&c->scratch);
 	trim(&c->out);
 	c->msg = NULL;
 	c->envelope = NULL;
@@ -159,7 +169,15 @@ call_close(struct rpc_call *c)
 	}
 	if (--s->open == 0)
 		pthread_cond_broadcast(&s->idle);
+	bool empty = msg_bin_put(&s->bin, m);
+	if (empty) {
+		full = s->bin;
+		s->bin.n = 0;
+		s->bin.bytes = 0;
+	}
 	pthread_mutex_unlock(&s->lock);
+	if (empty)
+		msg_bin_empty(&full);
 	if (!spare)
 		call_free(c);
 	server_unref(s);
@@ -397,6 +415,19 @@ struct method *
 rpc_call_stats(const struct rpc_call *c)
 {
 	return c->stats;
+}
+
+struct rpc_slot **
+rpc_call_slot(struct rpc_call *c)
+{
+	return &c->slot;
+}
+
+struct str *
+rpc_call_scratch(struct rpc_call *c)
+{
+	str_clear(&c->scratch);
+	return &c->scratch;
 }
 
 const char *

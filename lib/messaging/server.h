@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "base/instant.h"
+#include "base/str.h"
 #include "model/envelope.h"
 
 struct conn;
@@ -56,6 +57,19 @@ struct method *rpc_call_stats(const struct rpc_call *c);
 /* rpc_call_params_json(c): the parameters as compact JSON text; made at the first call,
  * which must happen inside the handler. */
 const char *rpc_call_params_json(struct rpc_call *c);
+
+/* Something of the handler's own that stays with the memory of a call and is used again with
+ * the next call in it; NULL at first.  reset is called when a call is over, on the thread that
+ * answered it, free when the memory goes. */
+struct rpc_slot {
+	void (*reset)(struct rpc_slot *s);
+	void (*free)(struct rpc_slot *s);
+};
+struct rpc_slot **rpc_call_slot(struct rpc_call *c);
+
+/* rpc_call_scratch(c): an empty buffer to build the result in; it may be what rpc_answer is
+ * given.  Its memory is used again, like everything of a call. */
+struct str *rpc_call_scratch(struct rpc_call *c);
 
 /* rpc_answer(c, result, err): success; result in either format is passed on in the
  * caller's.  When it cannot be sent (not encodable, larger than the server takes) an error

@@ -179,3 +179,22 @@ msg_free(struct msg *m)
 {
 	natsMsg_Destroy(raw(m));
 }
+
+bool
+msg_bin_put(struct msg_bin *b, struct msg *m)
+{
+	if (m == NULL)
+		return false;
+	b->v[b->n++] = m;
+	b->bytes += msg_size(m);
+	return b->n == MSG_BIN || b->bytes >= MSG_BIN_BYTES;
+}
+
+void
+msg_bin_empty(struct msg_bin *b)
+{
+	for (unsigned i = 0; i < b->n; i++)
+		msg_free(b->v[i]);
+	b->n = 0;
+	b->bytes = 0;
+}

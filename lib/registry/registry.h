@@ -47,6 +47,7 @@ enum err_code registry_put(struct registry *r, const struct definition *def, uin
 enum err_code registry_get(struct registry *r, const char *name, struct definition *def,
     uint64_t *rev, struct err *err);
 
+/* registry_remove: its history stays. */
 enum err_code registry_remove(struct registry *r, const char *name, uint64_t expect, struct err *err);
 
 /* --- instances -------------------------------------------------------------------------- */
@@ -75,11 +76,14 @@ struct registry_item {
 	bool deleted;			/* history only */
 };
 
+#define REGISTRY_NAMED 20
+
 struct registry_list {
 	struct registry_item *v;	/* definitions by name, then instances by service and id;
 					   a history oldest first */
 	size_t n;
-	size_t unreadable;		/* records that were left out, each named in the log */
+	size_t unreadable;		/* records that were left out */
+	char **named;			/* "KEY: why", of the first REGISTRY_NAMED of those */
 };
 
 struct registry_query {

@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "base/mem.h"
 #include "codec/record.h"
 #include "codec/subject.h"
@@ -31,9 +30,13 @@ append(struct collect *c, const struct kv_entry *e)
 static void
 unreadable(struct collect *c, const struct kv_entry *e, const struct err *err)
 {
-	c->out->unreadable++;
-	log_warning(EV_WATCH_BAD_RECORD, LOG_F(LOG_S("key", e->key), LOG_S("err", err->text)),
-	    "record '%s' cannot be read and is left out", e->key);
+	struct registry_list *l = c->out;
+
+	if (l->named == NULL)
+		l->named = mem_array(REGISTRY_NAMED, sizeof *l->named);
+	if (l->unreadable < REGISTRY_NAMED)
+		l->named[l->unreadable] = mem_printf("%s: %s", e->key, err->text);
+	l->unreadable++;
 }
 
 static void
@@ -109,7 +112,7 @@ registry_list(struct registry *r, const struct registry_query *q, struct registr
 		.stale_ns = q->stale_ns > 0 ? q->stale_ns : STALE_AFTER_S * NS_PER_S,
 	};
 
-	*out = (struct registry_list){ NULL, 0, 0 };
+	*out = (struct registry_list){ .n = 0 };
 	if (r->missing)
 		return ERR_OK;
 	/* Definitions are tokens of their own, so one of them needs no walk over all. */
@@ -143,7 +146,7 @@ registry_history(struct registry *r, const char *name, struct registry_list *out
 	struct collect c = { .q = &q, .out = out, .codec = codec_mine() };
 	enum err_code code = ERR_OK;
 
-	*out = (struct registry_list){ NULL, 0, 0 };
+	*out = (struct registry_list){ .n = 0 };
 	if (!r->missing)
 		code = kv_list(&r->kv, name, true, each_revision, &c, err);
 	if (code != ERR_OK) {
@@ -167,6 +170,9 @@ registry_list_release(struct registry_list *l)
 		mem_free(l->v[i].definition);
 		instance_free(l->v[i].instance);
 	}
+	for (size_t i = 0; i < l->unreadable && i < REGISTRY_NAMED; i++)
+		mem_free(l->named[i]);
+	mem_free(l->named);
 	mem_free(l->v);
-	*l = (struct registry_list){ NULL, 0, 0 };
+	*l = (struct registry_list){ .n = 0 };
 }

@@ -689,6 +689,16 @@ new_outputs(struct runner *r)
 	mem_free(prefix);
 }
 
+/* rewritten: what the program gets instead of signo; 0 for nothing. */
+static int
+rewritten(const struct runner *r, int signo)
+{
+	for (size_t i = 0; i < r->o.nrewrites; i++)
+		if (r->o.rewrites[i].from == signo)
+			return r->o.rewrites[i].to;
+	return signo;
+}
+
 struct runner *
 runner_new(struct loop *loop, const struct runner_opts *o, const struct runner_callbacks *cb, struct err *err)
 {
@@ -699,6 +709,7 @@ runner_new(struct loop *loop, const struct runner_opts *o, const struct runner_c
 	r = mem_new(sizeof *r);
 	*r = (struct runner){ .magic = RUNNER_MAGIC, .loop = loop, .cb = *cb, .status = RUNNER_DOWN, .ready_fd = -1 };
 	runner_opts_copy(&r->o, o);
+	r->o.stop_signal = rewritten(r, r->o.stop_signal);
 	struct supervisor_opts so = {
 		.restart = r->o.restart, .seed = r->o.seed, .stop_signal = r->o.stop_signal,
 		.kill_after_ns = r->o.kill_after_ns, .ready_timeout_ns = r->o.ready_timeout_ns,
@@ -774,12 +785,7 @@ enum err_code
 runner_signal(struct runner *r, int signo)
 {
 	MAGIC_CHECK(r, RUNNER_MAGIC);
-	for (size_t i = 0; i < r->o.nrewrites; i++) {
-		if (r->o.rewrites[i].from == signo) {
-			signo = r->o.rewrites[i].to;
-			break;
-		}
-	}
+	signo = rewritten(r, signo);
 	if (signo == 0)
 		return ERR_OK;
 	if (r->guardian == NULL)

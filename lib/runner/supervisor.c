@@ -50,7 +50,7 @@ follow(struct step *st, enum supervisor_event_kind kind)
 	st->follow = kind;
 }
 
-static deed nothing, begin, spawn, note_start, note_late_start, note_exit, send_stop, order_kill,
+static deed nothing, begin, spawn, note_start, note_early, note_late_start, note_exit, send_stop, order_kill,
     order_kill_hard, tell_ready, tell_unhealthy, end_exited, end_failed, end_lost, end_not_ready, decide,
     finish;
 
@@ -69,7 +69,7 @@ spawn(struct step *st)
 		s->restarts++;
 	s->starts++;
 	s->cause = RESTART_EXITED;
-	s->has_code = false;
+	s->has_code = s->is_early = false;
 	act(st, (struct supervisor_action){ .kind = SUPERVISOR_SPAWN });
 	report(st, SUPERVISOR_IS_STARTING, "it is being started");
 }
@@ -91,12 +91,21 @@ note_late_start(struct step *st)
 	restart_began(&st->s->restart, st->now);
 }
 
+/* note_early: a quick program's own word overtakes its guardian's. */
+static void
+note_early(struct step *st)
+{
+	st->s->is_early = true;
+}
+
 static void
 note_start(struct step *st)
 {
 	restart_began(&st->s->restart, st->now);
 	if (st->s->opts.ready_timeout_ns > 0)
 		st->s->deadline = mono_after(st->now, st->s->opts.ready_timeout_ns);
+	if (st->s->is_early)
+		follow(st, SUPERVISOR_EV_MADE_READY);
 }
 
 static void

@@ -113,6 +113,7 @@ struct supervisor {
 	enum restart_cause cause;	/* how this run is about to end */
 	int code, signo;		/* of the last run that ended */
 	bool has_code;			/* this run's program has ended */
+	bool is_early;			/* ready before the guardian could say that it runs */
 	bool is_reported;		/* this run was told to be more than down */
 	uint64_t starts, restarts, ignored;
 };

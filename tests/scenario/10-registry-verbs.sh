@@ -127,4 +127,4 @@ js del service_registry service-instances__order-service__w-1
 until_true 10 grep -q '"w-1".*"event":"remove"' "$T/watch.out"
 end watch INT
 [ "$rc" -eq 0 ] || fail "watch ended with $rc"
-json 'v.length === 5 && v.every(l => ["add", "update", "remove"].includes(l.event) && l.at.endsWith("Z"))' watch.out
+json 'rows.length === 5 && rows.every(l => ["add", "update", "remove"].includes(l.event) && l.at.endsWith("Z"))' watch.out

@@ -43,9 +43,9 @@ for want in 0 7; do
 	[ "$rc" -eq "$want" ] || fail "TERM'd: exit $rc, not $want"
 done
 
-# Its own failure: no place for the socket that it would have to offer.
-code 125 env TMPDIR="$T/not/there" XDG_RUNTIME_DIR="$T/not/there" bash -c \
-    'ulimit -n 7; exec "$0" run-service --name worker --ready-notify -- true' "$AEGIS"
+# Its own failure: no descriptor is left for what it needs to start the program.
+code 125 bash -c 'ulimit -n 7; exec "$0" run-service --name worker -- true' "$AEGIS"
+says stderr 'Too many open files'
 
 # Restarts.  count FILE CODES…: a program that ends with each code in turn.
 cat >"$T/count" <<'EOF'

@@ -34,7 +34,7 @@ until_true 5 alone "$MARK-a"
 
 # Nobody renews it: gone by age where age counts, still shown where one asks for all.
 stale() {
-	[ "$("$AEGIS" registry ls --instances --stale-threshold 2s --json | js '(m ?? l).length')" = 0 ]
+	[ "$("$AEGIS" registry ls --instances --stale-threshold 2s --json | js m.length)" = 0 ]
 }
 until_true 10 stale
 "$AEGIS" registry ls --instances --all --json | grep -q w-1 || fail "--all does not show the stale record"

@@ -4,7 +4,7 @@
 //
 // Each request is a line in $APP_LOG before anything else happens with it, so that a
 // scenario can count executions.  $APP_SICK, while it exists, makes /health fail; /ready
-// fails until $APP_READY exists.  FLAG ignore-term: TERM is survived.
+// fails until $APP_READY exists.  FLAG ignore-term: TERM is survived; note-term: it is noted.
 import { appendFileSync, existsSync, writeSync } from "node:fs";
 import { createServer } from "node:http";
 import { createInterface } from "node:readline";
@@ -16,6 +16,11 @@ let held = 0, most = 0;
 
 if (rest.includes("ignore-term"))
 	process.on("SIGTERM", () => note({ signal: "TERM" }));
+if (rest.includes("note-term"))
+	process.on("SIGTERM", () => {
+		note({ signal: "TERM" });
+		process.exit(0);
+	});
 
 function note(what) {
 	if (log)

@@ -36,6 +36,7 @@ finish() {
 		for f in "$T"/*.log; do
 			[ -f "$f" ] && { echo "=== ${f##*/}"; tail -n 25 "$f"; }
 		done
+		[ ! -s "$T/why" ] || cat "$T/why"
 	fi
 	umount "$T"/mnt* 2>/dev/null
 	rm -rf "$T"
@@ -45,8 +46,8 @@ trap finish EXIT
 trap 'exit 143' TERM INT
 
 fail() {
-	echo "NOT AS EXPECTED: $*" >&2
-	echo "  at ${BASH_SOURCE[1]##*/}:${BASH_LINENO[0]}" >&2
+	# Said again behind the logs, where one looks first.
+	printf 'NOT AS EXPECTED: %s\n  at %s:%s\n' "$*" "${0##*/}" "${BASH_LINENO[-2]}" | tee "$T/why" >&2
 	exit 1
 }
 
@@ -150,13 +151,14 @@ js() {
 	node "$SUPPORT/nats.mjs" "$@"
 }
 
-# json TEST [FILE]: the JavaScript expression TEST is true for `v`, the JSON of $T/FILE (stdout
-# unless named); lines of JSON are an array.
+# json TEST [FILE]: the JavaScript expression TEST is true of `v`, the JSON of $T/FILE (stdout
+# unless named), or of `rows`, its lines.
 json() {
 	node -e '
-		const text = require("fs").readFileSync(process.argv[2], "utf8");
-		let v;
-		try { v = JSON.parse(text); } catch { v = text.trim().split("\n").filter(Boolean).map(l => JSON.parse(l)); }
+		const text = require("fs").readFileSync(process.argv[2], "utf8").trim();
+		let v, rows;
+		try { v = JSON.parse(text); } catch { v = undefined; }
+		try { rows = text.split("\n").filter(Boolean).map(l => JSON.parse(l)); } catch { rows = v; }
 		process.exit(eval(process.argv[1]) === true ? 0 : 1);
 	' "$1" "$T/${2:-stdout}" || { head -c 2000 "$T/${2:-stdout}" >&2; fail "not true of ${2:-stdout}: $1"; }
 }

@@ -10,7 +10,7 @@
 //	many SERVICE N				so many instances of it, pipelined
 //	stream NAME				the stream's info as JSON
 //	consumers NAME				how many consumers it has
-//	drop-consumers NAME			removes them all
+//	consumer-list NAME			their infos, one per line
 //	identities DIR				keys, tokens and credentials for scenario 16
 import { connect, headers } from '@nats-io/transport-node';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
@@ -119,12 +119,10 @@ case 'stream':
 case 'consumers':
 	console.log((await (await jetstreamManager(nc)).streams.info(args[0])).state.consumer_count);
 	break;
-case 'drop-consumers': {
-	const jsm = await jetstreamManager(nc);
-	for await (const c of jsm.consumers.list(args[0]))
-		await jsm.consumers.delete(args[0], c.name);
+case 'consumer-list':
+	for await (const c of (await jetstreamManager(nc)).consumers.list(args[0]))
+		console.log(JSON.stringify(c));
 	break;
-}
 default:
 	console.error(`nats.mjs: no verb '${verb}'`);
 	code = 2;

@@ -2,10 +2,13 @@
 #ifndef SUPPORT_UNTIL_H
 #define SUPPORT_UNTIL_H
 
+#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -97,6 +100,20 @@ read_pid(const char *path)
 	fclose(f);
 	pid = got != NULL && strchr(line, '\n') != NULL ? strtol(line, NULL, 10) : 0;
 	return pid > 0 ? (pid_t)pid : 0;
+}
+
+/* empty_dir(path): removes the files in it. */
+static inline void
+empty_dir(const char *path)
+{
+	DIR *d = opendir(path);
+	struct dirent *e;
+
+	while (d != NULL && (e = readdir(d)) != NULL)
+		if (e->d_name[0] != '.')
+			unlinkat(dirfd(d), e->d_name, 0);
+	if (d != NULL)
+		closedir(d);
 }
 
 #endif

@@ -25,8 +25,9 @@ js() {
 	node -e '
 		const { readFileSync } = require("fs");
 		const text = readFileSync(process.argv[2] || 0, "utf8");
-		const l = text.split("\n").filter((x) => x.startsWith("{")).map((x) => JSON.parse(x));
-		const m = l.length === 1 ? l[0] : text.startsWith("[") ? JSON.parse(text) : l[0];
+		const list = text.startsWith("[");
+		const l = list ? [] : text.split("\n").filter((x) => x.startsWith("{")).map((x) => JSON.parse(x));
+		const m = list ? JSON.parse(text) : l[0];
 		const out = eval(process.argv[1]);
 		console.log(typeof out === "string" ? out : JSON.stringify(out));
 	' "$@"

@@ -136,8 +136,7 @@ static int
 clean(void **state)
 {
 	(void)state;
-	for (const char *const *f = (const char *const[]){ "hidden", "daemon", "self", "guardian", NULL }; *f; f++)
-		unlink(in_dir(*f));
+	empty_dir(dir);
 	return 0;
 }
 
@@ -404,6 +403,25 @@ a_stopped_guardian_is_overruled(void **state)
 	guardian_free(g);
 }
 
+/* The kernel tells of orders that were never read before it hands out the last news. */
+static void
+news_are_heard_although_orders_were_left_unread(void **state)
+{
+	struct guardian *g = guard("exec sleep 1000");
+
+	(void)state;
+	expect_told("S");
+	assert_int_equal(kill(guardian_pid(g), SIGSTOP), 0);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(guardian_signal(g, SIGCONT), ERR_OK);
+	assert_int_equal(kill(news.pid, SIGKILL), 0);
+	expect_dead(news.pid);
+	assert_int_equal(kill(guardian_pid(g), SIGCONT), 0);
+	expect_told("SXE");
+	assert_int_equal(WTERMSIG(news.wstatus), SIGKILL);
+	guardian_free(g);
+}
+
 static void
 a_guardian_that_is_let_go_kills_everything(void **state)
 {
@@ -467,7 +485,7 @@ static void
 a_crashed_wrapper_does_too(void **state)
 {
 	(void)state;
-	nothing_survives_the_wrapper(SIGSEGV);
+	nothing_survives_the_wrapper(SIGABRT);
 }
 
 /* Stopped, it takes no news, but its death must work all the same. */
@@ -550,6 +568,7 @@ main(int argc, char **argv)
 		TEST(a_dead_guardian_takes_everything_with_it),
 		TEST(a_dead_guardian_takes_nobody_else_with_it),
 		TEST(a_stopped_guardian_is_overruled),
+		TEST(news_are_heard_although_orders_were_left_unread),
 		TEST(a_guardian_that_is_let_go_kills_everything),
 		TEST(a_killed_wrapper_takes_a_grandchild_of_another_session_with_it),
 		TEST(a_crashed_wrapper_does_too),

@@ -132,6 +132,7 @@ static const struct row {
 	/* Never executed: a mistake, not tried again. */
 	ROW(STARTING, FAILED, ">down tell:down >finished finish:127/0"),
 	ROW(STARTING, LOST, ">down tell:down >backoff"),
+	ROW(STARTING, MADE_READY, ""),
 	ROW(RUNNING, STOP, ">stopping signal:15"),
 	ROW(RUNNING, KILL, ">killing kill"),
 	ROW(RUNNING, EXITED, ">killing tell:down kill"),
@@ -211,6 +212,28 @@ every_pair_does_what_the_table_says_and_the_others_nothing(void **state)
 	str_release(&out);
 }
 
+/* A quick program's word comes over another descriptor than its guardian's. */
+static void
+readiness_may_overtake_the_news_of_the_start(void **state)
+{
+	struct supervisor s;
+	struct str out = STR_INIT;
+
+	(void)state;
+	go(&s, "Sr");
+	step(&s, ev(SUPERVISOR_EV_STARTED), &out);
+	assert_string_equal(str_text(&out), ">running >ready tell:ready");
+	assert_int_equal(s.deadline.ns, INT64_MAX);
+	/* It does not count for the next run. */
+	step(&s, ev(SUPERVISOR_EV_EXITED), &out);
+	step(&s, ev(SUPERVISOR_EV_EMPTY), &out);
+	now = s.deadline;
+	step(&s, ev(SUPERVISOR_EV_TIMER), &out);
+	step(&s, ev(SUPERVISOR_EV_STARTED), &out);
+	assert_string_equal(str_text(&out), ">running");
+	str_release(&out);
+}
+
 static void
 a_timer_before_the_deadline_does_nothing(void **state)
 {
@@ -273,6 +296,11 @@ a_spent_budget_ends_with_the_last_code(void **state)
 	expect_end(&s, (struct supervisor_event){ .kind = SUPERVISOR_EV_EXITED, .code = 139, .signo = 11 },
 	    ">down >finished finish:139/11");
 	assert_int_equal(s.starts, 3);
+	/* An orchestrator must notice: what is always restarted does not end with 0. */
+	go(&s, "Ssrxewsrxewsr");
+	s.opts.restart.when = s.restart.policy.when = RESTART_ALWAYS;
+	expect_end(&s, (struct supervisor_event){ .kind = SUPERVISOR_EV_EXITED, .code = 0 },
+	    ">down >finished finish:1/0");
 }
 
 static void
@@ -499,6 +527,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_pair_does_what_the_table_says_and_the_others_nothing),
+		cmocka_unit_test(readiness_may_overtake_the_news_of_the_start),
 		cmocka_unit_test(a_timer_before_the_deadline_does_nothing),
 		cmocka_unit_test(the_exit_code_is_the_childs_own),
 		cmocka_unit_test(a_spent_budget_ends_with_the_last_code),

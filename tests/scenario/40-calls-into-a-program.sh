@@ -1,0 +1,71 @@
+#!/bin/bash
+# Calls into a program through an HTTP port, a Unix socket and stdio: results, the program's
+# own errors, the headers that it sees, methods that it does not have, and refusal at once
+# when too much waits.
+. "$(dirname "$0")/../support/lib.sh"
+. "$(dirname "$0")/../support/wrap.sh"
+nats_start
+
+port=$(free_port)
+wrap port --name port-service --instance-id i-1 --app-port "$port" -- node "$S/app.mjs" http "$port"
+wrap socket --name socket-service --instance-id i-1 --app-socket "$T/app.sock" -- node "$S/app.mjs" http "$T/app.sock"
+wrap stdio --name stdio-service --instance-id i-1 --app-stdio -- node "$S/app.mjs" stdio
+for s in port socket stdio; do
+	until_true 10 registered $s-service i-1 ACTIVE
+done
+
+trace=7d9f1c5a-58cc-4372-a567-0e02b2c3d479
+for s in port-service socket-service stdio-service; do
+	# A result, untouched: nesting, numbers, text of every kind.
+	params='{"a": [1, -2.5, 1e300, true, null, {}], "text": "évènement \" \\ \n 日本", "big": 9007199254740993}'
+	node -e 'const m = JSON.parse(process.argv[1]); delete m.big; console.log(JSON.stringify(m))' "$params" >"$T/sent"
+	answers $s echo "$params" --json --trace-id $trace || fail "$s: exit $rc, $(cat "$T/stderr")"
+	is "$(cat "$T/sent")" '(() => { const p = { ...m.result.params }; delete p.big; return p; })()' "$T/stdout"
+	answers $s echo '{}' || fail "$s: empty parameters: exit $rc"
+
+	# What the program is told about the call.
+	answers $s echo '{}' --json --trace-id $trace
+	is "[\"$trace\",true,true]" '(() => {
+		const h = Object.fromEntries(Object.entries(m.result.headers).map(([k, v]) => [k.toLowerCase(), v]));
+		return [h["aegis-trace-id"], /^[0-9a-f-]{36}$/.test(h["aegis-message-id"]),
+		    h.traceparent.includes(h["aegis-trace-id"].replaceAll("-", ""))]; })()' "$T/stdout"
+	node "$S/once.mjs" $s echo >"$T/reply"
+	is py-client-deeb99b1 'm.result.headers["aegis-source"] ?? m.result.headers["Aegis-Source"]' "$T/reply"
+
+	# The program's own words, and what it does not have.
+	call $s fail '{"status": 409, "text": "stock is empty: \"AAPL\""}'
+	[ "$rc" -eq 1 ] || fail "$s: a handler error: exit $rc"
+	says stderr 'stock is empty: "AAPL"'
+	call $s fail '{"status": 500, "text": ""}'
+	[ "$rc" -eq 1 ] || fail "$s: an error without words: exit $rc"
+	call $s no_such_method
+	[ "$rc" -eq 1 ] || fail "$s: a method that the program refuses: exit $rc"
+	says stderr 'no method no_such_method'
+done
+
+# With --method the wrapper itself knows what there is.
+wrap named --name named-service --instance-id i-1 --app-stdio --method echo --method who -- node "$S/app.mjs" stdio
+until_true 10 registered named-service i-1 ACTIVE
+answers named-service who || fail "a named method: exit $rc"
+call named-service sleep '{"ms": 1}'
+[ "$rc" -eq 8 ] || fail "a method that is not named: exit $rc, not 8"
+[ "$(grep -c sleep "$APP_LOG" || :)" -eq 0 ] || fail "a method that is not named reached the program"
+
+# Back-pressure: two run, three wait, the rest is refused while they still run.
+wrap full --name full-service --instance-id i-1 --max-inflight 2 --max-queue 3 --app-stdio -- node "$S/app.mjs" stdio
+until_true 10 registered full-service i-1 ACTIVE
+node "$S/once.mjs" full-service sleep '{"ms": 600}' 12 >"$T/twelve"
+is 5 'l.filter((x) => x.success).length' "$T/twelve"
+is '["SERVICE_UNAVAILABLE"]' '[...new Set(l.filter((x) => !x.success).map((x) => x.error.split(":")[0]))]' "$T/twelve"
+is true 'l.filter((x) => !x.success).every((x) => x.took < 500)' "$T/twelve"
+[ "$(executed sleep)" -eq 5 ] || fail "$(executed sleep) calls reached the program, not 5"
+"$AEGIS" call full-service most --json >"$T/most"
+is 2 m.result.most "$T/most"
+# Over HTTP as well.
+wrap web --name web-service --instance-id i-1 --max-inflight 2 --max-queue 3 --app-socket "$T/web.sock" -- \
+    node "$S/app.mjs" http "$T/web.sock"
+until_true 10 registered web-service i-1 ACTIVE
+node "$S/once.mjs" web-service sleep '{"ms": 600}' 12 >"$T/twelve"
+is 5 'l.filter((x) => x.success).length' "$T/twelve"
+"$AEGIS" call web-service most --json >"$T/most"
+is 2 m.result.most "$T/most"

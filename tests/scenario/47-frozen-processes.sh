@@ -1,0 +1,52 @@
+#!/bin/bash
+# Processes that hang and come back: a wrapper stopped for 3 s goes on as the one that it
+# was; a nats-server stopped for 6 s is noticed, calls answer errors in time, and everything
+# recovers without a restart of anything.
+. "$(dirname "$0")/../support/lib.sh"
+. "$(dirname "$0")/../support/wrap.sh"
+nats_start
+
+for i in 1 2; do
+	wrap "w$i" --name echo-service --instance-id "e-$i" --heartbeat-interval 500ms --app-stdio -- node "$S/app.mjs" stdio
+	until_true 10 registered echo-service "e-$i" ACTIVE
+done
+who() {
+	"$AEGIS" registry ls --instances --all --json | js 'm.map((x) => [x.instanceId, x.metadata.nonce])'
+}
+before=$(who)
+
+# The time is the test here: three seconds of a stopped process.
+kill -STOP "$(cat "$T/w1.pid")"
+stopped=$(now_ms)
+until_true 2 answers echo-service who --instance e-2
+call echo-service who --instance e-1 --timeout 500ms
+[ "$rc" -eq 7 ] || fail "a call to a stopped wrapper: exit $rc, not 7"
+sleep "$(js "Math.max(0, 3 - ($(now_ms) - $stopped) / 1000)" <<<'{}')"
+kill -CONT "$(cat "$T/w1.pid")"
+until_true 5 answers echo-service who --instance e-1
+[ "$(who)" = "$before" ] || fail "the record was doubled or replaced: $(who), before $before"
+[ "$(logged w1 'runs as process')" -eq 1 ] || fail "the program was restarted"
+
+# The server: its connections stay open and say nothing.
+kill -STOP "$(cat "$T/nats.pid")"
+stopped=$(now_ms)
+call echo-service who --timeout 1s
+took=$(($(now_ms) - stopped))
+[ "$rc" -eq 6 ] || [ "$rc" -eq 7 ] || fail "with a frozen server: exit $rc"
+[ "$took" -lt $((4000 * AEGIS_TEST_SLOW)) ] || fail "with a frozen server an error took $took ms"
+until_true 6 log_has w1 'lost the connection'
+until_true 6 log_has w2 'lost the connection'
+sleep "$(js "Math.max(0, 6 - ($(now_ms) - $stopped) / 1000)" <<<'{}')"
+kill -CONT "$(cat "$T/nats.pid")"
+all() {
+	answers echo-service who --instance e-1 && answers echo-service who --instance e-2 && registered echo-service e-1 ACTIVE
+}
+until_true 10 all
+[ "$(who)" = "$before" ] || fail "instances were lost, doubled or replaced: $(who), before $before"
+for i in 1 2; do
+	[ "$(logged "w$i" 'runs as process')" -eq 1 ] || fail "the program of e-$i was restarted"
+done
+end w1
+end w2
+"$AEGIS" registry ls --instances --all --json >"$T/list"
+is '[]' m "$T/list"

@@ -1,0 +1,96 @@
+/* bus.h - a private nats-server for one test program, and waiting for what other threads do.
+ *
+ * main of such a program first calls BUS_SHIM: the server is started through a hidden verb
+ * of the program itself (child.h). */
+#ifndef SUPPORT_BUS_H
+#define SUPPORT_BUS_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/instant.h"
+#include "base/mem.h"
+#include "nats/server.h"
+#include "sys/child.h"
+#include "sys/clock.h"
+#include "sys/dir.h"
+
+struct bus {
+	char dir[64];
+	struct nats_server *server;
+	uint16_t port;
+};
+
+#define BUS_SHIM(argc, argv) \
+	do { \
+		if ((argc) > 1 && strcmp((argv)[1], CHILD_SHIM_VERB) == 0) \
+			child_shim_main((argc), (argv)); \
+	} while (0)
+
+static inline const char *
+bus_program(void)
+{
+	const char *path = getenv("NATS_SERVER");
+
+	return path != NULL ? path : "build/root/usr/sbin/nats-server";
+}
+
+/* bus_start(b): a fresh one, or the one that bus_stop stopped, on its old port with its old
+ * data. */
+static inline bool
+bus_start(struct bus *b)
+{
+	struct err err;
+
+	if (b->dir[0] == '\0') {
+		snprintf(b->dir, sizeof b->dir, "/tmp/t_bus.XXXXXX");
+		if (mkdtemp(b->dir) == NULL)
+			return false;
+	}
+	b->server = nats_server_new(&(struct nats_server_opts){
+		.path = bus_program(), .dir = b->dir, .port = b->port,
+	}, &err);
+	if (b->server == NULL) {
+		fprintf(stderr, "%s\n", err.text);
+		return false;
+	}
+	b->port = nats_server_port(b->server);
+	return true;
+}
+
+static inline const char *
+bus_url(const struct bus *b)
+{
+	return nats_server_url(b->server);
+}
+
+static inline void
+bus_stop(struct bus *b)
+{
+	nats_server_free(b->server);
+	b->server = NULL;
+}
+
+static inline void
+bus_end(struct bus *b)
+{
+	bus_stop(b);
+	dir_remove(b->dir, NULL);
+}
+
+#define WAIT_NS (20 * NS_PER_S)		/* far beyond what anything takes, even sanitized and loaded */
+
+/* WAIT_FOR(cond): looks until it holds; the test fails when it never does. */
+#define WAIT_FOR(cond) \
+	do { \
+		struct mono end_ = mono_after(clock_mono(clock_system()), WAIT_NS); \
+		while (!(cond)) { \
+			if (mono_reached(clock_mono(clock_system()), end_)) \
+				fail_msg("never: %s", #cond); \
+			nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL); \
+		} \
+	} while (0)
+
+#endif
