@@ -9,5 +9,5 @@ echo 'int main(void) { return 0; }' >"$T/main.c"
 gcc -pie -fuse-ld=lld -o "$T/cores" "$T/main.c" $objs build/obj/lib/model/*.o build/obj/lib/base/*.o \
     -Lbuild/root/usr/lib/x86_64-linux-gnu -lhdr_histogram_static -lm -lpthread
 # shellcheck disable=SC2086
-asks=$(nm -u $objs | awk '{ print $2 }' | grep -E '^(clock_gettime|time|poll|epoll_.*|socket|read|write|open|malloc|calloc|realloc|free|pthread_.*|getrandom|nanosleep)$' | sort -u | tr '\n' ' ')
+asks=$(nm -u $objs | awk '{ print $2 }' | grep -E '^(clock_gettime|time|poll|epoll_.*|socket|read|write|open|malloc|calloc|realloc|free|pthread_.*|getrandom|nanosleep)$' | sort -u | tr '\n' ' ' || :)
 [ -z "$asks" ] || fail "a pure core asks the system for: $asks"
