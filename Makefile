@@ -190,7 +190,7 @@ scenario: $(AEGIS) build/.npm
 # The independent NATS client of the scenarios, exactly as the lock file names it.
 build/.npm: tests/support/package.json tests/support/package-lock.json tests/support/.npmrc
 	@mkdir -p $(@D)
-	$(Q)cd tests/support && npm ci --silent
+	$(Q)cd tests/support && npm ci --loglevel=error
 	@touch $@
 
 # --- benchmarks -------------------------------------------------------------------------
