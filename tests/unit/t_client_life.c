@@ -296,11 +296,15 @@ a_handle_closes_without_the_server(void **state)
 
 static _Atomic(aegis_request *) held;
 
+/* hold: keeps one request; others are answered. */
 static void
 hold(void *arg, aegis_request *r)
 {
+	aegis_request *none = NULL;
+
 	(void)arg;
-	atomic_store(&held, r);
+	if (!atomic_compare_exchange_strong(&held, &none, r))
+		aegis_reply_json(r, "{}");
 }
 
 static void
@@ -357,7 +361,6 @@ calls_in_flight_end_when_their_handle_closes(void **state)
 	aegis_close(s);
 }
 
-/* calls_answered: a service that closes finishes what arrived, and is gone before that. */
 static void *
 close_it(void *arg)
 {
@@ -365,6 +368,7 @@ close_it(void *arg)
 	return NULL;
 }
 
+/* It is gone for callers before that. */
 static void
 a_closing_service_finishes_what_arrived(void **state)
 {

@@ -37,6 +37,7 @@ struct server {
 	size_t cut;			/* closes after so many bytes of the answer; 0: whole */
 	atomic_uint accepted, requests, closed;
 	atomic_bool stop;
+	pthread_mutex_t lock;
 	char last[70000];		/* the last request */
 };
 
@@ -96,7 +97,9 @@ serve(void *arg)
 	char *buf = mem_new(sizeof s->last);
 
 	while (read_request(c->fd, buf, sizeof s->last)) {
+		pthread_mutex_lock(&s->lock);
 		memcpy(s->last, buf, sizeof s->last);
+		pthread_mutex_unlock(&s->lock);
 		send_answer(s, c->fd, atomic_fetch_add(&s->requests, 1) + 1);
 		if (s->closes || s->cut > 0)
 			break;
@@ -133,6 +136,18 @@ listen_on(void *arg)
 	return NULL;
 }
 
+/* last_of(s): the last request, until the next call. */
+static const char *
+last_of(struct server *s)
+{
+	static char copy[sizeof s->last];
+
+	pthread_mutex_lock(&s->lock);
+	memcpy(copy, s->last, sizeof copy);
+	pthread_mutex_unlock(&s->lock);
+	return copy;
+}
+
 static struct server *
 server_new(const char *answer)
 {
@@ -142,6 +157,7 @@ server_new(const char *answer)
 
 	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	s->answer = answer;
+	pthread_mutex_init(&s->lock, NULL);
 	s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(bind(s->fd, (struct sockaddr *)&in, sizeof in), 0);
 	assert_int_equal(listen(s->fd, 64), 0);
@@ -253,12 +269,12 @@ asks_and_is_answered_over_one_connection(void **state)
 	}
 	assert_int_equal(s->accepted, 1);
 	assert_int_equal(http_connections(h), 1);
-	assert_non_null(strstr(s->last, "POST /rpc/add HTTP/1.1\r\nHost: localhost\r\n"));
-	assert_non_null(strstr(s->last, "\r\nAegis-Message-Id: m-1\r\n"));
-	assert_non_null(strstr(s->last, "\r\nContent-Type: application/json\r\nContent-Length: 7\r\n"));
-	assert_non_null(strstr(s->last, "\r\n\r\n{\"a\":1}"));
-	assert_null(strstr(s->last, "\r\nInjected"));
-	assert_non_null(strstr(s->last, "X-Evil: a??Injected: b"));
+	assert_non_null(strstr(last_of(s), "POST /rpc/add HTTP/1.1\r\nHost: localhost\r\n"));
+	assert_non_null(strstr(last_of(s), "\r\nAegis-Message-Id: m-1\r\n"));
+	assert_non_null(strstr(last_of(s), "\r\nContent-Type: application/json\r\nContent-Length: 7\r\n"));
+	assert_non_null(strstr(last_of(s), "\r\n\r\n{\"a\":1}"));
+	assert_null(strstr(last_of(s), "\r\nInjected"));
+	assert_non_null(strstr(last_of(s), "X-Evil: a??Injected: b"));
 	http_free(h);
 	server_free(s);
 }
@@ -583,7 +599,7 @@ a_large_request_goes_out_in_pieces(void **state)
 	server_start(s);
 	call(h, big, &r);
 	assert_int_equal(r.code, ERR_OK);
-	assert_int_equal(strlen(strstr(s->last, "\r\n\r\n") + 4), 60000);
+	assert_int_equal(strlen(strstr(last_of(s), "\r\n\r\n") + 4), 60000);
 	http_free(h);
 	server_free(s);
 	mem_free(big);
@@ -603,6 +619,7 @@ speaks_over_unix_sockets_and_waits_for_a_full_backlog(void **state)
 	path[strlen(path)] = '/';
 	memcpy(un.sun_path, path, sizeof path);
 	s->answer = OK_3;
+	pthread_mutex_init(&s->lock, NULL);
 	s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(bind(s->fd, (struct sockaddr *)&un, sizeof un), 0);
 	assert_int_equal(listen(s->fd, 1), 0);

@@ -151,6 +151,49 @@ free_discards_also_what_discarding_posts(void **state)
 	mailbox_free(NULL);
 }
 
+/* take_other: a mail whose delivery takes back one that was taken out with it. */
+static struct mailbox *of_taker;
+static struct mail *taken;
+
+static void
+take_other(struct mail *m)
+{
+	(void)m;
+	assert_true(mailbox_take(of_taker, taken));
+}
+
+static void
+takes_back_what_was_not_delivered(void **state)
+{
+	struct mailbox *b = *state;
+	struct note n[3] = { note(1, false), note(2, false), note(3, false) }, late = note(4, false);
+
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(mailbox_post(b, &n[i].mail), ERR_OK);
+	assert_true(mailbox_take(b, &n[1].mail));
+	assert_false(mailbox_take(b, &n[1].mail));
+	assert_int_equal(mailbox_depth(b), 2);
+	assert_true(mailbox_take(b, &n[2].mail));	/* the last: the next goes behind the first */
+	assert_int_equal(mailbox_post(b, &late.mail), ERR_OK);
+	mailbox_deliver(b, 8);
+	assert_int_equal(ngot, 2);
+	assert_int_equal(got[0], 1);
+	assert_int_equal(got[1], 4);
+
+	assert_int_equal(mailbox_post(b, &late.mail), ERR_OK);
+	assert_true(mailbox_take(b, &late.mail));	/* the only one: nothing is to be read */
+	assert_false(is_readable(b));
+	n[0].mail.deliver = take_other;
+	of_taker = b;
+	taken = &n[1].mail;
+	assert_int_equal(mailbox_post(b, &n[0].mail), ERR_OK);
+	assert_int_equal(mailbox_post(b, &n[1].mail), ERR_OK);
+	mailbox_deliver(b, 8);
+	assert_int_equal(ngot, 2);
+	mailbox_free(b);
+	assert_int_equal(ndiscarded, 0);
+}
+
 static void
 says_when_descriptors_are_used_up(void **state)
 {
@@ -239,6 +282,7 @@ main(void)
 		cmocka_unit_test_setup(delivers_in_order_and_at_most_what_was_asked, set_up),
 		cmocka_unit_test_setup(the_descriptor_tells_whether_mails_wait, set_up),
 		cmocka_unit_test_setup(refuses_when_full_but_not_vital_mails, set_up),
+		cmocka_unit_test_setup(takes_back_what_was_not_delivered, set_up),
 		cmocka_unit_test_setup(free_discards_also_what_discarding_posts, set_up),
 		cmocka_unit_test_setup(says_when_descriptors_are_used_up, set_up),
 		cmocka_unit_test_setup(loses_no_mail_and_no_wake_up_among_many_posters, set_up),

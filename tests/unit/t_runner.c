@@ -743,6 +743,24 @@ ready_by_notification_which_also_goes_up(void **state)
 	unlink(name);
 }
 
+/* Anybody can send to an abstract address; only ours and root's word counts. */
+static void
+the_word_of_another_user_does_not_count(void **state)
+{
+	static const char *argv[] = { "/proc/self/exe", "notify", "nobody", NULL };
+	struct runner_opts o = { .name = "notifier", .argv = argv, .ready = { .kind = RUNNER_PROBE_NOTIFY } };
+	struct life l;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	run(&l, o);
+	expect_file("sent");
+	for_a_while(loop, 30 * NS_PER_MS);
+	assert_string_equal(l.told, "s");
+	end_life(&l);
+}
+
 /* Without any notification of ours the program must not reach the one that we have. */
 static void
 an_inherited_notify_socket_is_not_passed_on(void **state)
@@ -1109,8 +1127,23 @@ send_up(const char *text)
 }
 
 _Noreturn static void
-notify(void)
+notify(bool as_nobody)
 {
+	char path[160];
+
+	if (as_nobody) {
+		pid_t pid = fork();
+		if (pid == 0) {
+			if (setuid(65534) == 0)
+				send_up("READY=1");
+			_exit(0);
+		}
+		waitpid(pid, NULL, 0);
+		snprintf(path, sizeof path, "%s/sent", getenv("D"));
+		close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+		for (;;)
+			pause();
+	}
 	send_up("STATUS=warming up\nMAINPID=17");
 	send_up("READY=1\nSTATUS=warm\nFDSTORE=1");
 	for (;;)
@@ -1167,7 +1200,7 @@ main(int argc, char **argv)
 	if (argc > 3 && strcmp(argv[1], "serve") == 0)
 		return serve(argv[2], argv[3]);
 	if (argc > 1 && strcmp(argv[1], "notify") == 0)
-		notify();
+		notify(argc > 2);
 	if (argc > 4 && strcmp(argv[1], "terminal") == 0)
 		return terminal(argv[2], strcmp(argv[3], "tty") == 0, argv[4]);
 
@@ -1198,6 +1231,7 @@ main(int argc, char **argv)
 		TEST(health_turns_and_returns),
 		TEST(health_by_tcp_notices_a_closed_listener),
 		TEST(ready_by_notification_which_also_goes_up),
+		TEST(the_word_of_another_user_does_not_count),
 		TEST(an_inherited_notify_socket_is_not_passed_on),
 		TEST(never_ready_is_stopped_and_counts_as_failure),
 		TEST(the_environment_can_be_set_between_starts),

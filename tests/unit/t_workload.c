@@ -501,6 +501,7 @@ struct server {
 	uint16_t port;
 	atomic_bool stop;
 	atomic_uint requests;
+	pthread_mutex_t lock;
 	char last[8192];
 };
 
@@ -535,7 +536,9 @@ serve(void *arg)
 
 	while ((n = recv(c->fd, buf, sizeof buf - 1, 0)) > 0) {
 		buf[n] = '\0';
+		pthread_mutex_lock(&c->s->lock);
 		memcpy(c->s->last, buf, (size_t)n + 1);
+		pthread_mutex_unlock(&c->s->lock);
 		atomic_fetch_add(&c->s->requests, 1);
 		size_t i = 0;
 		while (i < COUNT_OF(pages) && strncmp(buf + 5, pages[i].path, strlen(pages[i].path)) != 0)
@@ -573,6 +576,17 @@ listen_on(void *arg)
 	return NULL;
 }
 
+static const char *
+last_of(struct server *s)
+{
+	static char copy[sizeof s->last];
+
+	pthread_mutex_lock(&s->lock);
+	memcpy(copy, s->last, sizeof copy);
+	pthread_mutex_unlock(&s->lock);
+	return copy;
+}
+
 static struct server *
 server_new(void)
 {
@@ -581,6 +595,7 @@ server_new(void)
 	socklen_t len = sizeof in;
 
 	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	pthread_mutex_init(&s->lock, NULL);
 	s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(bind(s->fd, (struct sockaddr *)&in, sizeof in), 0);
 	assert_int_equal(listen(s->fd, 64), 0);
@@ -656,12 +671,12 @@ http_requests_look_as_documented(void **state)
 	(void)state;
 	begin_with(w, "sum", "id-9", "{\"a\":[1,2]}", 5 * NS_PER_S, &r);
 	expect(&r, WORKLOAD_OK, "3");
-	assert_non_null(strstr(s->last, "POST /rpc/sum HTTP/1.1\r\n"));
-	assert_non_null(strstr(s->last, "\r\nAegis-Message-Id: id-9\r\n"));
-	assert_non_null(strstr(s->last, "\r\nAegis-Trace-Id: t-1\r\n"));
-	assert_non_null(strstr(s->last, "\r\ntraceparent: 00-ab-cd-01\r\n"));
-	assert_non_null(strstr(s->last, "\r\nContent-Type: application/json\r\n"));
-	assert_non_null(strstr(s->last, "\r\n\r\n{\"a\":[1,2]}"));
+	assert_non_null(strstr(last_of(s), "POST /rpc/sum HTTP/1.1\r\n"));
+	assert_non_null(strstr(last_of(s), "\r\nAegis-Message-Id: id-9\r\n"));
+	assert_non_null(strstr(last_of(s), "\r\nAegis-Trace-Id: t-1\r\n"));
+	assert_non_null(strstr(last_of(s), "\r\ntraceparent: 00-ab-cd-01\r\n"));
+	assert_non_null(strstr(last_of(s), "\r\nContent-Type: application/json\r\n"));
+	assert_non_null(strstr(last_of(s), "\r\n\r\n{\"a\":[1,2]}"));
 	workload_free(w);
 	server_free(s);
 }
