@@ -8,425 +8,24 @@
  * `gone` is the last thing done in a turn: its receiver may free us. */
 #include "runner/runner.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "base/magic.h"
 #include "base/mem.h"
-#include "net/dial.h"
-#include "runner/guardian.h"
-#include "runner/health.h"
-#include "runner/notify.h"
-#include "runner/output.h"
-#include "runner/probe.h"
+#include "runner/runner_inner.h"
 #include "runner/runner_opts.h"
-#include "runner/supervisor.h"
 #include "sys/child.h"
 #include "sys/reaper.h"
 
-#define RUNNER_MAGIC 0x40e40e40u
-#define READY_FIRST_NS (20 * NS_PER_MS)		/* readiness is asked often at first … */
-#define READY_LONGEST_NS (1 * NS_PER_S)		/* … and a slow starter not forgotten */
 #define FLUSH_NS (200 * NS_PER_MS)		/* for a slow reader of the last lines of output */
-#define QUEUE_MAX 16		/* one step brings two events at most; ends never pile up */
-#define WHY_MAX 240
-#define STATUS_MAX 200
 
-struct queued {
-	enum supervisor_event_kind kind;
-	int code, signo;
-	char why[WHY_MAX];
-};
-
-struct runner {
-	unsigned magic;
-	struct loop *loop;
-	struct runner_opts o;		/* texts and lists are ours */
-	struct runner_callbacks cb;
-	struct supervisor sup;
-	struct loop_timer sup_timer;
-	struct queued queue[QUEUE_MAX];
-	unsigned head, nqueued;
-	bool is_stepping;
-	bool is_finished;		/* gone is due */
-	enum runner_status status;
-	char status_text[STATUS_MAX];
-
-	/* of the present run */
-	struct guardian *guardian;
-	pid_t pid;
-	int ready_fd;			/* reading end of the readiness pipe, or -1 */
-	struct loop_fd *ready_lf;
-	bool is_counted;		/* the guardian's orphans are in `reaped` */
-	bool has_failed;		/* it could not be executed */
-	char ended[WHY_MAX];		/* how it ended, for the log */
-
-	bool has_app;
-	struct dial_target app;
-	struct workload *workload;
-	struct probe *ready, *health;
-	struct health verdict;
-	struct loop_timer ready_timer, health_timer;
-	int64_t ready_wait_ns;
-	struct notify *notify;
-	struct output *out, *err;
-
-	uint64_t reaped, probes, probe_failures;
-};
-
-static void dispatch(struct runner *r, enum supervisor_event_kind kind, int code, int signo, const char *why);
-
-static void
-event(struct runner *r, enum supervisor_event_kind kind, const char *why)
+void
+runner_event(struct runner *r, enum supervisor_event_kind kind, const char *why)
 {
-	dispatch(r, kind, 0, 0, why);
-}
-
-/* --- readiness and health --------------------------------------------------------------- */
-
-static void
-stop_probing(struct runner *r)
-{
-	loop_timer_cancel(r->loop, &r->ready_timer);
-	loop_timer_cancel(r->loop, &r->health_timer);
-	if (r->ready != NULL)
-		probe_cancel(r->ready);
-	if (r->health != NULL)
-		probe_cancel(r->health);
-}
-
-static void
-close_ready_fd(struct runner *r)
-{
-	loop_fd_del(r->ready_lf);
-	r->ready_lf = NULL;
-	if (r->ready_fd != -1)
-		close(r->ready_fd);
-	r->ready_fd = -1;
-}
-
-static void
-ask_ready(void *arg)
-{
-	struct runner *r = arg;
-
-	MAGIC_CHECK(r, RUNNER_MAGIC);
-	r->probes += probe_run(r->ready, r->o.env);
-}
-
-static void
-on_ready_probe(void *arg, bool is_good, const char *why)
-{
-	struct runner *r = arg;
-
-	MAGIC_CHECK(r, RUNNER_MAGIC);
-	if (is_good) {
-		event(r, SUPERVISOR_EV_MADE_READY, why);
-		return;
-	}
-	/* A program that is not there yet is no failure, so it is not counted as one. */
-	loop_timer_set(r->loop, &r->ready_timer, mono_after(loop_now(r->loop), r->ready_wait_ns), ask_ready, r);
-	if ((r->ready_wait_ns *= 2) > READY_LONGEST_NS)
-		r->ready_wait_ns = READY_LONGEST_NS;
-}
-
-static void
-on_ready_fd(void *arg, unsigned got)
-{
-	struct runner *r = arg;
-	char buf[64];
-	ssize_t n;
-
-	(void)got;
-	MAGIC_CHECK(r, RUNNER_MAGIC);
-	n = read(r->ready_fd, buf, sizeof buf);
-	if (n == -1 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n <= 0) {
-		log_warning(EV_RUNNER_CHILD_READY, LOG_F(LOG_S("workload", r->o.name)),
-		    "%s closed descriptor %d without having written a line: it will not become ready", r->o.name,
-		    r->o.ready.fd);
-		close_ready_fd(r);
-	} else if (memchr(buf, '\n', (size_t)n) != NULL) {
-		close_ready_fd(r);
-		event(r, SUPERVISOR_EV_MADE_READY, "it wrote a line to its readiness descriptor");
-	}
-}
-
-static void
-on_notify(void *arg, const struct notify_news *n)
-{
-	struct runner *r = arg;
-
-	MAGIC_CHECK(r, RUNNER_MAGIC);
-	if (n->status != NULL)
-		snprintf(r->status_text, sizeof r->status_text, "%s", n->status);
-	/* Beside another kind of readiness the socket only carries STATUS= and goes upward. */
-	if (n->is_ready && r->o.ready.kind == RUNNER_PROBE_NOTIFY)
-		event(r, SUPERVISOR_EV_MADE_READY, "it sent READY=1");
-}
-
-/* begin_ready: the program runs; when is it ready?  ready_wait_ns is at its start here. */
-static void
-begin_ready(struct runner *r)
-{
-	r->ready_wait_ns = READY_FIRST_NS;
-	if (r->ready != NULL)
-		ask_ready(r);
-	else if (r->o.ready.kind == RUNNER_PROBE_NONE)
-		event(r, SUPERVISOR_EV_MADE_READY, "it runs");
-}
-
-static void
-ask_health(void *arg)
-{
-	struct runner *r = arg;
-
-	MAGIC_CHECK(r, RUNNER_MAGIC);
-	loop_timer_set(r->loop, &r->health_timer, mono_after(loop_now(r->loop), r->o.probe_interval_ns),
-	    ask_health, r);
-	r->probes += probe_run(r->health, r->o.env);
-}
-
-static void
-on_health_probe(void *arg, bool is_good, const char *why)
-{
-	struct runner *r = arg;
-	char text[WHY_MAX];
-
-	MAGIC_CHECK(r, RUNNER_MAGIC);
-	if (!is_good) {
-		r->probe_failures++;
-		workload_yield(r->workload);
-	}
-	switch (health_note(&r->verdict, is_good)) {
-	case HEALTH_SAME:
-		return;
-	case HEALTH_TURNED_BAD:
-		snprintf(text, sizeof text, "%u health checks in a row failed, the last: %.150s", r->o.failures, why);
-		event(r, SUPERVISOR_EV_TURNED_BAD, text);
-		return;
-	case HEALTH_TURNED_GOOD:
-		snprintf(text, sizeof text, "%u health checks in a row succeeded", r->o.successes);
-		event(r, SUPERVISOR_EV_TURNED_GOOD, text);
-		return;
-	}
-}
-
-static void
-begin_health(struct runner *r)
-{
-	if (r->health == NULL || loop_timer_pending(&r->health_timer))
-		return;
-	health_init(&r->verdict, r->o.failures, r->o.successes);
-	loop_timer_set(r->loop, &r->health_timer, mono_after(loop_now(r->loop), r->o.probe_interval_ns),
-	    ask_health, r);
-}
-
-/* --- the terminal ----------------------------------------------------------------------- */
-
-/* give_terminal: group becomes the foreground; the signal for those who try that from the
- * background is held off meanwhile. */
-static void
-give_terminal(const struct runner *r, pid_t group)
-{
-	sigset_t ttou, was;
-
-	if (!r->o.tty || !isatty(0))
-		return;
-	sigemptyset(&ttou);
-	sigaddset(&ttou, SIGTTOU);
-	pthread_sigmask(SIG_BLOCK, &ttou, &was);
-	if (tcsetpgrp(0, group) == -1)
-		log_warning(EV_CONFIG_NOTE, LOG_NONE, "the terminal cannot be handed over: %s", strerror(errno));
-	pthread_sigmask(SIG_SETMASK, &was, NULL);
-}
-
-/* --- one run ---------------------------------------------------------------------------- */
-
-/* The program's descriptors: its ends, which are closed here once the guardian has them,
- * and ours.  -1 where it has what we have. */
-struct pipes {
-	int theirs[4];		/* 0, 1, 2, readiness */
-	int ours[4];
-};
-
-static void
-pipes_close(int v[4])
-{
-	for (int i = 0; i < 4; i++) {
-		if (v[i] != -1)
-			close(v[i]);
-		v[i] = -1;
-	}
-}
-
-static enum err_code
-make_pipe(struct pipes *p, int i, bool child_reads, struct err *err)
-{
-	int ends[2];
-
-	if (pipe2(ends, O_CLOEXEC) == -1)
-		return err_errno(err, ERR_WRAPPER, errno, "cannot make a pipe for the program");
-	p->theirs[i] = ends[child_reads ? 0 : 1];
-	p->ours[i] = ends[child_reads ? 1 : 0];
-	return ERR_OK;
-}
-
-static enum err_code
-make_pipes(const struct runner *r, struct pipes *p, struct err *err)
-{
-	bool stdio = r->o.app == RUNNER_APP_STDIO;
-	enum err_code rc = ERR_OK;
-
-	*p = (struct pipes){ { -1, -1, -1, -1 }, { -1, -1, -1, -1 } };
-	if (stdio)
-		rc = make_pipe(p, 0, true, err);
-	else if (!r->o.tty && isatty(0))
-		/* In the background a read from the terminal would stop it for good. */
-		p->theirs[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	if (rc == ERR_OK && (stdio || r->out != NULL))
-		rc = make_pipe(p, 1, false, err);
-	if (rc == ERR_OK && r->err != NULL)
-		rc = make_pipe(p, 2, false, err);
-	if (rc == ERR_OK && r->o.ready.kind == RUNNER_PROBE_FD)
-		rc = make_pipe(p, 3, false, err);
-	if (rc != ERR_OK) {
-		pipes_close(p->theirs);
-		pipes_close(p->ours);
-	}
-	return rc;
-}
-
-static void
-take_pipes(struct runner *r, struct pipes *p)
-{
-	if (r->o.app == RUNNER_APP_STDIO)
-		workload_attach(r->workload, p->ours[0], p->ours[1]);
-	else if (r->out != NULL)
-		output_attach(r->out, p->ours[1]);
-	if (r->err != NULL)
-		output_attach(r->err, p->ours[2]);
-	if (p->ours[3] != -1) {
-		r->ready_fd = p->ours[3];
-		fcntl(r->ready_fd, F_SETFL, O_NONBLOCK);
-		r->ready_lf = loop_fd_add(r->loop, r->ready_fd, LOOP_READ, on_ready_fd, r, NULL);
-	}
-}
-
-static void on_guardian(void *arg, const struct guardian_event *e);
-
-static enum err_code
-start_run(struct runner *r, struct err *err)
-{
-	struct pipes p;
-	enum err_code rc;
-
-	if ((rc = make_pipes(r, &p, err)) != ERR_OK)
-		return rc;
-	struct guardian_opts g = {
-		.argv = r->o.argv, .env = r->o.env, .in = p.theirs[0], .out = p.theirs[1], .err = p.theirs[2],
-		.ready_fd = p.theirs[3], .ready_number = r->o.ready.fd, .event = on_guardian, .arg = r,
-	};
-	r->guardian = guardian_new(r->loop, &g, err);
-	pipes_close(p.theirs);
-	if (r->guardian == NULL) {
-		pipes_close(p.ours);
-		return ERR_WRAPPER;
-	}
-	r->is_counted = false;
-	r->status_text[0] = '\0';
-	take_pipes(r, &p);
-	return ERR_OK;
-}
-
-/* end_program: it ended; what it left behind may still run. */
-static void
-end_program(struct runner *r)
-{
-	stop_probing(r);
-	close_ready_fd(r);
-	if (r->pid != 0)
-		give_terminal(r, getpgrp());
-	r->pid = 0;
-	workload_down(r->workload);
-}
-
-static void
-end_run(struct runner *r)
-{
-	end_program(r);
-	if (r->guardian != NULL && !r->is_counted)
-		r->reaped += guardian_reaped(r->guardian);
-	r->is_counted = true;
-	guardian_free(r->guardian);
-	r->guardian = NULL;
-	if (r->out != NULL)
-		output_detach(r->out);
-	if (r->err != NULL)
-		output_detach(r->err);
-}
-
-static void
-on_exited(struct runner *r, int wstatus)
-{
-	int signo = WIFSIGNALED(wstatus) ? WTERMSIG(wstatus) : 0;
-	char why[WHY_MAX];
-
-	if (signo != 0)
-		snprintf(why, sizeof why, "process %d was ended by signal %d (%s)", (int)r->pid, signo,
-		    sigabbrev_np(signo) != NULL ? sigabbrev_np(signo) : "?");
-	else
-		snprintf(why, sizeof why, "process %d ended with exit code %d", (int)r->pid, WEXITSTATUS(wstatus));
-	memcpy(r->ended, why, sizeof why);
-	end_program(r);
-	dispatch(r, SUPERVISOR_EV_EXITED, child_exit_code(wstatus), signo, why);
-}
-
-static void
-on_guardian(void *arg, const struct guardian_event *e)
-{
-	struct runner *r = arg;
-
-	MAGIC_CHECK(r, RUNNER_MAGIC);
-	switch (e->kind) {
-	case GUARDIAN_STARTED:
-		r->pid = e->pid;
-		r->ended[0] = '\0';
-		r->has_failed = false;
-		give_terminal(r, r->pid);
-		/* It may have asked for the terminal before it had it, and be stopped for that. */
-		if (r->o.tty)
-			guardian_signal(r->guardian, SIGCONT);
-		event(r, SUPERVISOR_EV_STARTED, NULL);
-		return;
-	case GUARDIAN_FAILED:
-		snprintf(r->ended, sizeof r->ended, "%s", e->text);
-		r->has_failed = true;
-		end_run(r);
-		dispatch(r, SUPERVISOR_EV_FAILED, err_exit(e->code), 0, r->ended);
-		return;
-	case GUARDIAN_EXITED:
-		on_exited(r, e->wstatus);
-		return;
-	case GUARDIAN_EMPTY:
-		end_run(r);
-		event(r, SUPERVISOR_EV_EMPTY, NULL);
-		return;
-	case GUARDIAN_LOST:
-		if (r->ended[0] == '\0')
-			snprintf(r->ended, sizeof r->ended, "its guardian died, and it with it");
-		end_run(r);
-		event(r, SUPERVISOR_EV_LOST, NULL);
-		return;
-	}
+	runner_event_end(r, kind, 0, 0, why);
 }
 
 /* --- actions ----------------------------------------------------------------------------- */
@@ -487,11 +86,11 @@ act_spawn(struct runner *r)
 	struct err err = { 0 };
 
 	/* What went wrong here is the wrapper's own, whatever the system called it. */
-	if (start_run(r, &err) != ERR_OK) {
+	if (runner_run_begin(r, &err) != ERR_OK) {
 		snprintf(r->ended, sizeof r->ended, "%.*s", (int)sizeof r->ended - 1, err.text);
 		r->has_failed = true;
-		end_run(r);
-		dispatch(r, SUPERVISOR_EV_FAILED, err_exit(ERR_WRAPPER), 0, r->ended);
+		runner_run_end(r);
+		runner_event_end(r, SUPERVISOR_EV_FAILED, err_exit(ERR_WRAPPER), 0, r->ended);
 	}
 }
 
@@ -518,7 +117,7 @@ act_report(struct runner *r, enum supervisor_report what, const char *why)
 	r->status = names[what];
 	if (r->status == RUNNER_READY) {
 		workload_up(r->workload);
-		begin_health(r);
+		runner_health_begin(r);
 	} else if (r->status == RUNNER_DOWN) {
 		workload_down(r->workload);
 	}
@@ -535,11 +134,11 @@ act(struct runner *r, const struct supervisor_action *a, const char *why)
 		break;
 	case SUPERVISOR_SIGNAL:
 		/* Readiness and health of what is being stopped interest nobody. */
-		stop_probing(r);
+		runner_probe_stop(r);
 		act_signal(r, a->value);
 		break;
 	case SUPERVISOR_KILL_ALL:
-		stop_probing(r);
+		runner_probe_stop(r);
 		if (r->guardian != NULL)
 			guardian_kill(r->guardian);
 		break;
@@ -558,7 +157,7 @@ act(struct runner *r, const struct supervisor_action *a, const char *why)
 	case SUPERVISOR_ENTERED:
 		log_entered(r, a, why);
 		if (a->value2 == SUPERVISOR_RUNNING)
-			begin_ready(r);
+			runner_ready_begin(r);
 		break;
 	}
 }
@@ -569,7 +168,7 @@ on_sup_timer(void *arg)
 	struct runner *r = arg;
 
 	MAGIC_CHECK(r, RUNNER_MAGIC);
-	event(r, SUPERVISOR_EV_TIMER, NULL);
+	runner_event(r, SUPERVISOR_EV_TIMER, NULL);
 }
 
 static void
@@ -605,8 +204,8 @@ tell_gone(struct runner *r)
 	/* r may be free memory now. */
 }
 
-static void
-dispatch(struct runner *r, enum supervisor_event_kind kind, int code, int signo, const char *why)
+void
+runner_event_end(struct runner *r, enum supervisor_event_kind kind, int code, int signo, const char *why)
 {
 	MUST(r->nqueued < QUEUE_MAX);
 	struct queued *q = &r->queue[(r->head + r->nqueued++) % QUEUE_MAX];
@@ -634,7 +233,7 @@ new_probe(struct runner *r, const struct runner_probe *what, void (*done)(void *
 	};
 
 	/* Without a readiness of its own a program with an address is ready when that accepts. */
-	if (what->kind == RUNNER_PROBE_NONE && done == on_ready_probe && r->has_app)
+	if (what->kind == RUNNER_PROBE_NONE && done == runner_ready_probed && r->has_app)
 		o.what = (struct runner_probe){ .kind = RUNNER_PROBE_TCP };
 	switch (o.what.kind) {
 	case RUNNER_PROBE_HTTP:
@@ -654,7 +253,7 @@ new_notify(struct runner *r, struct err *err)
 		runner_set_env(r, "NOTIFY_SOCKET", NULL);
 		return ERR_OK;
 	}
-	if ((r->notify = notify_new(r->loop, r->o.notify_upward, on_notify, r, err)) == NULL)
+	if ((r->notify = notify_new(r->loop, r->o.notify_upward, runner_ready_notified, r, err)) == NULL)
 		return ERR_WRAPPER;
 	runner_set_env(r, "NOTIFY_SOCKET", notify_address(r->notify));
 	return ERR_OK;
@@ -722,8 +321,8 @@ runner_new(struct loop *loop, const struct runner_opts *o, const struct runner_c
 		goto err1;
 	if (new_workload(r, err) != ERR_OK)
 		goto err2;
-	r->ready = new_probe(r, &r->o.ready, on_ready_probe);
-	r->health = new_probe(r, &r->o.health, on_health_probe);
+	r->ready = new_probe(r, &r->o.ready, runner_ready_probed);
+	r->health = new_probe(r, &r->o.health, runner_health_probed);
 	new_outputs(r);
 	return r;
 err2:
@@ -744,7 +343,7 @@ runner_free(struct runner *r)
 		return;
 	MAGIC_CHECK(r, RUNNER_MAGIC);
 	MUST(!r->is_stepping);
-	end_run(r);
+	runner_run_end(r);
 	loop_timer_cancel(r->loop, &r->sup_timer);
 	output_free(r->err);
 	output_free(r->out);
@@ -764,21 +363,21 @@ void
 runner_start(struct runner *r)
 {
 	MAGIC_CHECK(r, RUNNER_MAGIC);
-	event(r, SUPERVISOR_EV_START, NULL);
+	runner_event(r, SUPERVISOR_EV_START, NULL);
 }
 
 void
 runner_stop(struct runner *r)
 {
 	MAGIC_CHECK(r, RUNNER_MAGIC);
-	event(r, SUPERVISOR_EV_STOP, NULL);
+	runner_event(r, SUPERVISOR_EV_STOP, NULL);
 }
 
 void
 runner_kill(struct runner *r)
 {
 	MAGIC_CHECK(r, RUNNER_MAGIC);
-	event(r, SUPERVISOR_EV_KILL, NULL);
+	runner_event(r, SUPERVISOR_EV_KILL, NULL);
 }
 
 enum err_code
