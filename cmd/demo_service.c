@@ -277,7 +277,8 @@ cmd_demo_service_run(struct cmd *c, struct err *err)
 	struct demo d = { .service = find(c->words[0]) };
 
 	if (d.service == NULL)
-		return err_set(err, ERR_USAGE, "there is no demo service '%s'; write order, pricing, risk or echo", c->words[0]);
+		return err_set(err, ERR_USAGE, "there is no demo service '%s'; write order, pricing, risk or echo",
+		    c->words[0]);
 	clock_gettime(CLOCK_MONOTONIC, &d.started);
 	d.a = connect_demo(c, o, &e);
 	if (d.a == NULL)

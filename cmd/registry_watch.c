@@ -305,7 +305,6 @@ enum err_code
 cmd_registry_watch_run(struct cmd *c, struct err *err)
 {
 	struct watching w = { .c = c, .o = c->opts, .lock = PTHREAD_MUTEX_INITIALIZER };
-	struct conn_opts co = cmd_conn_opts(c, NULL);
 	const struct map_slot *slot;
 	struct conn *conn;
 	struct feed *feed;
@@ -316,8 +315,11 @@ cmd_registry_watch_run(struct cmd *c, struct err *err)
 	block_ends(&ends);
 	if (w.o->service != NULL && (code = name_check(NAME_SERVICE_CALLED, w.o->service, err)) != ERR_OK)
 		return code;
-	if ((conn = conn_new(&co, err)) == NULL)
+	/* Looks at the bucket once, so that what will never work is said now. */
+	struct registry *r = cmd_registry_open(c, false, &conn, err);
+	if (r == NULL)
 		return err->code;
+	registry_free(r);
 	map_init(&w.map);
 	out_watch(c->out, watch_columns, COUNT_OF(watch_columns));
 	if ((feed = feed_new(conn, on_feed, &w, err)) == NULL) {

@@ -41,17 +41,13 @@ fill_spec(struct call_spec *s, const aegis *a, const char *service, const char *
 		s->instance = o->instance;
 }
 
-/* encode_params: params (taken over) as bytes for the request. */
-static enum err_code
-encode_params(const aegis *a, aegis_out *params, struct str *out, struct data *d, struct err *err)
+static void
+set_params(struct call_spec *s, aegis_out *params, struct value *tree)
 {
-	enum err_code code = ERR_OK;
-
-	*d = (struct data){ a->format, NULL, 0 };
-	if (params != NULL && (code = client_out_encode(params, a->format, out, err)) == ERR_OK)
-		*d = (struct data){ a->format, out->p, out->len };
-	aegis_out_free(params);
-	return code;
+	if (params == NULL)
+		return;
+	*tree = client_out_value(params);
+	s->tree = tree;
 }
 
 static aegis_result *
@@ -84,15 +80,14 @@ int
 aegis_call(aegis *a, const char *service, const char *method, aegis_out *params, const aegis_call_options *o,
     aegis_result **result, aegis_error *e)
 {
-	struct str bytes = STR_INIT;
 	struct call_spec s;
+	struct value tree;
 
 	MAGIC_CHECK(a, AEGIS_MAGIC);
 	fill_spec(&s, a, service, method, o);
-	int code = encode_params(a, params, &bytes, &s.params, client_err(e));
-	if (code == ERR_OK)
-		code = call(a, &s, result, client_err(e));
-	str_release(&bytes);
+	set_params(&s, params, &tree);
+	int code = call(a, &s, result, client_err(e));
+	aegis_out_free(params);
 	return code;
 }
 
@@ -138,20 +133,18 @@ aegis_call_start(aegis *a, const char *service, const char *method, aegis_out *p
     const aegis_call_options *o, void (*done)(void *arg, const aegis_result *result, const aegis_error *e),
     void *arg, aegis_error *e)
 {
-	struct str bytes = STR_INIT;
 	struct call_spec s;
+	struct value tree;
+	struct pending *p = mem_new(sizeof *p);
 
 	MAGIC_CHECK(a, AEGIS_MAGIC);
 	fill_spec(&s, a, service, method, o);
-	int code = encode_params(a, params, &bytes, &s.params, client_err(e));
-	if (code == ERR_OK) {
-		struct pending *p = mem_new(sizeof *p);
-		*p = (struct pending){ done, arg };
-		code = caller_start(a->caller, &s, on_done, p, client_err(e));
-		if (code != ERR_OK)
-			mem_free(p);
-	}
-	str_release(&bytes);
+	set_params(&s, params, &tree);
+	*p = (struct pending){ done, arg };
+	int code = caller_start(a->caller, &s, on_done, p, client_err(e));
+	if (code != ERR_OK)
+		mem_free(p);
+	aegis_out_free(params);
 	return code;
 }
 

@@ -1,5 +1,11 @@
 /* aegis_out.c - values under construction, as a small tree: MessagePack wants to know how
- * many members follow before it writes the first, and the caller does not say. */
+ * many members follow before it writes the first, and the caller does not say.
+ *
+ * The tree lies in chunks of which the first is part of the struct, and each thread keeps the
+ * last struct that it freed for the next one it makes: a call builds its parameters, and a
+ * handler its result, without asking for memory. */
+#include <pthread.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "base/magic.h"
@@ -7,44 +13,61 @@
 #include "client/client.h"
 
 #define DEEPEST 16
+#define FIRST_BYTES 1024	/* some ten members */
+#define CHUNK_BYTES 4096
 
 enum kind { OUT_NULL, OUT_TEXT, OUT_INT, OUT_REAL, OUT_BOOL, OUT_JSON, OUT_LIST, OUT_MAP };
 
 struct node {
 	enum kind kind;
-	char *key;			/* NULL inside a list */
-	union { char *text; int64_t integer; double real; bool boolean; } u;
+	const char *key;		/* NULL inside a list */
+	union { const char *text; int64_t integer; double real; bool boolean; } u;
 	struct node *first, *last, *next;
 	uint32_t n;
+};
+
+struct chunk {
+	struct chunk *next;
+	max_align_t bytes[];
 };
 
 struct aegis_out {
 	struct node root;
 	struct node *open[DEEPEST];	/* open[depth] takes what comes */
 	unsigned depth;
+	char *p, *end;			/* what is free of the newest chunk */
+	struct chunk *chunks;		/* besides the first */
+	max_align_t first[FIRST_BYTES / sizeof(max_align_t)];
 };
+
+static pthread_key_t spare_key;
+static pthread_once_t spare_once = PTHREAD_ONCE_INIT;
+
+static void
+make_key(void)
+{
+	MUST(pthread_key_create(&spare_key, mem_free) == 0);
+}
+
+/* --- memory ------------------------------------------------------------------------------ */
 
 aegis_out *
 aegis_out_new(void)
 {
-	aegis_out *o = mem_new(sizeof *o);
+	pthread_once(&spare_once, make_key);
+	aegis_out *o = pthread_getspecific(spare_key);
 
-	o->root.kind = OUT_MAP;
+	if (o != NULL)
+		pthread_setspecific(spare_key, NULL);
+	else
+		o = mem_new(sizeof *o);
+	o->root = (struct node){ .kind = OUT_MAP };
 	o->open[0] = &o->root;
+	o->depth = 0;
+	o->chunks = NULL;
+	o->p = (char *)o->first;
+	o->end = o->p + sizeof o->first;
 	return o;
-}
-
-static void
-node_clear(struct node *n)
-{
-	for (struct node *c = n->first, *next; c != NULL; c = next) {
-		next = c->next;
-		node_clear(c);
-		mem_free(c);
-	}
-	if (n->kind == OUT_TEXT || n->kind == OUT_JSON)
-		mem_free(n->u.text);
-	mem_free(n->key);
 }
 
 void
@@ -52,18 +75,52 @@ aegis_out_free(aegis_out *o)
 {
 	if (o == NULL)
 		return;
-	node_clear(&o->root);
-	mem_free(o);
+	for (struct chunk *c = o->chunks, *next; c != NULL; c = next) {
+		next = c->next;
+		mem_free(c);
+	}
+	if (pthread_getspecific(spare_key) == NULL)
+		pthread_setspecific(spare_key, o);
+	else
+		mem_free(o);
 }
+
+/* take: n bytes that live as long as o; aligned for a node. */
+static void *
+take(aegis_out *o, size_t n)
+{
+	n = (n + sizeof(max_align_t) - 1) & ~(sizeof(max_align_t) - 1);
+	if ((size_t)(o->end - o->p) < n) {
+		size_t size = n > CHUNK_BYTES ? n : CHUNK_BYTES;
+		struct chunk *c = mem_new(sizeof *c + size);
+		c->next = o->chunks;
+		o->chunks = c;
+		o->p = (char *)c->bytes;
+		o->end = o->p + size;
+	}
+	void *p = o->p;
+	o->p += n;
+	return p;
+}
+
+static const char *
+keep(aegis_out *o, const char *s)
+{
+	if (s == NULL)
+		return NULL;
+	size_t n = strlen(s) + 1;
+	return memcpy(take(o, n), s, n);
+}
+
+/* --- building ---------------------------------------------------------------------------- */
 
 static struct node *
 add(aegis_out *o, const char *key, enum kind kind)
 {
-	struct node *in = o->open[o->depth], *n = mem_new(sizeof *n);
+	struct node *in = o->open[o->depth], *n = take(o, sizeof *n);
 
 	MUST((key == NULL) == (in->kind == OUT_LIST));	/* members have keys, items have none */
-	n->kind = kind;
-	n->key = mem_text(key);
+	*n = (struct node){ .kind = kind, .key = keep(o, key) };
 	if (in->last != NULL)
 		in->last->next = n;
 	else
@@ -78,7 +135,7 @@ aegis_out_text(aegis_out *o, const char *key, const char *value)
 {
 	struct node *n = add(o, key, value != NULL ? OUT_TEXT : OUT_NULL);
 
-	n->u.text = mem_text(value);
+	n->u.text = keep(o, value);
 }
 
 void
@@ -107,7 +164,7 @@ aegis_out_json(aegis_out *o, const char *key, const char *json, aegis_error *e)
 	enum err_code code = codec_parse(codec_mine(), d, &v, client_err(e));
 
 	if (code == ERR_OK)
-		add(o, key, OUT_JSON)->u.text = mem_text(json);
+		add(o, key, OUT_JSON)->u.text = keep(o, json);
 	return code;
 }
 
@@ -139,50 +196,57 @@ aegis_out_end(aegis_out *o)
 	o->depth--;
 }
 
-static void
-pack_node(struct pack *p, const struct node *n)
+/* --- reading ----------------------------------------------------------------------------- */
+
+static struct value value_of(aegis_out *o, const struct node *n);
+
+static struct value
+list_of(aegis_out *o, const struct node *n)
+{
+	struct value *items = take(o, n->n * sizeof *items), *at = items;
+
+	for (const struct node *c = n->first; c != NULL; c = c->next)
+		*at++ = value_of(o, c);
+	return (struct value){ .type = VALUE_ARRAY, .n = n->n, .u.items = items };
+}
+
+static struct value
+map_of(aegis_out *o, const struct node *n)
+{
+	struct value_pair *pairs = take(o, n->n * sizeof *pairs), *at = pairs;
+
+	for (const struct node *c = n->first; c != NULL; c = c->next)
+		*at++ = (struct value_pair){ text_of(c->key), value_of(o, c) };
+	return (struct value){ .type = VALUE_MAP, .n = n->n, .u.pairs = pairs };
+}
+
+static struct value
+value_of(aegis_out *o, const struct node *n)
 {
 	switch (n->kind) {
 	case OUT_NULL:
-		pack_null(p);
 		break;
 	case OUT_TEXT:
-		pack_puts(p, n->u.text);
-		break;
+		return (struct value){ .type = VALUE_TEXT, .u.text = text_of(n->u.text) };
 	case OUT_INT:
-		pack_int(p, n->u.integer);
-		break;
+		return (struct value){ .type = VALUE_INT, .u.integer = n->u.integer };
 	case OUT_REAL:
-		pack_real(p, n->u.real);
-		break;
+		return (struct value){ .type = VALUE_REAL, .u.real = n->u.real };
 	case OUT_BOOL:
-		pack_bool(p, n->u.boolean);
-		break;
+		return (struct value){ .type = VALUE_BOOL, .u.boolean = n->u.boolean };
 	case OUT_JSON:
-		pack_data(p, (struct data){ DATA_JSON, n->u.text, strlen(n->u.text) });
-		break;
+		return (struct value){ .type = VALUE_RAW, .u.raw = { DATA_JSON, n->u.text, strlen(n->u.text) } };
 	case OUT_LIST:
-		pack_array(p, n->n);
-		for (const struct node *c = n->first; c != NULL; c = c->next)
-			pack_node(p, c);
-		break;
+		return list_of(o, n);
 	case OUT_MAP:
-		pack_map(p, n->n);
-		for (const struct node *c = n->first; c != NULL; c = c->next) {
-			pack_key(p, c->key);
-			pack_node(p, c);
-		}
-		break;
+		return map_of(o, n);
 	}
+	return (struct value){ .type = VALUE_NULL };
 }
 
-enum err_code
-client_out_encode(const aegis_out *o, enum data_format format, struct str *out, struct err *err)
+struct value
+client_out_value(aegis_out *o)
 {
-	struct pack p;
-
 	MUST(o->depth == 0);		/* every list and map was ended */
-	pack_init(&p, out, format, PACK_COMPACT);
-	pack_node(&p, &o->root);
-	return pack_end(&p, err);
+	return map_of(o, &o->root);
 }

@@ -259,18 +259,13 @@ aegis_param_text_at(const aegis_request *r, const char *key, size_t i)
 int
 aegis_reply(aegis_request *r, aegis_out *out)
 {
-	struct rpc_call *call = r->call;
-	struct str *result = rpc_call_scratch(call);
-	struct err err;
-	enum err_code code = ERR_OK;
+	struct value result = { .type = VALUE_NULL };
 
 	MAGIC_CHECK(r, REQUEST_MAGIC);
 	if (out != NULL)
-		code = client_out_encode(out, DATA_MSGPACK, result, &err);
+		result = client_out_value(out);
+	enum err_code code = rpc_answer_value(r->call, result, NULL);
 	aegis_out_free(out);
-	if (code == ERR_OK)
-		return rpc_answer(call, (struct data){ DATA_MSGPACK, result->len > 0 ? result->p : NULL, result->len }, NULL);
-	rpc_refuse(call, ERR_HANDLER, err.text);
 	return code;
 }
 

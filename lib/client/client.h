@@ -55,8 +55,8 @@ struct aegis {
 /* client_on_call: a request arrived; on the delivering thread. */
 void client_on_call(void *arg, struct rpc_call *call);
 
-/* client_out_encode(o, format, out, err): the map that o builds, appended to out. */
-enum err_code client_out_encode(const aegis_out *o, enum data_format format, struct str *out, struct err *err);
+/* client_out_value(o): the map that o builds; it lies in o and dies with it. */
+struct value client_out_value(aegis_out *o);
 
 /* Texts handed out as C strings: kept until the object that they came from goes. */
 struct kept {

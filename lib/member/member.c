@@ -250,17 +250,10 @@ run(struct member *m, const struct tenure_actions *a)
 }
 
 static void
-on_registered(struct member *m, bool taken_over)
+answer_micro(struct member *m)
 {
 	struct err err;
 
-	if (taken_over)
-		log_info(EV_REGISTRY_TAKEOVER, LOG_NONE, "took over the record of a dead process with our instance id");
-	log_info(EV_REGISTRY_REGISTERED, LOG_NONE, "registered as '%s' of '%s'",
-	    m->o.instance, m->o.service);
-	broadcast_presence_of(m, SUBJECT_REGISTER);
-	broadcast_metrics_of(m);
-	/* Only now: before, our own answers would hide that a previous owner is dead. */
 	if (m->micro == NULL)
 		m->micro = micro_new(&(struct micro_opts){
 			.conn = m->o.conn, .service = m->o.service, .instance = m->o.instance, .version = m->o.version,
@@ -269,6 +262,19 @@ on_registered(struct member *m, bool taken_over)
 		}, &err);
 	if (m->micro == NULL)
 		log_warning(EV_NATS_ERROR, LOG_F(LOG_S("err", err.text)), "cannot answer $SRV requests");
+}
+
+static void
+on_registered(struct member *m, bool taken_over)
+{
+	if (taken_over)
+		log_info(EV_REGISTRY_TAKEOVER, LOG_NONE, "took over the record of a dead process with our instance id");
+	log_info(EV_REGISTRY_REGISTERED, LOG_NONE, "registered as '%s' of '%s'",
+	    m->o.instance, m->o.service);
+	broadcast_presence_of(m, SUBJECT_REGISTER);
+	broadcast_metrics_of(m);
+	/* Only now: before, our own answers would hide that a previous owner is dead. */
+	answer_micro(m);
 	if (m->o.registered != NULL)
 		m->o.registered(m->o.arg);
 }
@@ -459,9 +465,12 @@ member_start(struct member *m, struct err *err)
 	}, err);
 	if (m->server == NULL)
 		return ERR_UNAVAILABLE;
-	if (!m->o.no_record)
+	if (!m->o.no_record) {
 		step(m, &(struct tenure_event){ .kind = TENURE_EV_START });
-	else if (m->o.registered != NULL)
+		return ERR_OK;
+	}
+	answer_micro(m);
+	if (m->o.registered != NULL)
 		m->o.registered(m->o.arg);
 	return ERR_OK;
 }

@@ -58,7 +58,6 @@ struct caller {
 	char inbox[CONN_INBOX_MAX];
 	size_t ninbox;
 	struct sub *sub;
-	struct msg_bin bin;		/* the replies' thread only: replies that were looked at */
 
 	pthread_mutex_t lock;		/* leaf: all up to the blank line */
 	struct place *places[CALLER_MAX_INFLIGHT];
@@ -192,9 +191,8 @@ fall_back(struct caller *c, struct place *p)
 
 /* --- the end of a call ------------------------------------------------------------------- */
 
-/* finish: m is the answer, unless err says that there is none.  Returns m for the caller to
- * free, NULL if done kept it. */
-static struct msg *
+/* finish: m (taken over) is the answer, unless err says that there is none. */
+static void
 finish(struct ended *e, struct msg *m, const struct err *err)
 {
 	struct call_reply reply = { .msg = m };
@@ -207,14 +205,7 @@ finish(struct ended *e, struct msg *m, const struct err *err)
 			err = &own;
 	}
 	e->done(e->arg, err == NULL ? &reply : NULL, err);
-	return reply.msg;
-}
-
-static void
-throw(struct caller *c, struct msg *m)
-{
-	if (msg_bin_put(&c->bin, m))
-		msg_bin_empty(&c->bin);
+	call_reply_release(&reply);
 }
 
 static void
@@ -230,14 +221,14 @@ on_reply(void *arg, struct msg *m)
 	struct place *p = place_find(c, (uint32_t)strtoul(dot + 1, NULL, 16));
 	if (p == NULL || (nobody && fall_back(c, p))) {
 		pthread_mutex_unlock(&c->lock);
-		throw(c, m);
+		msg_free(m);
 		return;
 	}
 	struct ended e = place_leave(c, p);
 	pthread_mutex_unlock(&c->lock);
 	if (nobody)
 		route_nobody(&e.route, c->discovery, &err);
-	throw(c, finish(&e, m, nobody ? &err : NULL));
+	finish(&e, m, nobody ? &err : NULL);
 }
 
 /* sweep: on the loop, while calls are in flight: ends those whose time is over. */
@@ -295,7 +286,9 @@ encode(const struct caller *c, const struct call_spec *s, struct str *out, struc
 	e.method = text_of(s->method);
 	e.trace_id = text_of(s->trace_id);
 	e.timeout_s = (double)timeout_of(s) / 1e9;
-	if (s->params.p != NULL)
+	if (s->tree != NULL)
+		e.payload = *s->tree;
+	else if (s->params.p != NULL)
 		e.payload = (struct value){ .type = VALUE_RAW, .u.raw = s->params };
 	str_room(out, REQUEST_BYTES);	/* at once, instead of growing into it */
 	enum err_code code = envelope_encode(&e, c->format, clock_wall(clock_system()), out, err);
@@ -314,6 +307,7 @@ struct entry {
 	done_fn *done;
 	void *arg;
 	bool unread;
+	bool alone;			/* nothing else is in flight: there is nothing to wait for */
 	uint32_t number;
 };
 
@@ -339,6 +333,7 @@ enter(struct caller *c, struct entry *e, struct err *err)
 	if (e->route.direct && !e->route.demanded)
 		str_add(&p->request, e->request.p, e->request.len);
 	e->number = p->number;
+	e->alone = c->inflight == 1;
 	bool arrange = !c->sweeping;
 	c->sweeping = true;
 	pthread_mutex_unlock(&c->lock);
@@ -357,6 +352,7 @@ send_call(struct caller *c, const struct entry *e, struct err *err)
 	enum err_code code = conn_publish(c->conn, &(struct conn_msg){
 		.subject = to.s, .reply = reply,
 		.data = e->request.p, .n = e->request.len, .headers = e->spec->headers,
+		.urgent = e->unread && e->alone,	/* a thread waits, so nothing follows at once */
 	}, err);
 	if (code == ERR_OK)
 		return ERR_OK;
@@ -526,7 +522,6 @@ caller_free(struct caller *c)
 	MAGIC_CHECK(c, CALLER_MAGIC);
 	caller_stop(c);
 	sub_free(c->sub);
-	msg_bin_empty(&c->bin);
 	loop_timer_cancel(c->loop, &c->sweep);
 	loop_take(c->loop, &c->arrange);
 	for (uint32_t i = 0; i < c->made; i++) {

@@ -38,6 +38,7 @@ void caller_free(struct caller *c);
 struct call_spec {
 	const char *service, *method;
 	struct data params;		/* a map; absent: an empty one */
+	const struct value *tree;	/* or the map as a tree; NULL: as params say */
 	const char *instance;		/* this one and no other */
 	enum pick_strategy strategy;
 	const char *preferred;		/* for PICK_STICKY */

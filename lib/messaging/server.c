@@ -27,6 +27,7 @@
 #define CALL_MAGIC 0x5e570002u
 #define SPARE_CALLS 256
 #define SPARE_BYTES (64 * 1024)		/* a buffer that grew beyond that is not kept */
+#define LONE_NS (50 * NS_PER_US)	/* callers with many in flight send them closer together */
 #define LONGEST_S 3600.0		/* a caller that would wait longer is treated as if it did not */
 
 struct rpc_server {
@@ -42,13 +43,13 @@ struct rpc_server {
 	struct sub **subs;
 	size_t nsubs;
 	atomic_ulong bad_requests;
+	atomic_llong last_ns;		/* when the last request arrived */
 
 	pthread_mutex_t lock;		/* leaf: all below */
 	pthread_cond_t idle;
 	unsigned open;			/* calls that are not answered */
 	struct rpc_call *spare;
 	unsigned nspare;
-	struct msg_bin bin;		/* requests that were answered */
 };
 
 struct rpc_call {
@@ -60,9 +61,10 @@ struct rpc_call {
 	enum data_format format;
 	struct mono started, deadline;
 	struct method *stats;
-	struct str method, message_id, trace_id, source, params, scratch, out;
+	struct str method, message_id, trace_id, source, params, out;
 	struct rpc_slot *slot;
 	bool has_source, has_params;
+	bool lone;			/* none came shortly before */
 };
 
 static struct mono
@@ -79,7 +81,6 @@ call_free(struct rpc_call *c)
 	str_release(&c->trace_id);
 	str_release(&c->source);
 	str_release(&c->params);
-	str_release(&c->scratch);
 	str_release(&c->out);
 	if (c->slot != NULL)
 		c->slot->free(c->slot);
@@ -95,7 +96,6 @@ server_unref(struct rpc_server *s)
 		s->spare = c->next;
 		call_free(c);
 	}
-	msg_bin_empty(&s->bin);
 	for (size_t i = 0; i < s->nmethods; i++)
 		mem_free(s->methods[i]);
 	mem_free(s->methods);
@@ -127,6 +127,7 @@ call_open(struct rpc_server *s, struct msg *m)
 	c->server = s;
 	c->msg = m;
 	c->started = now_mono();
+	c->lone = c->started.ns - atomic_exchange(&s->last_ns, c->started.ns) > LONE_NS;
 	return c;
 }
 
@@ -143,9 +144,8 @@ static void
 call_close(struct rpc_call *c)
 {
 	struct rpc_server *s = c->server;
-	struct msg *m = c->msg;
-	struct msg_bin full;
 
+	msg_free(c->msg);
 	if (c->slot != NULL)
 		c->slot->reset(c->slot);
 	trim(&c->method);
@@ -153,7 +153,6 @@ call_close(struct rpc_call *c)
 	trim(&c->trace_id);
 	trim(&c->source);
 	trim(&c->params);
-	trim(&c->scratch);
 	trim(&c->out);
 	c->msg = NULL;
 	c->envelope = NULL;
@@ -169,15 +168,7 @@ call_close(struct rpc_call *c)
 	}
 	if (--s->open == 0)
 		pthread_cond_broadcast(&s->idle);
-	bool empty = msg_bin_put(&s->bin, m);
-	if (empty) {
-		full = s->bin;
-		s->bin.n = 0;
-		s->bin.bytes = 0;
-	}
 	pthread_mutex_unlock(&s->lock);
-	if (empty)
-		msg_bin_empty(&full);
 	if (!spare)
 		call_free(c);
 	server_unref(s);
@@ -222,6 +213,17 @@ encode_reply(struct rpc_call *c, const struct envelope *e, struct err *err)
 	return code;
 }
 
+/* is_lone: no other request is near, so this reply has nothing to be written together with
+ * and need not wait for that. */
+static bool
+is_lone(const struct rpc_call *c)
+{
+	for (size_t i = 0; c->lone && i < c->server->nsubs; i++)
+		if (sub_pending(c->server->subs[i]) > 0)
+			return false;
+	return c->lone;
+}
+
 static enum err_code
 send_reply(struct rpc_call *c, const struct conn_header *headers, struct err *err)
 {
@@ -231,6 +233,7 @@ send_reply(struct rpc_call *c, const struct conn_header *headers, struct err *er
 		return ERR_OK;		/* the caller does not want to know */
 	return conn_publish(c->server->conn, &(struct conn_msg){
 		.subject = to, .data = c->out.p, .n = c->out.len, .headers = headers,
+		.urgent = is_lone(c),
 	}, err);
 }
 
@@ -264,15 +267,14 @@ rpc_refuse(struct rpc_call *c, enum err_code code, const char *text)
 }
 
 enum err_code
-rpc_answer(struct rpc_call *c, struct data result, struct err *err)
+rpc_answer_value(struct rpc_call *c, struct value result, struct err *err)
 {
 	struct envelope e;
 	struct err own;
 
 	MAGIC_CHECK(c, CALL_MAGIC);
 	fill_reply(c, &e);
-	if (result.p != NULL)
-		e.payload = (struct value){ .type = VALUE_RAW, .u.raw = result };
+	e.payload = result;
 	enum err_code code = encode_reply(c, &e, &own);
 	if (code != ERR_OK) {
 		rpc_refuse(c, ERR_HANDLER, own.text);
@@ -284,6 +286,16 @@ rpc_answer(struct rpc_call *c, struct data result, struct err *err)
 	settle(c, false);
 	call_close(c);
 	return code;
+}
+
+enum err_code
+rpc_answer(struct rpc_call *c, struct data result, struct err *err)
+{
+	struct value v = { .type = VALUE_NULL };
+
+	if (result.p != NULL)
+		v = (struct value){ .type = VALUE_RAW, .u.raw = result };
+	return rpc_answer_value(c, v, err);
 }
 
 /* --- receiving --------------------------------------------------------------------------- */
@@ -421,13 +433,6 @@ struct rpc_slot **
 rpc_call_slot(struct rpc_call *c)
 {
 	return &c->slot;
-}
-
-struct str *
-rpc_call_scratch(struct rpc_call *c)
-{
-	str_clear(&c->scratch);
-	return &c->scratch;
 }
 
 const char *

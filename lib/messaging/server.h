@@ -8,7 +8,6 @@
 
 #include "base/err.h"
 #include "base/instant.h"
-#include "base/str.h"
 #include "model/envelope.h"
 
 struct conn;
@@ -67,14 +66,11 @@ struct rpc_slot {
 };
 struct rpc_slot **rpc_call_slot(struct rpc_call *c);
 
-/* rpc_call_scratch(c): an empty buffer to build the result in; it may be what rpc_answer is
- * given.  Its memory is used again, like everything of a call. */
-struct str *rpc_call_scratch(struct rpc_call *c);
-
 /* rpc_answer(c, result, err): success; result in either format is passed on in the
  * caller's.  When it cannot be sent (not encodable, larger than the server takes) an error
  * is answered instead and its code returned.  c is gone in any case. */
 enum err_code rpc_answer(struct rpc_call *c, struct data result, struct err *err);
+enum err_code rpc_answer_value(struct rpc_call *c, struct value result, struct err *err);
 
 /* rpc_refuse(c, code, text): the error reply "WIRE_CODE: text".  text NULL: the code's own.  A
  * handler's own error goes out as ERR_HANDLER with its text alone, no code in front. */

@@ -29,7 +29,8 @@ static void
 library_open(void)
 {
 	tls_init();
-	nats_Open(-1);
+	/* No spinning for the library's locks: whoever holds one is usually in a system call. */
+	nats_Open(0);
 	nats_SetMessageDeliveryPoolSize(DELIVERY_THREADS);
 	pool_thread_end = nats_ReleaseThreadMemory;
 }
@@ -61,6 +62,9 @@ code_of(natsStatus s, jsErrCode js)
 	case JS_STREAM_NOT_FOUND:
 	case JS_NO_MESSAGE_FOUND:
 		return ERR_NOT_FOUND;
+	case JS_NOT_ENABLED:
+	case JS_NOT_ENABLED_FOR_ACCOUNT:
+		return ERR_NO_JETSTREAM;
 	case 0:
 		break;
 	default:
@@ -89,6 +93,20 @@ code_of(natsStatus s, jsErrCode js)
 	}
 }
 
+/* hint_of: what the server's words mean, where they do not say it. */
+static const char *
+hint_of(int js)
+{
+	switch (js) {
+	case JS_NO_RESOURCES:
+	case JS_STORAGE_EXCEEDED:
+	case JS_STORE_FAILED:
+		return "; the storage of the server is full or broken, reads go on";
+	default:
+		return "";
+	}
+}
+
 enum err_code
 conn_fail(natsStatus s, jsErrCode js, struct err *err, const char *fmt, ...)
 {
@@ -108,8 +126,29 @@ conn_fail(natsStatus s, jsErrCode js, struct err *err, const char *fmt, ...)
 	if (text != NULL)
 		words = text + 3;
 	if (js != 0)
-		return err_set(err, code_of(s, js), "%s: %s (JetStream error %d)", what, words, (int)js);
+		return err_set(err, code_of(s, js), "%s: %s (JetStream error %d)%s", what, words, (int)js, hint_of((int)js));
 	return err_set(err, code_of(s, js), "%s: %s", what, words);
+}
+
+enum err_code
+conn_explain(struct conn *c, enum err_code code, struct err *err)
+{
+	char why[sizeof c->denied] = "";
+
+	if (code != ERR_TIMEOUT)
+		return code;
+	pthread_mutex_lock(&c->lock);
+	struct mono now = clock_mono(clock_system());
+	if (c->denied[0] != '\0' && now.ns - c->denied_at.ns <= c->timeout_ns + NS_PER_S)
+		memcpy(why, c->denied, sizeof why);
+	pthread_mutex_unlock(&c->lock);
+	if (why[0] == '\0')
+		return code;
+	char *text = err != NULL ? mem_text(err->text) : NULL;
+	if (text != NULL)
+		err_set(err, ERR_DENIED, "%s; the server says: %s", text, why);
+	mem_free(text);
+	return ERR_DENIED;
 }
 
 /* --- listeners ------------------------------------------------------------------------- */
@@ -214,9 +253,17 @@ conn_on_error(natsConnection *nc, natsSubscription *s, natsStatus status, void *
 {
 	struct conn *c = arg;
 
-	(void)nc;
+	char why[sizeof c->denied] = "";
+
 	MAGIC_CHECK(c, CONN_MAGIC);
-	log_warning(EV_NATS_ERROR, LOG_F(LOG_S("subject", s ? natsSubscription_GetSubject(s) : "")),
+	if (status == NATS_NOT_PERMITTED) {
+		natsConnection_ReadLastError(nc, why, sizeof why);	/* returns that error's status */
+		pthread_mutex_lock(&c->lock);
+		memcpy(c->denied, why, sizeof why);
+		c->denied_at = clock_mono(clock_system());
+		pthread_mutex_unlock(&c->lock);
+	}
+	log_warning(EV_NATS_ERROR, LOG_F(LOG_S("subject", s ? natsSubscription_GetSubject(s) : ""), LOG_S("err", why)),
 	    "NATS: %s", natsStatus_GetText(status));
 	if (status == NATS_MISSED_HEARTBEAT || status == NATS_SLOW_CONSUMER || status == NATS_MISMATCH)
 		tell(c, CONN_EVENT_GAP);
@@ -427,7 +474,7 @@ make_msg(natsMsg **out, const struct conn_msg *m)
 {
 	natsStatus s = natsMsg_Create(out, m->subject, m->reply, m->data, (int)m->n);
 
-	for (const struct conn_header *h = m->headers; s == NATS_OK && h->name != NULL; h++)
+	for (const struct conn_header *h = m->headers; s == NATS_OK && h != NULL && h->name != NULL; h++)
 		s = natsMsgHeader_Set(*out, h->name, h->value);
 	return s;
 }
@@ -477,7 +524,7 @@ conn_request(struct conn *c, const struct conn_msg *m, int64_t timeout_ns, struc
 		s = natsConnection_RequestMsg(&got, c->nc, msg, ms > 0 ? ms : 1);
 	natsMsg_Destroy(msg);
 	if (s != NATS_OK)
-		return conn_fail(s, 0, err, "nats: request to %s", m->subject);
+		return conn_explain(c, conn_fail(s, 0, err, "nats: request to %s", m->subject), err);
 	*reply = (struct msg *)(void *)got;
 	return ERR_OK;
 }

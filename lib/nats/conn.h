@@ -98,6 +98,7 @@ struct sub *sub_new(const struct sub_opts *o, struct err *err);
  * it and returns when its handler will not run again (waits for a running one, so never
  * from it).  NULL is fine. */
 void sub_drain(struct sub *s);
+size_t sub_pending(const struct sub *s);	/* messages that wait for its handler */
 bool sub_drained(struct sub *s, int64_t timeout_ns);	/* blocks at most that long */
 void sub_free(struct sub *s);
 
@@ -114,23 +115,6 @@ const char *msg_header(const struct msg *m, const char *name);	/* NULL when abse
 bool msg_has_headers(const struct msg *m);
 bool msg_is_no_responders(const struct msg *m);
 void msg_free(struct msg *m);				/* NULL is fine */
-
-/* A bin collects messages that are done with, to be freed together: nats.c frees on a thread
- * of its own and wakes it for every message that comes alone, which costs more than the rest
- * of a small reply.  Zeroed it is empty.  It holds fewer than MSG_BIN messages of fewer than
- * MSG_BIN_BYTES.  Not thread-safe. */
-#define MSG_BIN 32
-#define MSG_BIN_BYTES (64 * 1024)
-struct msg_bin {
-	struct msg *v[MSG_BIN];
-	unsigned n;
-	size_t bytes;
-};
-
-/* msg_bin_put(b, m): takes m over; true when the bin is full and to be emptied now.
- * msg_bin_empty(b): frees what is in it. */
-bool msg_bin_put(struct msg_bin *b, struct msg *m);
-void msg_bin_empty(struct msg_bin *b);
 
 const char *conn_versions(void);		/* "nats.c 3.14.0" */
 

@@ -32,7 +32,13 @@ struct conn {
 	size_t n;
 	unsigned calling;		/* callbacks under way */
 	bool closed;			/* the library's last callback for this connection came */
+	char denied[160];		/* the last thing that the server did not permit, and when */
+	struct mono denied_at;
 };
+
+/* conn_explain(c, code, err): a refused request gets no answer, only a word of the server
+ * beside it.  So a time-out that such a word explains becomes ERR_DENIED; returns the code. */
+enum err_code conn_explain(struct conn *c, enum err_code code, struct err *err);
 
 /* conn_set_options(c, o, err): fills c->opts; ERR_CONFIG names what cannot be used. */
 enum err_code conn_set_options(struct conn *c, const struct conn_opts *o, struct err *err);

@@ -22,8 +22,18 @@
 	do { \
 		natsStatus s_ = (call); \
 		if (s_ != NATS_OK) \
-			return conn_fail(s_, 0, err, "nats: %s", (what)); \
+			return refused(s_, (what), err); \
 	} while (0)
+
+/* refused: nothing was asked of a server yet, so whatever is wrong is what was configured. */
+static enum err_code
+refused(natsStatus s, const char *what, struct err *err)
+{
+	conn_fail(s, 0, err, "nats: %s", what);
+	if (err != NULL)
+		err->code = ERR_CONFIG;
+	return ERR_CONFIG;
+}
 
 static enum err_code
 set_servers(struct conn *c, struct err *err)
@@ -103,7 +113,6 @@ set_tls(natsOptions *n, const struct conn_opts *o, struct err *err)
 		return err_set(err, ERR_CONFIG, "nats: --tls-cert and --tls-key belong together; give both");
 	if (!wants_tls(o))
 		return ERR_OK;
-	tls_trust_system(o->tls_ca == NULL);
 	TRY("TLS", natsOptions_SetSecure(n, true));
 	if (o->tls_ca != NULL)
 		TRY("CA", natsOptions_LoadCATrustedCertificates(n, o->tls_ca));
@@ -118,6 +127,8 @@ conn_set_options(struct conn *c, const struct conn_opts *o, struct err *err)
 	natsOptions *n = c->opts;
 	enum err_code code;
 
+	/* First of all: a tls:// URL in the list of servers makes the TLS context already. */
+	tls_trust_system(o->tls_ca == NULL);
 	if ((code = set_servers(c, err)) != ERR_OK || (code = set_credentials(n, o, err)) != ERR_OK ||
 	    (code = set_tls(n, o, err)) != ERR_OK)
 		return code;

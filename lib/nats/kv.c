@@ -11,6 +11,8 @@
 
 #include "base/mem.h"
 #include "base/wall.h"
+#include "nats/conn_inner.h"
+#include "nats/kv_reader.h"
 #include "nats/nats_c.h"
 
 #define SUBJECT_BYTES 640
@@ -58,6 +60,19 @@ build(natsMsg **out, const char *subject, const struct write *w)
 	return s;
 }
 
+/* not_written: a server whose disk is full logs it and answers nothing at all. */
+static enum err_code
+not_written(const struct kv *kv, const char *key, natsStatus s, jsErrCode js, struct err *err)
+{
+	enum err_code code = conn_fail(s, js, err, "bucket '%s', key '%s'", kv->bucket, key);
+
+	code = conn_explain(kv->conn, code, err);
+	if (code == ERR_TIMEOUT)
+		err_set(err, code, "bucket '%s', key '%s': the server did not confirm the write in time; its log tells "
+		    "why, a full disk for example", kv->bucket, key);
+	return code;
+}
+
 static enum err_code
 send_write(const struct kv *kv, const struct write *w, uint64_t *revision, struct err *err)
 {
@@ -74,7 +89,7 @@ send_write(const struct kv *kv, const struct write *w, uint64_t *revision, struc
 		s = js_PublishMsg(&ack, conn_js(kv->conn), m, NULL, &js);
 	natsMsg_Destroy(m);
 	if (s != NATS_OK)
-		return conn_fail(s, js, err, "bucket '%s', key '%s'", kv->bucket, w->key);
+		return not_written(kv, w->key, s, js, err);
 	if (revision != NULL)
 		*revision = ack->Sequence;
 	jsPubAck_Destroy(ack);
@@ -122,17 +137,6 @@ kv_entry_release(struct kv_entry *e)
 	memset(e, 0, sizeof *e);
 }
 
-static bool
-is_marker(natsMsg *m)
-{
-	const char *v = NULL;
-
-	if (natsMsgHeader_Get(m, "Nats-Marker-Reason", &v) == NATS_OK)
-		return true;
-	return natsMsgHeader_Get(m, "KV-Operation", &v) == NATS_OK &&
-	    (strcmp(v, "DEL") == 0 || strcmp(v, "PURGE") == 0);
-}
-
 enum err_code
 kv_get(const struct kv *kv, const char *key, struct kv_entry *e, struct err *err)
 {
@@ -147,12 +151,11 @@ kv_get(const struct kv *kv, const char *key, struct kv_entry *e, struct err *err
 	snprintf(stream, sizeof stream, "KV_%s", kv->bucket);
 	natsStatus s = js_GetLastMsg(&m, conn_js(kv->conn), stream, subject, NULL, &js);
 	if (s != NATS_OK) {
-		enum err_code code = conn_fail(s, js, err, "bucket '%s', key '%s'", kv->bucket, key);
-		return code;
+		return conn_explain(kv->conn, conn_fail(s, js, err, "bucket '%s', key '%s'", kv->bucket, key), err);
 	}
 	e->revision = natsMsg_GetSequence(m);
 	e->created = (struct wall){ natsMsg_GetTime(m) };
-	if (is_marker(m)) {
+	if (kv_is_marker(m)) {
 		natsMsg_Destroy(m);
 		return err_set(err, ERR_NOT_FOUND, "bucket '%s': key '%s' is deleted", kv->bucket, key);
 	}
@@ -163,47 +166,23 @@ kv_get(const struct kv *kv, const char *key, struct kv_entry *e, struct err *err
 	return ERR_OK;
 }
 
-static void
-hand_over(kvEntry *raw, void (*each)(void *, const struct kv_entry *), void *arg)
-{
-	struct kv_entry e = {
-		.key = (char *)(uintptr_t)kvEntry_Key(raw),
-		.value = (char *)(uintptr_t)kvEntry_Value(raw),
-		.n = (size_t)kvEntry_ValueLen(raw),
-		.revision = kvEntry_Revision(raw),
-		.created = { kvEntry_Created(raw) },
-		.gone = kvEntry_Operation(raw) != kvOp_Put,
-	};
-
-	each(arg, &e);
-}
-
 enum err_code
 kv_list(const struct kv *kv, const char *filter, bool history,
     void (*each)(void *arg, const struct kv_entry *e), void *arg, struct err *err)
 {
-	kvStore *store = NULL;
-	kvWatcher *w = NULL;
-	kvWatchOptions o;
+	struct kv_reader r;
+	struct kv_entry e;
+	jsErrCode js = 0;
 
 	if (conn_state(kv->conn) != CONN_UP)
 		return err_set(err, ERR_UNAVAILABLE, "nats: not connected to %s", conn_servers(kv->conn));
-	kvWatchOptions_Init(&o);
-	o.IncludeHistory = history;
-	natsStatus s = js_KeyValue(&store, conn_js(kv->conn), kv->bucket);
-	if (s == NATS_OK)
-		s = kvStore_Watch(&w, store, filter, &o);
-	while (s == NATS_OK) {
-		kvEntry *e = NULL;
-		s = kvWatcher_Next(&e, w, LIST_TIMEOUT_MS);
-		if (s != NATS_OK || e == NULL)
-			break;		/* the first empty entry ends the snapshot */
-		hand_over(e, each, arg);
-		kvEntry_Destroy(e);
-	}
-	kvWatcher_Destroy(w);		/* this deletes the consumer */
-	kvStore_Destroy(store);
+	natsStatus s = kv_reader_open(&r, &(struct kv_reader_opts){
+		.conn = kv->conn, .bucket = kv->bucket, .filter = filter, .history = history,
+	}, &js);
+	while (s == NATS_OK && (s = kv_reader_next(&r, &e, LIST_TIMEOUT_MS)) == NATS_OK && e.key != NULL)
+		each(arg, &e);
+	kv_reader_close(&r);
 	if (s == NATS_OK)
 		return ERR_OK;
-	return conn_fail(s, 0, err, "bucket '%s': list '%s'", kv->bucket, filter);
+	return conn_explain(kv->conn, conn_fail(s, js, err, "bucket '%s': list '%s'", kv->bucket, filter), err);
 }

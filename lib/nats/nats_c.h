@@ -8,6 +8,16 @@
 #error "nats.c is older than 3.14: another libnats-dev comes before build/root"
 #endif
 
+/* natsMsg_Destroy hands each message to a thread of the library's to be freed there, and wakes
+ * it for every one that comes alone: a fifth of all that a small RPC costs.  What it calls in
+ * the end is exported by the library, but stands in no header; used only where it was read. */
+#if NATS_VERSION_NUMBER < 0x030F00
+void natsMsg_free(void *msg);		/* NULL is fine */
+#define MSG_FREE(msg) natsMsg_free(msg)
+#else
+#define MSG_FREE(msg) natsMsg_Destroy(msg)
+#endif
+
 #include "nats/conn.h"
 
 natsConnection *conn_raw(const struct conn *c);
@@ -26,5 +36,10 @@ enum err_code conn_fail(natsStatus s, jsErrCode js, struct err *err, const char 
 #define JS_NO_MESSAGE_FOUND 10037
 #define JS_TTL_DISABLED 10166
 #define JS_NAME_IN_USE 10058
+#define JS_NO_RESOURCES 10023
+#define JS_STORAGE_EXCEEDED 10047
+#define JS_STORE_FAILED 10077
+#define JS_NOT_ENABLED 10076		/* nats.c's word for an API that nobody serves, too */
+#define JS_NOT_ENABLED_FOR_ACCOUNT 10039
 
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "codec/codec.h"
+#include "nats/conn_inner.h"
 #include "nats/nats_c.h"
 
 #define MAX_CONSUMERS 100000	/* -1 lets server 2.15 refuse consumer 1001 (wire.md §8.1) */
@@ -40,6 +41,18 @@ parse_info(struct msg *reply, struct jetstream_info *out, struct err *err)
 	return ERR_OK;
 }
 
+/* no_jetstream: nobody answers where its API is said to be. */
+static enum err_code
+no_jetstream(struct conn *c, struct err *err)
+{
+	if (strcmp(conn_js_prefix(c), "$JS.API") != 0)
+		return err_set(err, ERR_NO_JETSTREAM,
+		    "nats: no JetStream answers at '%s' on %s; check --js-domain (NATS_JS_DOMAIN) and --js-api-prefix",
+		    conn_js_prefix(c), conn_servers(c));
+	return err_set(err, ERR_NO_JETSTREAM,
+	    "nats: the server at %s has no JetStream; start it with -js or a jetstream block", conn_servers(c));
+}
+
 enum err_code
 jetstream_probe(struct conn *c, struct jetstream_info *out, struct err *err)
 {
@@ -50,8 +63,7 @@ jetstream_probe(struct conn *c, struct jetstream_info *out, struct err *err)
 	snprintf(subject, sizeof subject, "%s.INFO", conn_js_prefix(c));
 	enum err_code code = conn_request(c, &(struct conn_msg){ .subject = subject }, conn_timeout_ns(c), &reply, err);
 	if (code == ERR_NO_MEMBER)
-		return err_set(err, ERR_NO_JETSTREAM,
-		    "nats: the server at %s has no JetStream; start it with -js or a jetstream block", conn_servers(c));
+		return no_jetstream(c, err);
 	if (code != ERR_OK)
 		return code;
 	code = parse_info(reply, out, err);
@@ -90,8 +102,10 @@ bucket_inspect(struct conn *c, const char *name, struct bucket_state *out, struc
 		return err_set(err, ERR_UNAVAILABLE, "nats: not connected to %s", conn_servers(c));
 	stream_name(stream, name);
 	natsStatus s = js_GetStreamInfo(&si, conn_js(c), stream, NULL, &js);
+	if (s == NATS_NO_RESPONDERS || js == JS_NOT_ENABLED)
+		return no_jetstream(c, err);
 	if (s != NATS_OK)
-		return conn_fail(s, js, err, "bucket '%s'", name);
+		return conn_explain(c, conn_fail(s, js, err, "bucket '%s'", name), err);
 	fill_state(si, out);
 	jsStreamInfo_Destroy(si);
 	return ERR_OK;
@@ -149,7 +163,7 @@ create(struct conn *c, const struct bucket_opts *o, struct bucket_state *out, st
 	if (s != NATS_OK && js == JS_NAME_IN_USE)
 		return bucket_inspect(c, o->name, out, err);	/* somebody was faster */
 	if (s != NATS_OK)
-		return conn_fail(s, js, err, "bucket '%s': create", o->name);
+		return conn_explain(c, conn_fail(s, js, err, "bucket '%s': create", o->name), err);
 	fill_state(si, out);
 	out->created = true;
 	jsStreamInfo_Destroy(si);
@@ -164,9 +178,6 @@ bucket_ensure(struct conn *c, const struct bucket_opts *o, struct bucket_state *
 
 	if (code == ERR_NOT_FOUND)
 		return create(c, o, out, err);
-	if (code == ERR_NO_MEMBER)
-		return err_set(err, ERR_NO_JETSTREAM,
-		    "nats: the server at %s has no JetStream; start it with -js or a jetstream block", conn_servers(c));
 	if (code != ERR_OK && err != NULL)
 		*err = quiet;
 	return code;
@@ -189,6 +200,6 @@ bucket_enable_ttl(struct conn *c, const char *name, struct err *err)
 	jsStreamInfo_Destroy(si);
 	jsStreamInfo_Destroy(after);
 	if (s != NATS_OK)
-		return conn_fail(s, js, err, "bucket '%s': switch per-message TTL on", name);
+		return conn_explain(c, conn_fail(s, js, err, "bucket '%s': switch per-message TTL on", name), err);
 	return on ? ERR_OK : err_set(err, ERR_STORE, "bucket '%s': the server knows no per-message TTL", name);
 }

@@ -81,6 +81,14 @@ sub_drain(struct sub *s)
 	natsSubscription_Drain(s->raw);
 }
 
+size_t
+sub_pending(const struct sub *s)
+{
+	int messages = 0, bytes;
+
+	return natsSubscription_GetPending(s->raw, &messages, &bytes) == NATS_OK ? (size_t)messages : 0;
+}
+
 static bool
 wait_done(struct sub *s, int64_t timeout_ns)
 {
@@ -177,24 +185,5 @@ msg_is_no_responders(const struct msg *m)
 void
 msg_free(struct msg *m)
 {
-	natsMsg_Destroy(raw(m));
-}
-
-bool
-msg_bin_put(struct msg_bin *b, struct msg *m)
-{
-	if (m == NULL)
-		return false;
-	b->v[b->n++] = m;
-	b->bytes += msg_size(m);
-	return b->n == MSG_BIN || b->bytes >= MSG_BIN_BYTES;
-}
-
-void
-msg_bin_empty(struct msg_bin *b)
-{
-	for (unsigned i = 0; i < b->n; i++)
-		msg_free(b->v[i]);
-	b->n = 0;
-	b->bytes = 0;
+	MSG_FREE(raw(m));
 }

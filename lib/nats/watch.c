@@ -1,22 +1,22 @@
 /* watch.c - open, read, distrust, open again.
  *
- * nats.c's watcher survives most things by itself, but not all: a bucket that is deleted
- * and made again leaves it silent for ever (platform.md §8).  The two cases look alike, so
- * every doubt costs a new listing: cheap, and the only proof. */
+ * A consumer survives some interruptions, but not all: a bucket that is deleted and made
+ * again leaves it silent for ever (platform.md §8).  The two cases look alike, so every
+ * doubt costs a new listing: cheap, and the only proof. */
 #include "nats/watch.h"
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/magic.h"
 #include "base/mem.h"
-#include "nats/nats_c.h"
+#include "nats/kv_reader.h"
 #include "sys/clock.h"
 #include "sys/thread.h"
 
 #define WATCH_MAGIC 0xc0110003u
-#define HEARTBEAT_NS NS_PER_S		/* silence of 4 heartbeats is told by the library */
 #define TURN_MS 200			/* how long a doubt or a stop may wait */
 #define SYNC_PATIENCE_MS 10000		/* a listing that stands still that long is begun anew */
 #define RETRY_MIN_MS 50
@@ -29,11 +29,11 @@ struct watch {
 	void (*handler)(void *, const struct watch_event *);
 	void *arg;
 	pthread_t thread;
-	pthread_mutex_t lock;		/* stop, doubt, open; held over kvWatcher_Stop alone */
+	pthread_mutex_t lock;		/* stop, doubt, open; held over kv_reader_interrupt alone */
 	pthread_cond_t changed;
 	bool stop;
-	kvWatcher *open;		/* the one being read, so that watch_free can end its wait */
-	const char *doubt;		/* why the next watcher is opened; NULL = all is well */
+	natsSubscription *open;		/* the one being read, so that watch_free can end its wait */
+	const char *doubt;		/* why the next reader is opened; NULL = all is well */
 	bool lost;			/* thread only: the owner was told */
 };
 
@@ -69,7 +69,7 @@ pause_ms(struct watch *w, int64_t ms)
 	return go;
 }
 
-/* take_doubt: what made us distrust the watcher since the last call, if anything. */
+/* take_doubt: what made us distrust the reader since the last call, if anything. */
 static const char *
 take_doubt(struct watch *w, bool *stop)
 {
@@ -91,64 +91,44 @@ lose(struct watch *w)
 
 /* expose: lets watch_free interrupt the thread's wait; false when it is time to end. */
 static bool
-expose(struct watch *w, kvWatcher *watcher)
+expose(struct watch *w, natsSubscription *open)
 {
 	pthread_mutex_lock(&w->lock);
-	w->open = watcher;
-	if (watcher != NULL)
-		w->doubt = NULL;	/* what came before this watcher does not concern it */
+	w->open = open;
+	if (open != NULL)
+		w->doubt = NULL;	/* what came before this reader does not concern it */
 	bool go = !w->stop;
 	pthread_mutex_unlock(&w->lock);
 	return go;
 }
 
-static natsStatus
-open_watcher(struct watch *w, kvStore **store, kvWatcher **watcher)
+static bool
+open_reader(struct watch *w, struct kv_reader *r)
 {
-	kvWatchOptions o;
+	struct kv_reader_opts o = { .conn = w->conn, .bucket = w->bucket, .filter = ">" };
 
-	kvWatchOptions_Init(&o);
-	o.Heartbeat = HEARTBEAT_NS;
-	natsStatus s = js_KeyValue(store, conn_js(w->conn), w->bucket);
-	if (s == NATS_OK)
-		s = kvStore_WatchAll(watcher, *store, &o);
-	return s;
+	memset(r, 0, sizeof *r);
+	return conn_state(w->conn) == CONN_UP && kv_reader_open(r, &o, NULL) == NATS_OK;
 }
 
-static void
-pass_on(struct watch *w, kvEntry *raw)
-{
-	struct kv_entry e = {
-		.key = (char *)(uintptr_t)kvEntry_Key(raw),
-		.value = (char *)(uintptr_t)kvEntry_Value(raw),
-		.n = (size_t)kvEntry_ValueLen(raw),
-		.revision = kvEntry_Revision(raw),
-		.created = { kvEntry_Created(raw) },
-		.gone = kvEntry_Operation(raw) != kvOp_Put,
-	};
-
-	tell(w, WATCH_ENTRY, &e, NULL);
-}
-
-/* follow: reads one watcher until something makes it doubtful.  Returns the reason for the
+/* follow: reads one reader's entries until something makes it doubtful.  Returns the reason for the
  * next one, NULL when the watch is to end. */
 static const char *
-follow(struct watch *w, kvWatcher *watcher, const char *reason)
+follow(struct watch *w, struct kv_reader *r, const char *reason)
 {
 	bool synced = false, stop = false;
 	int silent_ms = 0;
 
 	tell(w, WATCH_SYNC_BEGIN, NULL, reason);
 	for (;;) {
-		kvEntry *e = NULL;
-		natsStatus s = kvWatcher_Next(&e, watcher, TURN_MS);
+		struct kv_entry e;
+		natsStatus s = kv_reader_next(r, &e, TURN_MS);
 		const char *doubt = take_doubt(w, &stop);
-		if (s == NATS_OK && e != NULL)
-			pass_on(w, e);
-		kvEntry_Destroy(e);
+		if (s == NATS_OK && e.key != NULL)
+			tell(w, WATCH_ENTRY, &e, NULL);
 		if (stop || doubt != NULL)
 			return stop ? NULL : doubt;
-		if (s == NATS_OK && e == NULL && !synced) {
+		if (s == NATS_OK && e.key == NULL) {
 			tell(w, WATCH_SYNC_END, NULL, NULL);
 			synced = true;
 			w->lost = false;
@@ -170,11 +150,10 @@ run(void *arg)
 	bool stop;
 
 	while (reason != NULL) {
-		kvStore *store = NULL;
-		kvWatcher *watcher = NULL;
-		if (conn_state(w->conn) == CONN_UP && open_watcher(w, &store, &watcher) == NATS_OK) {
+		struct kv_reader r;
+		if (open_reader(w, &r)) {
 			wait_ms = RETRY_MIN_MS;
-			reason = expose(w, watcher) ? follow(w, watcher, reason) : NULL;
+			reason = expose(w, r.sub) ? follow(w, &r, reason) : NULL;
 			expose(w, NULL);
 			if (reason != NULL)
 				lose(w);
@@ -185,8 +164,7 @@ run(void *arg)
 			take_doubt(w, &stop);
 			wait_ms = wait_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : wait_ms * 2;
 		}
-		kvWatcher_Destroy(watcher);
-		kvStore_Destroy(store);
+		kv_reader_close(&r);
 	}
 	nats_ReleaseThreadMemory();
 	return NULL;
@@ -226,7 +204,7 @@ watch_free(struct watch *w)
 	pthread_mutex_lock(&w->lock);
 	w->stop = true;
 	if (w->open != NULL)
-		kvWatcher_Stop(w->open);
+		kv_reader_interrupt(w->open);
 	pthread_cond_signal(&w->changed);
 	pthread_mutex_unlock(&w->lock);
 	pthread_join(w->thread, NULL);

@@ -54,12 +54,6 @@ registry_new(const struct registry_opts *o, struct err *err)
 		code = bucket_ensure(o->conn, &want, &state, err);
 	else
 		code = bucket_inspect(o->conn, REGISTRY_BUCKET, &state, err);
-	if (code == ERR_NO_MEMBER) {
-		/* Nobody serves the JetStream API; bucket_ensure says so already. */
-		err_set(err, ERR_NO_JETSTREAM,
-		    "nats: the server at %s has no JetStream; start it with -js or a jetstream block",
-		    conn_servers(o->conn));
-	}
 	bool missing = code == ERR_NOT_FOUND && !o->create;
 	if (code != ERR_OK && !missing) {
 		err_prefix(err, "registry");

@@ -1,4 +1,3 @@
-#!/bin/bash
 # The wrapper ends as its program ended: the same code, by the same signal; its own failures
 # are 125 to 127; restarts follow the policy and give up with the last code.
 . "$(dirname "$0")/../support/lib.sh"

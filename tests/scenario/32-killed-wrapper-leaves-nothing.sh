@@ -1,4 +1,3 @@
-#!/bin/bash
 # kill -9 of the wrapper: the program and every descendant die with it, also those that left
 # the session or were forked twice; the record turns stale by age; the same id started anew
 # takes the record over at once.
@@ -6,14 +5,7 @@
 . "$(dirname "$0")/../support/wrap.sh"
 nats_start
 
-# marked: processes that inherited our mark, whatever they call themselves.
 export MARK=mark-$$-$RANDOM
-marked() {
-	grep -lz "^MARK=$1\$" /proc/[0-9]*/environ 2>/dev/null | sed 's/[^0-9]//g'
-}
-alone() {
-	[ -z "$(marked "$1")" ]
-}
 cat >"$T/family" <<'EOF'
 #!/bin/sh
 setsid sleep 1001 &
@@ -26,11 +18,14 @@ MARK=$MARK-a wrap w --name worker --instance-id w-1 --heartbeat-interval 500ms -
 until_true 10 registered worker w-1 ACTIVE
 until_true 10 log_has w family
 # The wrapper, its guardian and five sleepers at least.
-until_true 5 bash -c "[ \$(grep -lz '^MARK=$MARK-a\$' /proc/[0-9]*/environ 2>/dev/null | wc -l) -ge 7 ]"
+seven() {
+	[ "$(marked "$MARK-a" | wc -l)" -ge 7 ]
+}
+until_true 5 seven
 first=$("$AEGIS" registry get worker/w-1 --json | js m.metadata.nonce)
 
 end w KILL
-until_true 5 alone "$MARK-a"
+until_true 5 unmarked "$MARK-a"
 
 # Nobody renews it: gone by age where age counts, still shown where one asks for all.
 stale() {
@@ -50,6 +45,23 @@ took=$(($(now_ms) - start))
 [ "$took" -lt $((5000 * AEGIS_TEST_SLOW)) ] || fail "the take-over took $took ms"
 log_has again 'took over the record'
 
+# The store drops the record at its time to live, and no older revision comes back.
+wrap brief --name worker --instance-id w-2 --heartbeat-interval 500ms --registry-ttl 2s -- sleep 1000
+stored() {
+	bus record worker w-2 | js 'm.seq'
+}
+until_true 10 registered worker w-2 ACTIVE
+first_seq=$(stored)
+renewed() {
+	[ "$(stored)" -ge $((first_seq + 2)) ]
+}
+until_true 10 renewed
+end brief KILL
+expired() {
+	[ "$(stored)" = 0 ]
+}
+until_true 10 expired
+
 # An orderly stop leaves nothing either.
 end again
-until_true 2 alone "$MARK-b"
+until_true 2 unmarked "$MARK-b"

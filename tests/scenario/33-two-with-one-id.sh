@@ -1,4 +1,3 @@
-#!/bin/bash
 # Two live processes with one instance id: the second is refused with exit 5 and says why,
 # its program never starts, and the first keeps its record; also when the second came while
 # NATS was away.
@@ -32,7 +31,11 @@ for round in 1 2 3; do
 	wrap "twin$round" --name worker --instance-id w-1 -- sh -c "touch $T/twin$round; exec sleep 1000"
 	until_true 10 test -e "$T/twin$round"
 	twin=$(child "twin$round")
+	# Once the first comes back later than the twin: nobody's silence proves a death then.
+	[ "$round" -ne 1 ] || kill -STOP "$(cat "$T/first.pid")"
 	nats_again
+	until_true 10 log_has "twin$round" 'connected to NATS'
+	kill -CONT "$(cat "$T/first.pid")"
 	rc=0
 	until_true 10 gone "$(cat "$T/twin$round.pid")"
 	wait "$(cat "$T/twin$round.pid")" || rc=$?

@@ -1,4 +1,3 @@
-#!/bin/bash
 # NATS absent at the start, then killed five times under calls: the programs run on,
 # registration and calls come back by themselves, no instance is lost or doubled, nothing is
 # executed twice, and in between the errors are the right ones.

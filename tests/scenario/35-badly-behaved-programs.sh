@@ -1,4 +1,3 @@
-#!/bin/bash
 # Programs that ignore TERM, leave children behind, close their port or flood their output:
 # the wrapper ends what must end, tells what must be told, and its memory stays small.
 . "$(dirname "$0")/../support/lib.sh"

@@ -1,4 +1,3 @@
-#!/bin/bash
 # Every way of being ready: by HTTP, by TCP, by a command, by a line on a descriptor, by
 # systemd's socket, or by running at all.  Before it nothing is registered; one that is not
 # ready in time is stopped.

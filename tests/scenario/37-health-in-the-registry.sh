@@ -1,4 +1,3 @@
-#!/bin/bash
 # Health as the registry shows it: three failures turn it, two successes return it, within
 # the time that interval and count allow; a dead program is UNHEALTHY at once and ACTIVE
 # after its restart.

@@ -1,4 +1,3 @@
-#!/bin/bash
 # Signals: HUP QUIT USR1 USR2 WINCH CONT TSTP reach the program's whole group; TERM and INT
 # begin the orderly stop and a second one ends it; rewriting, another stop signal; and as
 # process 1 the wrapper leaves no zombie and passes exit codes.

@@ -1,4 +1,3 @@
-#!/bin/bash
 # The orderly stop: the record goes first, calls in flight are answered, callers that have
 # not noticed are served for --drain-delay, then the program gets TERM; --drain-timeout
 # bounds the wait.

@@ -1,4 +1,3 @@
-#!/bin/bash
 # Calls into a program through an HTTP port, a Unix socket and stdio: results, the program's
 # own errors, the headers that it sees, methods that it does not have, and refusal at once
 # when too much waits.

@@ -1,4 +1,3 @@
-#!/bin/bash
 # RPC between aegis and the Python SDK's exact bytes, both ways, in MessagePack and JSON:
 # support/interop.mjs tells each case.
 . "$(dirname "$0")/../support/lib.sh"

@@ -1,4 +1,3 @@
-#!/bin/bash
 # $SRV.PING, INFO and STATS answer so that the official client of NATS micro lists, describes
 # and counts instances; the counts are those of the calls made.
 . "$(dirname "$0")/../support/lib.sh"

@@ -1,4 +1,3 @@
-#!/bin/bash
 # The heartbeat broadcast: Python's JSON, counters and summaries equal to the calls made, a
 # true uptime, and never more than 64 methods by name.
 . "$(dirname "$0")/../support/lib.sh"

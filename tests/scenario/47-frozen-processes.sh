@@ -1,4 +1,3 @@
-#!/bin/bash
 # Processes that hang and come back: a wrapper stopped for 3 s goes on as the one that it
 # was; a nats-server stopped for 6 s is noticed, calls answer errors in time, and everything
 # recovers without a restart of anything.

@@ -1,4 +1,3 @@
-#!/bin/bash
 # Answers that are none: garbage, silence, too large, a connection closed or a program dead
 # in the middle of a call.  Each caller gets the right error in time, nothing is executed
 # twice, and the next call is served.

@@ -31,6 +31,10 @@ finish() {
 		kill -KILL -- "-$p" 2>/dev/null
 	done
 	wait 2>/dev/null
+	# What a sanitizer or an assertion said in some background process counts as a failure.
+	if [ $rc -eq 0 ] && grep -lE 'Sanitizer: |runtime error: |^aegis: bug: ' "$T"/*.log "$T/stderr" 2>/dev/null; then
+		rc=1
+	fi
 	if [ $rc -ne 0 ]; then
 		echo "FAILED with $rc; logs:"
 		for f in "$T"/*.log; do
@@ -54,7 +58,7 @@ fail() {
 # spawn NAME CMD…: starts CMD in the background, in a process group of its own, with its
 # output in $T/NAME.log and NAME.out; its pid is in $pid and $T/NAME.pid.
 spawn() {
-	name=$1
+	local name=$1
 	shift
 	set -m
 	"$@" >"$T/$name.out" 2>"$T/$name.log" </dev/null &
@@ -79,7 +83,7 @@ until_true() {
 # nats_start [NAME [SERVER [LINES-OF-CONFIG…]]]: a nats-server with JetStream on a free port,
 # data in $T/NAME; sets NATS_URL.  nats_again NAME starts it on the same port and data.
 nats_start() {
-	n=${1:-nats} server=${2:-$NATS_SERVER}
+	local n=${1:-nats} server=${2:-$NATS_SERVER}
 	shift $(($# > 2 ? 2 : $#))
 	mkdir -p "$T/$n"
 	{
@@ -99,7 +103,7 @@ nats_start() {
 	export NATS_URL=nats://127.0.0.1:$port
 }
 nats_again() {
-	n=${1:-nats}
+	local n=${1:-nats}
 	spawn "$n" "$(cat "$T/$n.server")" -c "$T/$n.conf"
 	port=$(sed -n 's/^port: //p' "$T/$n.conf")
 	until_true 10 bash -c "exec 3<>/dev/tcp/127.0.0.1/$port"

@@ -12,7 +12,7 @@
 //	consumers NAME				how many consumers it has
 //	consumer-list NAME			their infos, one per line
 //	identities DIR				keys, tokens and credentials for scenario 16
-import { connect, headers } from '@nats-io/transport-node';
+import { connect } from '@nats-io/transport-node';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 
@@ -54,11 +54,13 @@ async function identities(dir) {
 	const { encodeOperator, encodeAccount, encodeUser, fmtCreds } = await import('@nats-io/jwt');
 	const { writeFileSync } = await import('node:fs');
 	const text = (bytes) => new TextDecoder().decode(bytes);
-	const operator = createOperator(), account = createAccount(), user = createUser(), stranger = createAccount();
+	const operator = createOperator(), account = createAccount(), user = createUser(), stranger = createAccount(), system = createAccount();
 	const accountJwt = await encodeAccount('A', account, { limits: { mem_storage: -1, disk_storage: -1,
 		streams: -1, consumer: -1, conn: -1, subs: -1, data: -1, payload: -1, imports: -1, exports: -1,
 		leaf: -1, wildcards: true } }, { signer: operator });
 	writeFileSync(`${dir}/operator.jwt`, await encodeOperator('O', operator));
+	writeFileSync(`${dir}/system.pub`, system.getPublicKey());
+	writeFileSync(`${dir}/system.jwt`, await encodeAccount('SYS', system, {}, { signer: operator }));
 	writeFileSync(`${dir}/account.pub`, account.getPublicKey());
 	writeFileSync(`${dir}/account.jwt`, accountJwt);
 	writeFileSync(`${dir}/user.creds`, fmtCreds(await encodeUser('U', user, account), user));
@@ -113,9 +115,29 @@ case 'instance': {
 case 'many':
 	await publishMany(nc, args[0], Number(args[1]));
 	break;
+case 'headers': {
+	const m = await (await jetstreamManager(nc)).streams.getMessage(`KV_${args[0]}`,
+		{ last_by_subj: `$KV.${args[0]}.${args[1]}` });
+	console.log(JSON.stringify(Object.fromEntries([...m.header].map(([k, v]) => [k, v[0]]))));
+	break;
+}
 case 'stream':
 	console.log(JSON.stringify(await (await jetstreamManager(nc)).streams.info(args[0])));
 	break;
+case 'purge':
+	await (await jetstreamManager(nc)).streams.purge(args[0]);
+	break;
+case 'fill': {
+	const kv = await openBucket(nc, args[0]);
+	try {
+		for (let i = 0; i < 10000; i++)
+			await kv.put(`k${i}`, 'x'.repeat(Number(args[1])));
+		code = 1;
+	} catch (e) {
+		console.log(e.message);
+	}
+	break;
+}
 case 'consumers':
 	console.log((await (await jetstreamManager(nc)).streams.info(args[0])).state.consumer_count);
 	break;

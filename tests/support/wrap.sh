@@ -73,6 +73,14 @@ status_is() {
 not() {
 	! "$@"
 }
+# marked MARK: processes that inherited MARK=… in their environment, whatever they call
+# themselves; unmarked MARK: there is none.
+marked() {
+	grep -lz "^MARK=$1\$" /proc/[0-9]*/environ 2>/dev/null | sed 's/[^0-9]//g'
+}
+unmarked() {
+	[ -z "$(marked "$1")" ]
+}
 now_ms() {
 	date +%s%3N
 }

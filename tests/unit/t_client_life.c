@@ -88,13 +88,32 @@ struct plain {
 	char url[64], dir[64];
 };
 
+/* read_url: from the server's port file; false while it is not there, or still empty. */
+static bool
+read_url(struct plain *p)
+{
+	char path[128], text[512];
+
+	snprintf(path, sizeof path, "%s/nats-server_%d.ports", p->dir, (int)p->pid);
+	FILE *f = fopen(path, "re");
+	if (f == NULL)
+		return false;
+	size_t got = fread(text, 1, sizeof text - 1, f);
+	fclose(f);
+	text[got] = '\0';
+	const char *at = strstr(text, "nats://"), *end = at != NULL ? strchr(at, '"') : NULL;
+	if (end == NULL)
+		return false;
+	snprintf(p->url, sizeof p->url, "%.*s", (int)(end - at), at);
+	return true;
+}
+
 /* plain_start: a nats-server without JetStream; words are further arguments. */
 static void
 plain_start(struct plain *p, const char *const *words)
 {
 	const char *argv[16] = { bus_program(), "-a", "127.0.0.1", "-p", "-1", "--ports_file_dir", p->dir, "-l", "/dev/null" };
 	size_t n = 9;
-	char path[128], text[512] = "";
 	struct err err;
 
 	snprintf(p->dir, sizeof p->dir, "/tmp/t_plain.XXXXXX");
@@ -103,16 +122,7 @@ plain_start(struct plain *p, const char *const *words)
 		argv[n++] = *words++;
 	expect_ok(child_spawn(&(struct child_opts){ .argv = argv, .own_group = true, .dies_with_parent = true }, &p->pid,
 	    &err), &err);
-	snprintf(path, sizeof path, "%s/nats-server_%d.ports", p->dir, (int)p->pid);
-	WAIT_FOR(access(path, R_OK) == 0);
-	FILE *f = fopen(path, "re");
-	assert_non_null(f);
-	size_t got = fread(text, 1, sizeof text - 1, f);
-	fclose(f);
-	text[got] = '\0';
-	const char *at = strstr(text, "nats://");
-	assert_non_null(at);
-	snprintf(p->url, sizeof p->url, "%.*s", (int)strcspn(at, "\""), at);
+	WAIT_FOR(read_url(p));
 }
 
 static void
