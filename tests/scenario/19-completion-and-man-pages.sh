@@ -63,7 +63,7 @@ only pay-service
 offers aegis registry ls --service ""
 only only-defined order-service pay-service
 : >"$T/a-file.json"
-cd "$T"
+cd "$T" || exit
 offers aegis registry put a-fi
 only a-file.json
 offers aegis run-service --name x -- bas

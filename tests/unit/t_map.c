@@ -99,12 +99,13 @@ coming_and_going_does_not_make_it_grow(void **state)
 	}
 	assert_int_equal(m.n, 0);
 	assert_true(m.cap <= 16);
-	/* Removed and set again right away takes the tombstone's place. */
+	/* Removed and set again right away takes the tombstone's place, or, when it was time for
+	 * that, clears them all; it never costs a further place. */
 	assert_null(map_set(&m, "a", one));
 	size_t used = m.used;
 	map_remove(&m, "a");
 	assert_null(map_set(&m, "a", two));
-	assert_int_equal(m.used, used);
+	assert_true(m.used <= used);
 	map_release(&m);
 }
 

@@ -89,6 +89,21 @@ has_told(void *arg)
 	return strcmp(w->l->told, w->word) == 0;
 }
 
+static bool
+is_running(void *arg)
+{
+	return runner_pid(((struct life *)arg)->r) > 0;
+}
+
+static bool
+has_probed(void *arg)
+{
+	struct runner_counters n;
+
+	runner_count(((struct life *)arg)->r, &n);
+	return n.probes > 0;
+}
+
 static void
 expect_told(struct life *l, const char *word)
 {
@@ -537,10 +552,9 @@ ready_by_a_line_on_a_descriptor(void **state)
 	(void)state;
 	o.ready = (struct runner_probe){ .kind = RUNNER_PROBE_FD, .fd = 7 };
 	run(&l, o);
-	expect_told(&l, "s");
+	assert_true(until(loop, is_running, &l));
 	for_a_while(loop, 50 * NS_PER_MS);
 	assert_string_equal(l.told, "s");
-	assert_true(runner_pid(l.r) > 0);
 	touch("go");
 	expect_told(&l, "sr");
 	end_life(&l);
@@ -580,7 +594,8 @@ ready_by_command(void **state)
 	(void)state;
 	o.ready = (struct runner_probe){ .kind = RUNNER_PROBE_CMD, .target = "test -e $D/go" };
 	run(&l, o);
-	for_a_while(loop, 100 * NS_PER_MS);
+	assert_true(until(loop, has_probed, &l));
+	for_a_while(loop, 50 * NS_PER_MS);
 	assert_string_equal(l.told, "s");
 	touch("go");
 	expect_told(&l, "sr");
