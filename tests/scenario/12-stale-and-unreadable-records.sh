@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../support/lib.sh"
 nats_start
 js bucket service_registry
-js instance order-service fresh-1 5
+js instance order-service fresh-1 20
 js instance order-service stale-1 40
 js instance order-service future-1 -3600
 js instance order-service offset-1 0 "{\"lastHeartbeat\":\"$(TZ=UTC-8 date +%Y-%m-%dT%H:%M:%S+08:00)\"}"
@@ -20,9 +20,9 @@ grep -q 'stale-1 .*stale' "$T/stdout" || fail "the table does not mark what is s
 # The threshold is an option with a variable of its own and an inherited one.
 code 0 "$AEGIS" registry ls --instances --stale-threshold 1m -o ndjson
 json 'rows.some(r => r.instanceId === "stale-1")'
-code 0 env STALE_THRESHOLD_SECONDS=3 "$AEGIS" registry ls --instances -o ndjson
+code 0 env STALE_THRESHOLD_SECONDS=18 "$AEGIS" registry ls --instances -o ndjson
 json '!rows.some(r => r.instanceId === "fresh-1") && rows.length === 3'
-code 0 env STALE_THRESHOLD_SECONDS=3 AEGIS_STALE_THRESHOLD=30s "$AEGIS" registry ls --instances -o ndjson
+code 0 env STALE_THRESHOLD_SECONDS=18 AEGIS_STALE_THRESHOLD=30s "$AEGIS" registry ls --instances -o ndjson
 json 'rows.some(r => r.instanceId === "fresh-1")'
 
 # A caller does not pick it either: nobody is asked, nothing is executed.

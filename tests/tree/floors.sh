@@ -12,7 +12,7 @@ scripts/floors . $cores
 t=$(mktemp -d)
 trap 'rm -rf "$t"' EXIT
 finds() {	# TEXT FILE INCLUDE
-	rm -rf "$t/lib" "$t/cmd"
+	rm -rf "${t:?}/lib" "${t:?}/cmd"
 	mkdir -p "$t/cmd" "$t/$(dirname "$2")"
 	printf '#include %s\n' "$3" >"$t/$2"
 	printf '#include "base/err.h"\n' >"$t/cmd/main.c"
