@@ -228,7 +228,7 @@ crash(struct world *w)
 }
 
 static void
-one_round(struct world *w, struct hands *h, uint64_t *seed)
+one_round(struct world *w, struct hands *h)
 {
 	nanosleep(&(struct timespec){ .tv_nsec = (long)(chance(&h->pauses) % 20) * 1000000 }, NULL);
 	crash(w);
@@ -268,7 +268,7 @@ after_each_of_50_restarts_the_picture_equals_the_bucket(void **state)
 	unsigned long before = 0;
 	uint64_t seed = 815;
 	for (int n = 0; n < ROUNDS; n++) {
-		one_round(&w, &h, &seed);
+		one_round(&w, &h);
 		assert_true(atomic_load(&h.writes) > before || n == 0);
 		before = n % 10 == 0 ? atomic_load(&h.writes) : before;
 	}
