@@ -266,7 +266,6 @@ after_each_of_50_restarts_the_picture_equals_the_bucket(void **state)
 	pthread_create(&changing, NULL, change, &h);
 	pthread_create(&looking, NULL, look, &h);
 	unsigned long before = 0;
-	uint64_t seed = 815;
 	for (int n = 0; n < ROUNDS; n++) {
 		one_round(&w, &h);
 		assert_true(atomic_load(&h.writes) > before || n == 0);
