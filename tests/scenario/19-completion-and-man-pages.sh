@@ -81,9 +81,13 @@ quick() {
 }
 quick env NATS_URL=nats://127.0.0.1:9 "$AEGIS" __complete -- call ""
 silent stdout
-kill -STOP "$(cat "$T/nats.pid")"
-quick "$AEGIS" __complete -- call ""
-kill -CONT "$(cat "$T/nats.pid")"
+one=$NATS_URL
+nats_start second
+two=$NATS_URL
+nats_start third
+for s in nats second third; do kill -STOP "$(cat "$T/$s.pid")"; done
+quick env NATS_URL="$one,$two,$NATS_URL" "$AEGIS" __complete -- call ""
+for s in nats second third; do kill -CONT "$(cat "$T/$s.pid")"; done
 quick "$AEGIS" __complete -- call --creds /nowhere ""
 quick "$AEGIS" __complete -- nonsense ""
 quick "$AEGIS" __complete

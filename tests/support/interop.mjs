@@ -136,7 +136,7 @@ const tests = {
 
 		// An aegis client spreads over both kinds, too.
 		const seen = new Set();
-		for (let i = 0; i < 12 && seen.size < 2; i++) {
+		for (let i = 0; i < 60 && seen.size < 2; i++) {
 			const { code, stdout } = await aegis("call", "few-service", "echo", `{"i":${i}}`);
 			assert.equal(code, 0);
 			seen.add(JSON.parse(stdout).by ?? "aegis");
