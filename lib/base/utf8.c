@@ -33,19 +33,42 @@ utf8_next(const char *text, size_t n, uint32_t *cp)
 	return k;
 }
 
+#define HIGH_BITS UINT64_C(0x8080808080808080)
+
+static uint64_t
+eight(const char *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof v);
+	return v;
+}
+
+static uint32_t
+four(const char *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof v);
+	return v;
+}
+
 /* ascii_prefix: how many bytes are surely ASCII; all of them, or some up to the first that
- * is not. */
+ * is not.  The rest behind the last eight is looked at together with what is before it,
+ * because most texts are short and end in the middle. */
 static size_t
 ascii_prefix(const char *p, size_t n)
 {
 	size_t i = 0;
-	uint64_t eight;
 
-	for (; n - i >= sizeof eight; i += sizeof eight) {
-		memcpy(&eight, p + i, sizeof eight);
-		if ((eight & UINT64_C(0x8080808080808080)) != 0)
+	for (; n - i >= 8; i += 8) {
+		if ((eight(p + i) & HIGH_BITS) != 0)
 			return i;
 	}
+	if (n >= 8 && (eight(p + n - 8) & HIGH_BITS) == 0)
+		return n;
+	if (n >= 4 && n < 8 && ((four(p) | four(p + n - 4)) & (uint32_t)HIGH_BITS) == 0)
+		return n;
 	while (i < n && (unsigned char)p[i] < 0x80)
 		i++;
 	return i;

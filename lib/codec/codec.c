@@ -9,6 +9,9 @@
 #include "base/mem.h"
 #include "codec/inner.h"
 
+#define SCRATCH_FIRST 512		/* what most messages fit in */
+#define SCRATCH_KEEP (64 * 1024)
+
 struct codec {
 	struct arena arena;
 	struct msgpack_reader *msgpack;
@@ -42,7 +45,7 @@ codec_arena(struct codec *c)
 /* --- the thread's own --------------------------------------------------------------------- */
 
 /* The key exists for its destructor alone; the pointers are read without it. */
-static _Thread_local struct own { struct codec *mine, *aside; } own;
+static _Thread_local struct own { struct codec *mine, *aside; struct str scratch; } own;
 static pthread_key_t own_key;
 static pthread_once_t own_once = PTHREAD_ONCE_INIT;
 
@@ -53,7 +56,8 @@ own_end(void *p)
 
 	codec_free(o->mine);
 	codec_free(o->aside);
-	*o = (struct own){ NULL, NULL };
+	str_release(&o->scratch);
+	*o = (struct own){ NULL, NULL, STR_INIT };
 }
 
 static void
@@ -62,11 +66,17 @@ own_key_make(void)
 	MUST(pthread_key_create(&own_key, own_end) == 0);
 }
 
-static struct codec *
-own_make(struct codec **place)
+static void
+own_watch(void)
 {
 	pthread_once(&own_once, own_key_make);
 	MUST(pthread_setspecific(own_key, &own) == 0);
+}
+
+static struct codec *
+own_make(struct codec **place)
+{
+	own_watch();
 	return *place = codec_new();
 }
 
@@ -80,6 +90,21 @@ struct codec *
 codec_aside(void)
 {
 	return own.aside != NULL ? own.aside : own_make(&own.aside);
+}
+
+struct str *
+codec_scratch(void)
+{
+	struct str *s = &own.scratch;
+
+	if (s->cap > SCRATCH_KEEP)
+		str_release(s);
+	if (s->cap == 0) {
+		own_watch();
+		str_room(s, SCRATCH_FIRST);
+	}
+	str_clear(s);
+	return s;
 }
 
 /* --- reading ------------------------------------------------------------------------------ */

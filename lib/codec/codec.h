@@ -23,6 +23,10 @@ void codec_free(struct codec *c);
  * ends.  Functions that use it say so, because it ends the life of earlier trees. */
 struct codec *codec_mine(void);
 
+/* codec_scratch(): this thread's buffer, emptied, for what is encoded and handed on at once:
+ * its next use ends the life of what is in it. */
+struct str *codec_scratch(void);
+
 /* codec_detect(p, n): the format by the first byte (wire.md §4); n > 0. */
 enum data_format codec_detect(const void *p, size_t n);
 

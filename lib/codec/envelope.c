@@ -442,7 +442,7 @@ envelope_encode(const struct envelope *e, enum data_format format, struct wall n
 	pack_map(&p, t->n);
 	uint32_t i = 0;
 	for (; i < t->n && p.code == ERR_OK; i++) {
-		pack_key_n(&p, t->rows[i].key);
+		pack_key_known(&p, t->rows[i].key);
 		write_row(&p, &t->rows[i], e, now);
 	}
 	if ((code = pack_end(&p, err)) != ERR_OK)

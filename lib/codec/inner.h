@@ -89,6 +89,11 @@ void msgpack_put_text(struct str *s, struct text t);
 void msgpack_put_bytes(struct str *s, struct text t);
 const char *msgpack_version_text(void);
 
+/* --- the writer (pack.c) ------------------------------------------------------------------ */
+
+/* pack_key_known(p, key): as pack_key_n for a key that is known to be UTF-8: a literal. */
+void pack_key_known(struct pack *p, struct text key);
+
 /* --- writing JSON (pack_json.c) ----------------------------------------------------------- */
 
 void json_put_text(struct str *s, struct text t, enum pack_style style);	/* t is valid UTF-8 */

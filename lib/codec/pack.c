@@ -150,13 +150,11 @@ text_check(struct pack *p, struct text t)
 }
 
 void
-pack_key_n(struct pack *p, struct text key)
+pack_key_known(struct pack *p, struct text key)
 {
 	if (p->code != ERR_OK)
 		return;
 	MUST(p->level[p->depth].map && !p->level[p->depth].key_done && p->level[p->depth].left > 0);
-	if (!text_check(p, key))
-		return;
 	p->level[p->depth].key_done = true;
 	if (p->format == DATA_MSGPACK) {
 		msgpack_put_text(p->out, key);
@@ -165,6 +163,13 @@ pack_key_n(struct pack *p, struct text key)
 	json_lead(p, p->level[p->depth].left == p->level[p->depth].count);
 	json_put_text(p->out, key, p->style);
 	str_add(p->out, ": ", p->style == PACK_PYTHON || p->style == PACK_PRETTY ? 2 : 1);
+}
+
+void
+pack_key_n(struct pack *p, struct text key)
+{
+	if (p->code == ERR_OK && text_check(p, key))
+		pack_key_known(p, key);
 }
 
 void

@@ -9,7 +9,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/magic.h"
@@ -28,7 +27,6 @@
 #define FIRST_LISTING_NS (2 * NS_PER_S)	/* how long a first call waits to know who is there */
 #define RETRY_NS (50 * NS_PER_MS)	/* before a call that nobody listened to is repeated once */
 #define SPARE_BYTES (64 * 1024)
-#define REQUEST_BYTES 512		/* what most requests fit in */
 #define PLACE_BITS 12
 #define PLACE_MASK (CALLER_MAX_INFLIGHT - 1)
 
@@ -208,17 +206,33 @@ finish(struct ended *e, struct msg *m, const struct err *err)
 	call_reply_release(&reply);
 }
 
+/* number_of: the reverse of reply_subject; 0, which is no call's, for anything else. */
+static uint32_t
+number_of(const struct caller *c, const char *subject)
+{
+	uint32_t number = 0;
+
+	if (strlen(subject) != c->ninbox + 9)
+		return 0;
+	for (const char *p = subject + c->ninbox + 1; *p != '\0'; p++) {
+		if ((*p < '0' || *p > '9') && (*p < 'a' || *p > 'f'))
+			return 0;
+		number = number << 4 | (uint32_t)(*p <= '9' ? *p - '0' : *p - 'a' + 10);
+	}
+	return number;
+}
+
 static void
 on_reply(void *arg, struct msg *m)
 {
 	struct caller *c = arg;
-	const char *dot = strrchr(msg_subject(m), '.');
+	uint32_t number = number_of(c, msg_subject(m));
 	bool nobody = msg_is_no_responders(m);
 	struct err err;
 
 	MAGIC_CHECK(c, CALLER_MAGIC);
 	pthread_mutex_lock(&c->lock);
-	struct place *p = place_find(c, (uint32_t)strtoul(dot + 1, NULL, 16));
+	struct place *p = place_find(c, number);
 	if (p == NULL || (nobody && fall_back(c, p))) {
 		pthread_mutex_unlock(&c->lock);
 		msg_free(m);
@@ -290,7 +304,6 @@ encode(const struct caller *c, const struct call_spec *s, struct str *out, struc
 		e.payload = *s->tree;
 	else if (s->params.p != NULL)
 		e.payload = (struct value){ .type = VALUE_RAW, .u.raw = s->params };
-	str_room(out, REQUEST_BYTES);	/* at once, instead of growing into it */
 	enum err_code code = envelope_encode(&e, c->format, clock_wall(clock_system()), out, err);
 	int64_t most = conn_max_payload(c->conn);
 	if (code == ERR_OK && most > 0 && out->len > (size_t)most)
@@ -303,7 +316,7 @@ encode(const struct caller *c, const struct call_spec *s, struct str *out, struc
 struct entry {
 	const struct call_spec *spec;
 	struct route route;
-	struct str request;
+	struct str *request;		/* the thread's own */
 	done_fn *done;
 	void *arg;
 	bool unread;
@@ -331,7 +344,7 @@ enter(struct caller *c, struct entry *e, struct err *err)
 	p->route = e->route;
 	str_clear(&p->request);
 	if (e->route.direct && !e->route.demanded)
-		str_add(&p->request, e->request.p, e->request.len);
+		str_add(&p->request, e->request->p, e->request->len);
 	e->number = p->number;
 	e->alone = c->inflight == 1;
 	bool arrange = !c->sweeping;
@@ -351,7 +364,7 @@ send_call(struct caller *c, const struct entry *e, struct err *err)
 	reply_subject(c, e->number, reply);
 	enum err_code code = conn_publish(c->conn, &(struct conn_msg){
 		.subject = to.s, .reply = reply,
-		.data = e->request.p, .n = e->request.len, .headers = e->spec->headers,
+		.data = e->request->p, .n = e->request->len, .headers = e->spec->headers,
 		.urgent = e->unread && e->alone,	/* a thread waits, so nothing follows at once */
 	}, err);
 	if (code == ERR_OK)
@@ -367,7 +380,7 @@ send_call(struct caller *c, const struct entry *e, struct err *err)
 static enum err_code
 start(struct caller *c, const struct call_spec *s, done_fn *done, void *arg, bool unread, struct err *err)
 {
-	struct entry e = { .spec = s, .request = STR_INIT, .done = done, .arg = arg, .unread = unread };
+	struct entry e = { .spec = s, .request = codec_scratch(), .done = done, .arg = arg, .unread = unread };
 
 	MAGIC_CHECK(c, CALLER_MAGIC);
 	if (conn_state(c->conn) != CONN_UP)
@@ -377,11 +390,10 @@ start(struct caller *c, const struct call_spec *s, done_fn *done, void *arg, boo
 		code = route_find(c->discovery, s, &e.route, err);
 	if (code != ERR_OK)
 		return code;
-	if ((code = encode(c, s, &e.request, err)) == ERR_OK && (code = enter(c, &e, err)) == ERR_OK)
+	if ((code = encode(c, s, e.request, err)) == ERR_OK && (code = enter(c, &e, err)) == ERR_OK)
 		code = send_call(c, &e, err);
 	if (code != ERR_OK)
 		route_release(&e.route);
-	str_release(&e.request);
 	return code;
 }
 

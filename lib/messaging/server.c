@@ -27,7 +27,7 @@
 #define CALL_MAGIC 0x5e570002u
 #define SPARE_CALLS 256
 #define SPARE_BYTES (64 * 1024)		/* a buffer that grew beyond that is not kept */
-#define LONE_NS (50 * NS_PER_US)	/* callers with many in flight send them closer together */
+#define APART_NS (50 * NS_PER_US)	/* callers with many in flight send them closer together */
 #define LONGEST_S 3600.0		/* a caller that would wait longer is treated as if it did not */
 
 struct rpc_server {
@@ -43,7 +43,8 @@ struct rpc_server {
 	struct sub **subs;
 	size_t nsubs;
 	atomic_ulong bad_requests;
-	atomic_llong last_ns;		/* when the last request arrived */
+	atomic_llong last_ns;		/* when the last request arrived … */
+	atomic_bool last_apart;		/* … and whether that was long after the one before */
 
 	pthread_mutex_t lock;		/* leaf: all below */
 	pthread_cond_t idle;
@@ -64,7 +65,8 @@ struct rpc_call {
 	struct str method, message_id, trace_id, source, params, out;
 	struct rpc_slot *slot;
 	bool has_source, has_params;
-	bool lone;			/* none came shortly before */
+	bool lone;			/* one at a time is what comes: its reply need not wait for
+					   others to be written with */
 };
 
 static struct mono
@@ -127,7 +129,9 @@ call_open(struct rpc_server *s, struct msg *m)
 	c->server = s;
 	c->msg = m;
 	c->started = now_mono();
-	c->lone = c->started.ns - atomic_exchange(&s->last_ns, c->started.ns) > LONE_NS;
+	/* Two in a row: the first of a burst comes apart as well, but the one before it did not. */
+	bool apart = c->started.ns - atomic_exchange(&s->last_ns, c->started.ns) > APART_NS;
+	c->lone = atomic_exchange(&s->last_apart, apart) && apart;
 	return c;
 }
 
@@ -213,17 +217,6 @@ encode_reply(struct rpc_call *c, const struct envelope *e, struct err *err)
 	return code;
 }
 
-/* is_lone: no other request is near, so this reply has nothing to be written together with
- * and need not wait for that. */
-static bool
-is_lone(const struct rpc_call *c)
-{
-	for (size_t i = 0; c->lone && i < c->server->nsubs; i++)
-		if (sub_pending(c->server->subs[i]) > 0)
-			return false;
-	return c->lone;
-}
-
 static enum err_code
 send_reply(struct rpc_call *c, const struct conn_header *headers, struct err *err)
 {
@@ -233,7 +226,7 @@ send_reply(struct rpc_call *c, const struct conn_header *headers, struct err *er
 		return ERR_OK;		/* the caller does not want to know */
 	return conn_publish(c->server->conn, &(struct conn_msg){
 		.subject = to, .data = c->out.p, .n = c->out.len, .headers = headers,
-		.urgent = is_lone(c),
+		.urgent = c->lone,
 	}, err);
 }
 

@@ -98,7 +98,6 @@ struct sub *sub_new(const struct sub_opts *o, struct err *err);
  * it and returns when its handler will not run again (waits for a running one, so never
  * from it).  NULL is fine. */
 void sub_drain(struct sub *s);
-size_t sub_pending(const struct sub *s);	/* messages that wait for its handler */
 bool sub_drained(struct sub *s, int64_t timeout_ns);	/* blocks at most that long */
 void sub_free(struct sub *s);
 

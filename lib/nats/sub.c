@@ -81,14 +81,6 @@ sub_drain(struct sub *s)
 	natsSubscription_Drain(s->raw);
 }
 
-size_t
-sub_pending(const struct sub *s)
-{
-	int messages = 0, bytes;
-
-	return natsSubscription_GetPending(s->raw, &messages, &bytes) == NATS_OK ? (size_t)messages : 0;
-}
-
 static bool
 wait_done(struct sub *s, int64_t timeout_ns)
 {

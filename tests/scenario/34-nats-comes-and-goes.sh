@@ -55,3 +55,11 @@ for i in 1 2 3; do
 	[ "$(grep -c "\"e-$i\"" "$APP_LOG")" -gt 0 ] || fail "e-$i was never called"
 	[ "$(logged "w$i" 'runs as process')" -eq 1 ] || fail "the program of e-$i was restarted"
 done
+
+# With NATS away again a stop does not wait for it.
+end nats KILL
+until_true 10 log_has w1 'lost the connection'
+start=$(now_ms)
+end w1
+took=$(($(now_ms) - start))
+[ "$took" -lt $((4000 * AEGIS_TEST_SLOW)) ] || fail "without NATS a stop took $took ms"

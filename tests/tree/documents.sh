@@ -2,7 +2,7 @@
 # every state machine has its DESIGN beside it.
 . "$(dirname "$0")/../support/lib.sh"
 git ls-files -- '*.md' | while read -r f; do
-	grep -oE '\]\([^)#: ]+\)' "$f" | sed 's/^](\(.*\))$/\1/' | while read -r to; do
+	{ grep -oE '\]\([^)#: ]+\)' "$f" || :; } | sed 's/^](\(.*\))$/\1/' | while read -r to; do
 		[ -e "$(dirname "$f")/$to" ] || { echo "$f: no such file: $to"; exit 1; }
 	done
 done
