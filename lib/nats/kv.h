@@ -35,9 +35,6 @@ struct kv_put {
  * when the expectation does not hold (ERR_EXISTS for KV_ABSENT): nothing was written. */
 enum err_code kv_put(const struct kv *kv, const struct kv_put *p, uint64_t *revision, struct err *err);
 
-/* kv_delete(kv, key, expect, err): leaves a delete marker; older revisions are kept. */
-enum err_code kv_delete(const struct kv *kv, const char *key, uint64_t expect, struct err *err);
-
 /* kv_remove(kv, key, expect, keep, ttl_s, err): leaves a marker; ttl_s > 0 lets it vanish.
  * Older revisions go with the key unless keep. */
 enum err_code kv_remove(const struct kv *kv, const char *key, uint64_t expect, bool keep, int64_t ttl_s,
