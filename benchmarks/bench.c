@@ -123,8 +123,11 @@ bench_dir(void)
 const char *
 bench_nats(void)
 {
+	const char *given = getenv("BENCH_NATS");
 	struct err err;
 
+	if (given != NULL)
+		return given;
 	if (bench.nats == NULL) {
 		char *dir = mem_printf("%s/nats", bench_dir());
 		bench.nats = nats_server_new(&(struct nats_server_opts){ .dir = dir, .name = "bench" }, &err);
@@ -491,4 +494,16 @@ bench_rss_kb(pid_t pid)
 	snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
 	first_line(path, "VmRSS", text, sizeof text);
 	return strtol(text, NULL, 10);
+}
+
+bool
+bench_same_program(pid_t a, pid_t b)
+{
+	char path[64];
+	struct stat sa, sb;
+
+	snprintf(path, sizeof path, "/proc/%d/exe", (int)a);
+	bool there = stat(path, &sa) == 0;
+	snprintf(path, sizeof path, "/proc/%d/exe", (int)b);
+	return there && stat(path, &sb) == 0 && sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
 }

@@ -32,7 +32,8 @@ void bench_must(enum err_code code, const struct err *err);	/* dies with its sen
 /* bench_dir(): a scratch directory, removed by bench_end. */
 const char *bench_dir(void);
 
-/* bench_nats(): the URL of a private nats-server, started at the first call. */
+/* bench_nats(): the URL of a private nats-server, started at the first call; or what the
+ * variable BENCH_NATS says, for profilers that cannot follow children. */
 const char *bench_nats(void);
 
 /* --- time and samples -------------------------------------------------------------------- */
@@ -85,5 +86,8 @@ void bench_await(const char *what, bool (*holds)(void *arg), void *arg);
 
 /* bench_rss_kb(pid): resident memory of a process, VmRSS. */
 long bench_rss_kb(pid_t pid);
+
+/* bench_same_program(a, b): both processes execute the same file. */
+bool bench_same_program(pid_t a, pid_t b);
 
 #endif

@@ -4,9 +4,12 @@
  * the server is another process.  The bytes of the bare side are those that the first aegis
  * call was seen to send and get.  One at a time: nats.c's own flushing on both; in flight:
  * both with a flusher wait of 100 us, and on both the delivery of an answer sends the next
- * request. */
+ * request.  A set of connections falls into one of several rhythms of batches and keeps it
+ * (bare nats.c alone: 110 to 190 k/s), so a run measures several sets. */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -16,18 +19,53 @@
 #include "nats/raw.h"
 
 #define SERVICE "bench-echo"
-#define ONE_ROUNDS 21
-#define ONE_CALLS 400
-#define MANY_ROUNDS 15
-#define MANY_CALLS 20000
+#define SETS 7
+#define ONE_ROUNDS 5
+#define ONE_CALLS 1000
+#define MANY_ROUNDS 5
+#define MANY_CALLS 30000
 #define DEPTH 64
+
+#define SERVED 2000
 
 struct pair {
 	aegis *server, *client;
 	struct raw *raw;
 };
 
+/* --- counting allocations ---------------------------------------------------------------- */
+
+void *__libc_malloc(size_t);
+void *__libc_calloc(size_t, size_t);
+void *__libc_realloc(void *, size_t);
+
+static _Thread_local unsigned long allocations;
+
+void *
+malloc(size_t n)
+{
+	allocations++;
+	return __libc_malloc(n);
+}
+
+void *
+calloc(size_t n, size_t size)
+{
+	allocations++;
+	return __libc_calloc(n, size);
+}
+
+void *
+realloc(void *p, size_t n)
+{
+	allocations++;
+	return __libc_realloc(p, n);
+}
+
 /* --- the service ------------------------------------------------------------------------- */
+
+/* What the thread that serves had allocated when it began with the latest call. */
+static atomic_ulong served_with;
 
 static void
 add(void *arg, aegis_request *r)
@@ -36,6 +74,7 @@ add(void *arg, aegis_request *r)
 	aegis_out *out = aegis_out_new();
 
 	(void)arg;
+	atomic_store(&served_with, allocations);
 	aegis_param_int(r, "a", &a);
 	aegis_param_int(r, "b", &b);
 	aegis_out_int(out, "sum", a + b);
@@ -74,6 +113,8 @@ struct seen {
 	size_t nrequest, nreply;
 	pthread_mutex_t lock;		/* leaf: all */
 };
+
+static struct seen seen = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static void
 on_any(void *arg, struct msg *m)
@@ -141,7 +182,6 @@ open_handle(const char *name, int64_t flusher_wait_us)
 static void
 open_pair(struct pair *p, int64_t flusher_wait_us)
 {
-	struct seen seen = { .nrequest = 0, .lock = PTHREAD_MUTEX_INITIALIZER };
 	aegis_error err;
 	struct err e;
 
@@ -150,7 +190,8 @@ open_pair(struct pair *p, int64_t flusher_wait_us)
 	if (aegis_serve(p->server, "add", add, NULL, AEGIS_INLINE, &err) != AEGIS_OK ||
 	    aegis_register(p->server, &(aegis_identity){ .service = SERVICE }, &err) != AEGIS_OK)
 		bench_die("%s", err.text);
-	watch_one_call(&seen, p->client);
+	if (seen.nreply == 0)
+		watch_one_call(&seen, p->client);
 	p->raw = raw_new(&(struct raw_opts){
 		.servers = bench_nats(), .flusher_wait_us = flusher_wait_us, .request = seen.request,
 		.nrequest = seen.nrequest, .reply = seen.reply, .nreply = seen.nreply,
@@ -200,12 +241,10 @@ note_round(struct samples *all, const int64_t *ns, double *median)
 }
 
 static void
-one_at_a_time(void)
+one_set(struct samples *ours, struct samples *theirs, struct samples *ratios)
 {
 	static int64_t a[ONE_CALLS], b[ONE_CALLS];
-	struct samples ours = { NULL, 0, 0 }, theirs = { NULL, 0, 0 }, ratios = { NULL, 0, 0 };
 	struct pair p;
-	char detail[128];
 	double x, y;
 
 	open_pair(&p, 0);
@@ -217,10 +256,21 @@ one_at_a_time(void)
 		theirs_each(&p, b);
 		if (i % 2 != 0)
 			ours_each(&p, a);
-		note_round(&ours, a, &x);
-		note_round(&theirs, b, &y);
-		samples_add(&ratios, x / y);
+		note_round(ours, a, &x);
+		note_round(theirs, b, &y);
+		samples_add(ratios, x / y);
 	}
+	close_pair(&p);
+}
+
+static void
+one_at_a_time(void)
+{
+	struct samples ours = { NULL, 0, 0 }, theirs = { NULL, 0, 0 }, ratios = { NULL, 0, 0 };
+	char detail[128];
+
+	for (int i = 0; i < SETS; i++)
+		one_set(&ours, &theirs, &ratios);
 	snprintf(detail, sizeof detail, "p50 %.0f : %.0f us, p99 %.0f : %.0f us", samples_at(&ours, 50) / 1e3,
 	    samples_at(&theirs, 50) / 1e3, samples_at(&ours, 99) / 1e3, samples_at(&theirs, 99) / 1e3);
 	bench_figure(&(struct bench_figure){
@@ -230,7 +280,6 @@ one_at_a_time(void)
 	samples_release(&ours);
 	samples_release(&theirs);
 	samples_release(&ratios);
-	close_pair(&p);
 }
 
 /* --- many in flight ---------------------------------------------------------------------- */
@@ -304,11 +353,9 @@ theirs_many(struct pair *p)
 }
 
 static void
-many_in_flight(void)
+many_set(struct samples *ours, struct samples *theirs, struct samples *ratios)
 {
-	struct samples ours = { NULL, 0, 0 }, theirs = { NULL, 0, 0 }, ratios = { NULL, 0, 0 };
 	struct pair p;
-	char detail[128];
 
 	open_pair(&p, 100);
 	ours_many(&p);			/* warm-up */
@@ -320,11 +367,24 @@ many_in_flight(void)
 		y = theirs_many(&p);
 		if (i % 2 != 0)
 			x = ours_many(&p);
-		samples_add(&ours, x);
-		samples_add(&theirs, y);
-		samples_add(&ratios, x / y);
+		samples_add(ours, x / 1e3);
+		samples_add(theirs, y / 1e3);
+		samples_add(ratios, x / y);
 	}
-	snprintf(detail, sizeof detail, "%.0f : %.0f k/s", samples_at(&ours, 50) / 1e3, samples_at(&theirs, 50) / 1e3);
+	close_pair(&p);
+}
+
+static void
+many_in_flight(void)
+{
+	struct samples ours = { NULL, 0, 0 }, theirs = { NULL, 0, 0 }, ratios = { NULL, 0, 0 };
+	char detail[128];
+
+	for (int i = 0; i < SETS; i++)
+		many_set(&ours, &theirs, &ratios);
+	snprintf(detail, sizeof detail, "%.0f : %.0f k/s; p10 to p90 %.0f to %.0f : %.0f to %.0f", samples_at(&ours, 50),
+	    samples_at(&theirs, 50), samples_at(&ours, 10), samples_at(&ours, 90), samples_at(&theirs, 10),
+	    samples_at(&theirs, 90));
 	bench_figure(&(struct bench_figure){
 		.id = "rpc_64_rate", .what = "in-process RPC, 64 in flight, rate : raw nats.c", .unit = "x",
 		.value = samples_at(&ratios, 50), .limit = 0.7, .sense = BENCH_AT_LEAST, .detail = detail, .spread = &ratios,
@@ -332,7 +392,46 @@ many_in_flight(void)
 	samples_release(&ours);
 	samples_release(&theirs);
 	samples_release(&ratios);
+}
+
+/* --- what serving allocates -------------------------------------------------------------- */
+
+/* Requests come from a plain connection, so that the threads that serve do nothing else. */
+static void
+serve_some(struct conn *c, int n)
+{
+	struct err err;
+
+	for (int i = 0; i < n; i++) {
+		struct msg *reply;
+		bench_must(conn_request(c, &(struct conn_msg){ .subject = "rpc." SERVICE ".add", .data = seen.request,
+		    .n = seen.nrequest }, 5000000000, &reply, &err), &err);
+		msg_free(reply);
+	}
+}
+
+static void
+allocations_served(void)
+{
+	struct pair p;
+	struct err err;
+	struct conn *c = conn_new(&(struct conn_opts){ .servers = bench_nats(), .name = "bench asker" }, &err);
+
+	if (c == NULL)
+		bench_die("%s", err.text);
+	open_pair(&p, 0);
+	serve_some(c, 100);		/* warm-up */
+	unsigned long before = atomic_load(&served_with);
+	if (before == 0)
+		bench_die("the serving thread is said to have allocated nothing in its life: the count is broken");
+	serve_some(c, SERVED);
+	double each = (double)(atomic_load(&served_with) - before) / SERVED;
+	bench_figure(&(struct bench_figure){
+		.id = "rpc_served_mallocs", .what = "allocations of the serving thread per inline RPC", .unit = "",
+		.value = each, .limit = 0, .sense = BENCH_AT_MOST,
+	});
 	close_pair(&p);
+	conn_free(c);
 }
 
 int
@@ -342,5 +441,6 @@ main(int argc, char **argv)
 	bench_nats();			/* from this thread, which lasts: the server dies with it */
 	one_at_a_time();
 	many_in_flight();
+	allocations_served();
 	return bench_end();
 }
