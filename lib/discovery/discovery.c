@@ -26,6 +26,11 @@
  * would otherwise copy the list of services. */
 #define PUBLISH_EVERY_NS (5 * NS_PER_MS)
 
+/* Whom nobody heard of for so many times the stale threshold is dropped from the table; until
+ * then an error can say who was seen last. */
+#define FORGET_AFTER_STALE 20
+#define FORGET_EVERY_NS (60 * NS_PER_S)
+
 struct change {
 	enum feed_what what;
 	char *key;
@@ -53,7 +58,7 @@ struct discovery {
 	atomic_bool closing;
 
 	struct table *table;		/* the loop's thread only, as all up to the lock */
-	struct loop_timer publish;
+	struct loop_timer publish, forget;
 	struct mono published;
 	uint64_t version;
 	bool complete;			/* a listing was complete once */
@@ -141,6 +146,17 @@ publish(void *arg)
 }
 
 static void
+forget(void *arg)
+{
+	struct discovery *d = arg;
+	struct wall now = clock_wall(loop_clock(d->loop));
+
+	table_forget(d->table, (struct wall){ now.ns - FORGET_AFTER_STALE * d->stale_ns });
+	publish(d);
+	loop_timer_set(d->loop, &d->forget, mono_after(loop_now(d->loop), FORGET_EVERY_NS), forget, d);
+}
+
+static void
 set_synced(struct discovery *d, bool synced)
 {
 	pthread_mutex_lock(&d->lock);
@@ -187,6 +203,8 @@ apply(struct discovery *d, struct change *c)
 		table_sync_end(d->table);
 		d->complete = true;
 		set_synced(d, true);
+		if (!loop_timer_pending(&d->forget))
+			forget(d);
 		break;
 	case FEED_LOST:
 		set_synced(d, false);
@@ -242,6 +260,7 @@ discovery_free(struct discovery *d)
 	if (d->filling != NULL)
 		batch_discard(&d->filling->mail);
 	loop_timer_cancel(d->loop, &d->publish);
+	loop_timer_cancel(d->loop, &d->forget);
 	snapshot_publish(&d->cell, NULL);
 	table_free(d->table);
 	pthread_cond_destroy(&d->first);

@@ -288,19 +288,46 @@ table_gone(struct table *t, const char *key, uint64_t revision)
 		forget(t, key);
 }
 
-void
-table_sync_end(struct table *t)
+/* sweep: forgets every slot that `is_over` says is. */
+static void
+sweep(struct table *t, bool (*is_over)(const struct table *t, const struct slot *s, struct wall oldest),
+    struct wall oldest)
 {
 	const struct map_slot *m;
 
 	for (size_t i = 0; (m = map_next(&t->slots, &i)) != NULL;) {
-		const struct slot *s = m->value;
-		if (s->seen != t->sync) {
+		if (is_over(t, m->value, oldest)) {
 			char *key = mem_text(m->key);	/* forget frees the map's own */
 			forget(t, key);
 			mem_free(key);
 		}
 	}
+}
+
+static bool
+is_untold(const struct table *t, const struct slot *s, struct wall oldest)
+{
+	(void)oldest;
+	return s->seen != t->sync;
+}
+
+static bool
+is_silent(const struct table *t, const struct slot *s, struct wall oldest)
+{
+	(void)t;
+	return s->entry != NULL && s->entry->instance->last_heartbeat.ns < oldest.ns;
+}
+
+void
+table_sync_end(struct table *t)
+{
+	sweep(t, is_untold, (struct wall){ 0 });
+}
+
+void
+table_forget(struct table *t, struct wall oldest)
+{
+	sweep(t, is_silent, oldest);
 }
 
 bool

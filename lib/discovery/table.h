@@ -25,6 +25,11 @@ void table_instance(struct table *t, const char *key, struct instance *i, uint64
 void table_definition(struct table *t, const char *name);
 void table_gone(struct table *t, const char *key, uint64_t revision);
 
+/* table_forget(t, oldest): drops instances that were last heard of before `oldest`.  The store
+ * tells nobody when a record expires, and ids are new at every start: without this the
+ * table would keep everybody who ever was. */
+void table_forget(struct table *t, struct wall oldest);
+
 bool table_changed(const struct table *t);	/* since the last table_groups */
 size_t table_instances(const struct table *t);
 

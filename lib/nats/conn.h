@@ -33,8 +33,8 @@ struct conn_opts {
 
 enum conn_state { CONN_CONNECTING, CONN_UP, CONN_DOWN };
 
-/* What a listener hears.  GAP: messages of a subscription were lost or its consumer is
- * silent, so whoever keeps a copy of something must compare it again. */
+/* What a listener hears.  GAP: a consumer fell silent or skipped something, so whoever keeps
+ * a copy must compare it again. */
 enum conn_event { CONN_EVENT_UP, CONN_EVENT_DOWN, CONN_EVENT_GAP };
 
 /* conn_new(o, err): connects; strings of o are copied.  Without o->wait it blocks until a
@@ -83,8 +83,8 @@ enum err_code conn_flush(struct conn *c, int64_t timeout_ns, struct err *err);
 
 /* conn_subscribe(o, err): handler(arg, m) gets each message and owns it.  Messages of one
  * subscription arrive in order, one at a time.  Bound: o->max_pending messages (0: 65536)
- * and 64 MiB wait in the library; what comes beyond is dropped by it and reported as GAP
- * and in the log. */
+ * and 64 MiB wait in the library; what comes beyond is dropped by it and reported
+ * in the log. */
 struct sub_opts {
 	struct conn *conn;
 	const char *subject, *queue;		/* queue may be NULL */

@@ -16,7 +16,6 @@
 #include "nats/nats_c.h"
 
 #define SUBJECT_BYTES 640
-#define LIST_TIMEOUT_MS 5000
 
 static void
 subject_of(char out[SUBJECT_BYTES], const struct kv *kv, const char *key)
@@ -106,15 +105,15 @@ kv_put(const struct kv *kv, const struct kv_put *p, uint64_t *revision, struct e
 	if (code == ERR_REVISION && p->expect == KV_ABSENT) {
 		/* Over a marker, create with the marker's own sequence (wire.md §8.2). */
 		struct kv_entry e;
-		code = kv_get(kv, p->key, &e, err);
+		code = kv_get(kv, p->key, &e, &lost);
 		if (code == ERR_OK) {
 			kv_entry_release(&e);
 			return err_set(err, ERR_EXISTS, "bucket '%s': key '%s' exists already", kv->bucket, p->key);
 		}
-		if (code != ERR_NOT_FOUND)
-			return code;
-		w.expect = e.revision;
-		code = send_write(kv, &w, revision, &lost);
+		if (code == ERR_NOT_FOUND) {
+			w.expect = e.revision;
+			code = send_write(kv, &w, revision, &lost);
+		}
 	}
 	if (code != ERR_OK && err != NULL)
 		*err = lost;
@@ -179,7 +178,7 @@ kv_list(const struct kv *kv, const char *filter, bool history,
 	natsStatus s = kv_reader_open(&r, &(struct kv_reader_opts){
 		.conn = kv->conn, .bucket = kv->bucket, .filter = filter, .history = history,
 	}, &js);
-	while (s == NATS_OK && (s = kv_reader_next(&r, &e, LIST_TIMEOUT_MS)) == NATS_OK && e.key != NULL)
+	while (s == NATS_OK && (s = kv_reader_next(&r, &e, conn_timeout_ns(kv->conn) / NS_PER_MS)) == NATS_OK && e.key != NULL)
 		each(arg, &e);
 	kv_reader_close(&r);
 	if (s == NATS_OK)

@@ -57,7 +57,8 @@ enum err_code kv_get(const struct kv *kv, const char *key, struct kv_entry *e, s
 
 /* kv_list(kv, filter, history, each, arg, err): calls each(arg, e) for every key that
  * matches filter (a subject pattern below the bucket, ">" for all), with all kept revisions
- * if history, markers included; e is valid during the call.  Leaves no consumer behind. */
+ * if history, markers included; e is valid during the call.  Goes on as long as entries keep
+ * coming within the connection's time-out.  Leaves no consumer behind. */
 enum err_code kv_list(const struct kv *kv, const char *filter, bool history,
     void (*each)(void *arg, const struct kv_entry *e), void *arg, struct err *err);
 

@@ -36,6 +36,8 @@ enum err_code conn_fail(natsStatus s, jsErrCode js, struct err *err, const char 
 #define JS_NO_MESSAGE_FOUND 10037
 #define JS_TTL_DISABLED 10166
 #define JS_NAME_IN_USE 10058
+#define JS_NO_CLUSTER 10074		/* replicas on a server that is alone */
+#define JS_NO_PEERS 10005		/* no suitable peers for placement */
 #define JS_NO_RESOURCES 10023
 #define JS_STORAGE_EXCEEDED 10047
 #define JS_STORE_FAILED 10077

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "codec/codec.h"
 #include "nats/conn_inner.h"
 #include "nats/nats_c.h"
@@ -111,9 +112,9 @@ bucket_inspect(struct conn *c, const char *name, struct bucket_state *out, struc
 	return ERR_OK;
 }
 
-/* cluster_size: how many servers form the cluster, as far as a stream's own info tells:
- * an R1 stream names its leader only, so ask the meta layer by trying.  Creating with
- * three replicas on a single server fails at once (10074), which is the cheapest question. */
+/* add_stream: `auto` replicas are three where that many servers can be had.  A server that is
+ * no cluster says so; a cluster that cannot place three has too few, or one of them is away
+ * just now: then one replica is better than no registry, and the log says what to do. */
 static natsStatus
 add_stream(struct conn *c, jsStreamConfig *cfg, int replicas, jsStreamInfo **si, jsErrCode *js)
 {
@@ -123,8 +124,12 @@ add_stream(struct conn *c, jsStreamConfig *cfg, int replicas, jsStreamInfo **si,
 	}
 	cfg->Replicas = 3;
 	natsStatus s = js_AddStream(si, conn_js(c), cfg, NULL, js);
-	if (s == NATS_OK || *js == JS_NAME_IN_USE || *js == 0)
+	if (s == NATS_OK || (*js != JS_NO_CLUSTER && *js != JS_NO_PEERS))
 		return s;
+	if (*js == JS_NO_PEERS)
+		log_warning(EV_NATS_DEGRADED, LOG_F(LOG_S("stream", cfg->Name)),
+		    "the cluster cannot place three replicas of %s now, so it is made with one; raise them when three "
+		    "servers are there", cfg->Name);
 	cfg->Replicas = 1;
 	*js = 0;
 	return js_AddStream(si, conn_js(c), cfg, NULL, js);

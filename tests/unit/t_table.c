@@ -438,6 +438,39 @@ compare(const struct model *m)
 }
 
 static void
+who_is_silent_for_long_is_forgotten(void **state)
+{
+	static const struct { const char *key, *id; int64_t heard; } rows[] = {
+		{ "k1", "old", 100 }, { "k2", "at-the-edge", 200 }, { "k3", "young", 300 },
+	};
+	struct service_group **groups;
+
+	(void)state;
+	table_sync_begin(t);
+	table_definition(t, "orders");
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct instance *one = record("orders", rows[i].id);
+		one->last_heartbeat = (struct wall){ rows[i].heard };
+		table_instance(t, rows[i].key, one, i + 1);
+	}
+	table_sync_end(t);
+	table_forget(t, (struct wall){ 200 });
+	assert_int_equal(table_instances(t), 2);
+	assert_int_equal(table_groups(t, &groups), 1);
+	assert_int_equal(groups[0]->n, 2);
+	assert_string_equal(groups[0]->v[0]->instance->id, "at-the-edge");
+	group_unref(groups[0]);
+	mem_free(groups);
+	/* Whoever is heard of again is there again; a definition is not forgotten. */
+	table_instance(t, "k1", record("orders", "old"), 9);
+	assert_int_equal(table_instances(t), 3);
+	char **defined;
+	assert_int_equal(table_defined(t, &defined), 1);
+	mem_free(defined[0]);
+	mem_free(defined);
+}
+
+static void
 any_sequence_of_changes_equals_the_model(void **state)
 {
 	struct service_group **held = NULL;
@@ -489,6 +522,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(a_broken_resync_forgets_nothing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(groups_that_did_not_change_are_shared, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(readers_may_keep_a_group_longer_than_the_table, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(who_is_silent_for_long_is_forgotten, set_up, tear_down),
 		cmocka_unit_test(any_sequence_of_changes_equals_the_model),
 	};
 
