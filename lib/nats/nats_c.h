@@ -26,5 +26,6 @@ enum err_code conn_fail(natsStatus s, jsErrCode js, struct err *err, const char 
 #define JS_NO_MESSAGE_FOUND 10037
 #define JS_TTL_DISABLED 10166
 #define JS_NAME_IN_USE 10058
+#define JS_CONSUMER_NOT_FOUND 10014
 
 #endif
