@@ -5,13 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "app/config.h"
 #include "base/hist.h"
 #include "base/magic.h"
 #include "base/mem.h"
 #include "client/aegis.h"
 #include "cmd.h"
 #include "codec/codec.h"
+#include "handle.h"
 #include "model/names.h"
 
 #define COUNT_MAX 100000		/* more is a benchmark */
@@ -68,34 +68,6 @@ struct calling {
 	uint64_t failed;
 	aegis_error first;		/* of the first failure */
 };
-
-/* read_params: text, @FILE or -, which must be a JSON object. */
-static enum err_code
-read_params(const char *word, struct str *out, struct err *err)
-{
-	struct codec *codec = codec_new();
-	struct value v;
-	enum err_code code = ERR_OK;
-
-	if (word == NULL)
-		str_puts(out, "{}");
-	else if (word[0] == '@')
-		code = config_read(word + 1, out, err);
-	else if (strcmp(word, "-") == 0)
-		code = config_read(word, out, err);
-	else
-		str_puts(out, word);
-	if (code == ERR_OK) {
-		code = codec_parse(codec, (struct data){ DATA_JSON, str_text(out), out->len }, &v, err);
-		if (code == ERR_OK && v.type != VALUE_MAP)
-			code = err_set(err, ERR_INVALID, "must be a JSON object such as '{\"key\": 1}', not a %s",
-			    value_type_name(v.type));
-		if (code != ERR_OK)
-			err_prefix(err, "parameters");
-	}
-	codec_free(codec);
-	return code;
-}
 
 /* answer_json: what json and ndjson say of one call. */
 static void
@@ -195,27 +167,6 @@ call_all(struct calling *k, struct err *err)
 	return err_set(err, (enum err_code)k->first.code, "%s", k->first.text);
 }
 
-static aegis *
-open_handle(struct cmd *c, struct err *err)
-{
-	const struct call_opts *o = c->opts;
-	struct conn_opts co = cmd_conn_opts(c, NULL);
-	aegis_error e = { .code = AEGIS_OK };
-	aegis_options ao = {
-		.servers = co.servers, .name = co.name, .user = co.user, .password = co.password,
-		.token = co.token, .creds_file = co.creds_file, .nkey_file = co.nkey_file,
-		.tls_ca = co.tls_ca, .tls_cert = co.tls_cert, .tls_key = co.tls_key,
-		.js_domain = co.js_domain, .js_api_prefix = co.js_api_prefix, .inbox_prefix = co.inbox_prefix,
-		.timeout_ms = co.timeout_ns / NS_PER_MS, .stale_after_ms = o->stale_ns / NS_PER_MS,
-		.workers = 1,
-	};
-
-	aegis *a = aegis_connect(&ao, &e);
-	if (a == NULL)
-		err_set(err, (enum err_code)e.code, "%s", e.text);
-	return a;
-}
-
 enum err_code
 cmd_call_run(struct cmd *c, struct err *err)
 {
@@ -230,9 +181,9 @@ cmd_call_run(struct cmd *c, struct err *err)
 	    (code = name_check(NAME_METHOD_CALLED, k.method, err)) != ERR_OK ||
 	    (o->instance != NULL && (code = name_check(NAME_INSTANCE_CALLED, o->instance, err)) != ERR_OK))
 		return code;
-	if ((code = read_params(o->data != NULL ? o->data : c->words[2], &params, err)) != ERR_OK)
+	if ((code = cmd_map_read("parameters", o->data != NULL ? o->data : c->words[2], &params, err)) != ERR_OK)
 		goto err0;
-	if ((k.a = open_handle(c, err)) == NULL) {
+	if ((k.a = cmd_handle(c, o->stale_ns, err)) == NULL) {
 		code = err->code;
 		goto err0;
 	}

@@ -11,6 +11,7 @@
 #include "base/num.h"
 #include "cmd.h"
 #include "model/names.h"
+#include "model/pattern.h"
 
 #define REWRITES_MAX 64
 
@@ -19,7 +20,9 @@ struct run_opts {
 	struct cmd_nats nats;
 	struct cmd_log log;
 	const char *name, *instance, *version, *description, *service_type;
-	struct opts_list metadata, methods;
+	struct opts_list metadata, methods, commands, events;
+	bool replace_worker;
+	int64_t ack_wait_ns;
 	bool no_registration;
 	int64_t heartbeat_ns, ttl_ns, stale_ns;
 
@@ -102,6 +105,16 @@ static const struct opt workload_rows[] = {
 	    "CMD answers calls as lines of JSON on its stdin and stdout", .env = true),
 	OPT_LIST(struct run_opts, methods, "method", 0, "NAME", "a method that CMD answers", .env = true,
 	    .def_text = "all"),
+	OPT_LIST(struct run_opts, events, "event", 0, "PATTERN[,broadcast|,mixed][,new]",
+	    "events that CMD gets: one instance each, or every one (broadcast), or shared with Python members "
+	    "(mixed); from the stream's start, or only new ones", .env = true, .def_text = "none"),
+	OPT_LIST(struct run_opts, commands, "command", 0, "NAME", "a command that CMD works off", .env = true,
+	    .def_text = "none"),
+	OPT_DURATION(struct run_opts, ack_wait_ns, "ack-wait", 0,
+	    "how long the commands of a worker that died wait until another gets them", .def = "30s",
+	    .min = 500 * NS_PER_MS, .max = 3600 * NS_PER_S, .env = true),
+	OPT_FLAG(struct run_opts, replace_worker, "replace-worker", 0,
+	    "remove the consumer of a Python worker of that command when nobody is bound to it"),
 	OPT_UINT(struct run_opts, max_inflight, "max-inflight", 0, "N", "how many calls CMD works on at once",
 	    .def = "64", .min = 1, .max = 65536, .env = true),
 	OPT_UINT(struct run_opts, max_queue, "max-queue", 0, "N",
@@ -297,9 +310,55 @@ pick_app(const struct run_opts *o, struct runner_opts *r, struct err *err)
 	    : o->app_stdio ? RUNNER_APP_STDIO : RUNNER_APP_NONE;
 	r->app_port = (uint16_t)o->app_port;
 	r->app_socket = o->app_socket;
-	if (r->app == RUNNER_APP_NONE && o->methods.n > 0)
-		return err_set(err, ERR_USAGE, "--method needs --app-port, --app-socket or --app-stdio, which tell how CMD is called");
+	if (r->app == RUNNER_APP_NONE && o->methods.n + o->commands.n + o->events.n > 0)
+		return err_set(err, ERR_USAGE, "--method, --command and --event need --app-port, --app-socket or --app-stdio, which tell how CMD is called");
 	return ERR_OK;
+}
+
+/* parse_event: PATTERN and the words behind its commas. */
+static enum err_code
+parse_event(const char *text, struct run_service_event *e, struct err *err)
+{
+	char *words = mem_text(text), *rest = words;
+	enum err_code code = ERR_OK;
+
+	e->pattern = strsep(&rest, ",");
+	for (char *word; code == ERR_OK && (word = strsep(&rest, ",")) != NULL;) {
+		if (strcmp(word, "broadcast") == 0)
+			e->mode = EVENT_BROADCAST;
+		else if (strcmp(word, "mixed") == 0)
+			e->mode = EVENT_MIXED;
+		else if (strcmp(word, "new") == 0)
+			e->from_now = true;
+		else
+			code = err_set(err, ERR_USAGE, "--event '%s': '%s' is none of broadcast, mixed, new", text, word);
+	}
+	return code == ERR_OK ? pattern_check(e->pattern, err) : code;
+}
+
+static void
+free_events(struct run_service_event *events, size_t n)
+{
+	for (size_t i = 0; events != NULL && i < n; i++)
+		mem_free((char *)(uintptr_t)events[i].pattern);
+	mem_free(events);
+}
+
+static enum err_code
+parse_events(const struct run_opts *o, struct run_service_event **out, struct err *err)
+{
+	struct run_service_event *events = *out = mem_array(o->events.n + 1, sizeof *events);
+	enum err_code code = ERR_OK;
+
+	if (o->events.n > EVENTS_MAX)
+		return err_set(err, ERR_USAGE, "--event: %zu patterns are more than the %d there may be", o->events.n, EVENTS_MAX);
+	for (size_t i = 0; i < o->events.n && code == ERR_OK; i++) {
+		code = parse_event(o->events.v[i], &events[i], err);
+		for (size_t k = 0; k < i && code == ERR_OK; k++)
+			if (strcmp(events[k].pattern, events[i].pattern) == 0)
+				code = err_set(err, ERR_USAGE, "--event: '%s' is given twice", events[i].pattern);
+	}
+	return code;
 }
 
 static enum err_code
@@ -315,6 +374,9 @@ check_names(const struct run_opts *o, struct err *err)
 		return code;
 	for (size_t i = 0; i < o->methods.n; i++)
 		if ((code = name_check(NAME_METHOD, o->methods.v[i], err)) != ERR_OK)
+			return code;
+	for (size_t i = 0; i < o->commands.n; i++)
+		if ((code = name_check(NAME_COMMAND, o->commands.v[i], err)) != ERR_OK)
 			return code;
 	for (size_t i = 0; i < o->metadata.n; i++)
 		if (strchr(o->metadata.v[i], '=') == NULL || o->metadata.v[i][0] == '=')
@@ -400,14 +462,25 @@ cmd_run_service_run(struct cmd *c, struct err *err)
 	id_hex(own, 8);
 	char *instance = o->instance != NULL ? mem_text(o->instance) : mem_printf("%s-%s", o->name, own);
 	const char **metadata = as_array(&o->metadata), **methods = as_array(&o->methods);
+	const char **names = as_array(&o->commands);
+	struct run_service_event *events = NULL;
 	cmd_log_start(c, o->name, instance);
 	s.conn = cmd_conn_opts(c, instance);
 	s.instance = instance;
 	s.metadata = metadata;
 	s.methods = methods;
-	code = run_service(&s, &c->exit_code, &c->by_signal, err);
+	s.commands = names;
+	s.replace_worker = o->replace_worker;
+	s.ack_wait_ns = o->ack_wait_ns;
+	s.nevents = o->events.n;
+	if ((code = parse_events(o, &events, err)) == ERR_OK) {
+		s.events = events;
+		code = run_service(&s, &c->exit_code, &c->by_signal, err);
+	}
+	free_events(events, o->events.n);
 	mem_free(metadata);
 	mem_free(methods);
+	mem_free(names);
 	mem_free(instance);
 	return code;
 }

@@ -20,8 +20,10 @@
 #include "base/magic.h"
 #include "base/mem.h"
 #include "discovery/discovery.h"
+#include "messaging/janitor.h"
 #include "nats/conn.h"
 #include "nats/server.h"
+#include "nats/stream.h"
 #include "registry/registry.h"
 #include "runner/runner.h"
 #include "sys/child.h"
@@ -64,6 +66,7 @@ struct dev {
 	struct loop *loop;
 	struct conn *conn;
 	struct discovery *discovery;
+	struct janitor *janitor;
 	struct unit units[UNITS];
 	size_t n;
 	struct loop_timer look, server_look;
@@ -362,6 +365,10 @@ open_dev(struct dev *d, struct err *err)
 	if (d->conn == NULL)
 		return ERR_UNAVAILABLE;
 	d->discovery = discovery_new(&(struct discovery_opts){ .loop = d->loop, .conn = d->conn });
+	if ((code = stream_ensure(d->conn, STREAM_COMMANDS, 0, NULL, err)) != ERR_OK)
+		return code;
+	if ((d->janitor = janitor_new(d->conn, d->loop, err)) == NULL)
+		return ERR_UNAVAILABLE;
 	if ((code = define(d, err)) != ERR_OK || (code = discovery_start(d->discovery, err)) != ERR_OK)
 		return code;
 	return start_units(d, err);
@@ -376,6 +383,7 @@ close_dev(struct dev *d)
 	}
 	for (size_t i = 0; i < d->n; i++)
 		runner_free(d->units[i].runner);
+	janitor_free(d->janitor);
 	discovery_free(d->discovery);
 	conn_free(d->conn);
 	if (d->server != NULL)

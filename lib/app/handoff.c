@@ -1,5 +1,6 @@
 /* handoff.c - one RPC call through the wrapper: delivering thread -> loop -> workload ->
- * loop -> reply.  The call travels as a mail; what the workload says decides the answer. */
+ * loop -> reply.  The call travels as a mail; what the workload says decides the answer.
+ * A command is on the loop already, and its worker decides what its end means. */
 #include "app/handoff.h"
 
 #include <stdatomic.h>
@@ -10,8 +11,10 @@
 #include "base/log.h"
 #include "base/magic.h"
 #include "base/mem.h"
+#include "messaging/events.h"
 #include "messaging/methods.h"
 #include "messaging/server.h"
+#include "messaging/worker.h"
 #include "runner/runner.h"
 #include "runner/workload.h"
 
@@ -71,9 +74,8 @@ answer(void *arg, const struct workload_result *res)
 #define PARENT_MAX 56		/* 00-, 32 digits, -, 16 digits, -01 */
 
 static const char *
-trace_parent(const struct rpc_call *call, char out[PARENT_MAX])
+trace_parent(const char *parent, const char *id, char out[PARENT_MAX])
 {
-	const char *parent = rpc_call_header(call, "traceparent"), *id = rpc_call_trace_id(call);
 	char digits[33], span[17];
 	size_t n = 0;
 
@@ -102,7 +104,8 @@ parcel_deliver(struct mail *m)
 	struct rpc_call *call = p->call;
 	struct workload_header headers[4];
 	char made[PARENT_MAX];
-	const char *source = rpc_call_source(call), *parent = trace_parent(call, made);
+	const char *source = rpc_call_source(call);
+	const char *parent = trace_parent(rpc_call_header(call, "traceparent"), rpc_call_trace_id(call), made);
 	size_t n = 0;
 
 	headers[n++] = (struct workload_header){ "Aegis-Message-Id", text_of(rpc_call_message_id(call)) };
@@ -133,4 +136,152 @@ handoff_call(struct handoff *h, struct rpc_call *call)
 		return;
 	mem_free(p);
 	rpc_refuse(call, ERR_BUSY, "too many calls wait for the wrapper");
+}
+
+/* --- commands ---------------------------------------------------------------------------- */
+
+/* The worker's own time-out comes first, so that it is told as one and not as a silent program. */
+#define JOB_GRACE_NS (1 * NS_PER_S)
+
+static void
+end_job(void *arg, const struct workload_result *res)
+{
+	struct job *job = arg;
+	char text[1024];
+
+	snprintf(text, sizeof text, "%.*s", (int)res->text.n, res->text.p);
+	switch (res->outcome) {
+	case WORKLOAD_OK:
+		job_done(job, (struct data){ DATA_JSON, res->text.p, res->text.n });
+		break;
+	case WORKLOAD_APP_ERROR:
+	case WORKLOAD_TIMEOUT:
+	case WORKLOAD_BAD_ANSWER:
+		job_fail(job, text);
+		break;
+	case WORKLOAD_BUSY:
+		job_bounce(job);
+		break;
+	case WORKLOAD_DOWN:
+		if (res->maybe_executed)
+			job_died(job, text);
+		else
+			job_bounce(job);
+		break;
+	}
+}
+
+static void
+pass_progress(void *arg, double percent, struct text status)
+{
+	char *text = status.p != NULL ? mem_text_n(status.p, status.n) : NULL;
+
+	job_progress(arg, percent, text);
+	mem_free(text);
+}
+
+void
+handoff_job(struct handoff *h, struct job *job)
+{
+	struct workload_header headers[5];
+	char made[PARENT_MAX], count[24];
+	const char *source = job_source(job);
+	const char *parent = trace_parent(job_header(job, "traceparent"), job_trace_id(job), made);
+	size_t n = 0;
+
+	snprintf(count, sizeof count, "%llu", (unsigned long long)job_deliveries(job));
+	headers[n++] = (struct workload_header){ "Aegis-Message-Id", text_of(job_id(job)) };
+	headers[n++] = (struct workload_header){ "Aegis-Trace-Id", text_of(job_trace_id(job)) };
+	headers[n++] = (struct workload_header){ "Aegis-Delivery", text_of(count) };
+	if (source != NULL)
+		headers[n++] = (struct workload_header){ "Aegis-Source", text_of(source) };
+	if (parent != NULL)
+		headers[n++] = (struct workload_header){ "traceparent", text_of(parent) };
+	workload_call(runner_workload(h->runner), &(struct workload_request){
+		.type = WORKLOAD_COMMAND, .method = job_command(job), .message_id = text_of(job_id(job)),
+		.params = text_of(job_payload_json(job)), .headers = headers, .nheaders = n,
+		.deadline = mono_after(job_deadline(job), JOB_GRACE_NS), .progress = pass_progress,
+	}, end_job, job);
+}
+
+void
+handoff_stop(struct handoff *h, struct job *job)
+{
+	workload_cancel(runner_workload(h->runner), job);
+}
+
+/* --- events ------------------------------------------------------------------------------ */
+
+struct event_parcel {
+	struct mail mail;
+	struct handoff *h;
+	struct event *event;
+};
+
+static void
+end_event(void *arg, const struct workload_result *res)
+{
+	struct event *e = arg;
+	char text[1024];
+
+	snprintf(text, sizeof text, "%.*s", (int)res->text.n, res->text.p);
+	if (res->outcome == WORKLOAD_OK)
+		event_done(e);
+	else if (res->outcome == WORKLOAD_BUSY || (res->outcome == WORKLOAD_DOWN && !res->maybe_executed))
+		event_refuse(e);
+	else
+		event_fail(e, text);
+}
+
+static void
+event_parcel_refuse(struct mail *m)
+{
+	struct event_parcel *p = CONTAINER_OF(m, struct event_parcel, mail);
+
+	event_refuse(p->event);
+	mem_free(p);
+}
+
+static void
+event_parcel_deliver(struct mail *m)
+{
+	struct event_parcel *p = CONTAINER_OF(m, struct event_parcel, mail);
+	struct event *e = p->event;
+	struct workload_header headers[5];
+	char made[PARENT_MAX], count[24];
+	const char *source = event_source(e);
+	const char *parent = trace_parent(event_header(e, "traceparent"), event_trace_id(e), made);
+	size_t n = 0;
+
+	snprintf(count, sizeof count, "%llu", (unsigned long long)event_deliveries(e));
+	headers[n++] = (struct workload_header){ "Aegis-Message-Id", text_of(event_message_id(e)) };
+	headers[n++] = (struct workload_header){ "Aegis-Trace-Id", text_of(event_trace_id(e)) };
+	headers[n++] = (struct workload_header){ "Aegis-Delivery", text_of(count) };
+	if (source != NULL)
+		headers[n++] = (struct workload_header){ "Aegis-Source", text_of(source) };
+	if (parent != NULL)
+		headers[n++] = (struct workload_header){ "traceparent", text_of(parent) };
+	struct workload *w = runner_workload(p->h->runner);
+	mem_free(p);
+	char *name = mem_printf("%s.%s", event_domain(e), event_type(e));
+	workload_call(w, &(struct workload_request){
+		.type = WORKLOAD_EVENT, .method = name, .message_id = text_of(event_message_id(e)),
+		.params = text_of(event_payload_json(e)), .headers = headers, .nheaders = n, .deadline = event_deadline(e),
+	}, end_event, e);
+	mem_free(name);
+}
+
+void
+handoff_event(struct handoff *h, struct event *e)
+{
+	struct event_parcel *p = mem_new(sizeof *p);
+
+	p->mail = (struct mail){ .deliver = event_parcel_deliver, .discard = event_parcel_refuse };
+	p->h = h;
+	p->event = e;
+	event_payload_json(e);		/* while the envelope is there */
+	if (loop_post(h->loop, &p->mail) == ERR_OK)
+		return;
+	mem_free(p);
+	event_refuse(e);
 }

@@ -1,7 +1,10 @@
-/* handoff.h - inside lib/app: RPC calls from the delivering thread into the workload. */
+/* handoff.h - inside lib/app: RPC calls and events from the delivering thread into the workload,
+ * and commands from the loop. */
 #ifndef APP_HANDOFF_H
 #define APP_HANDOFF_H
 
+struct event;
+struct job;
 struct loop;
 struct rpc_call;
 struct runner;
@@ -14,5 +17,13 @@ struct handoff {
 /* handoff_call(h, call): on the delivering thread: passes the call to the loop, which hands
  * it to the workload and answers it; refuses it when the loop's mailbox is full. */
 void handoff_call(struct handoff *h, struct rpc_call *call);
+
+/* handoff_job(h, job): on the loop: gives a command to the workload, passes its progress on, and
+ * answers it.  handoff_stop(h, job): tells the workload that nobody waits for it any more. */
+void handoff_job(struct handoff *h, struct job *job);
+void handoff_stop(struct handoff *h, struct job *job);
+
+/* handoff_event(h, e): on the delivering thread: as handoff_call. */
+void handoff_event(struct handoff *h, struct event *e);
 
 #endif

@@ -23,11 +23,14 @@
 #include "codec/codec.h"
 #include "member/member.h"
 #include "messaging/micro.h"
+#include "messaging/worker.h"
+#include "nats/publisher.h"
 #include "sys/loop.h"
 #include "sys/pool.h"
 
 #define MAILBOX 8192
 #define STORE_THREADS 2			/* the member's operation, and a drain that waits */
+#define STORE_QUEUE 64			/* workers that look for their queue */
 #define FIRST_LINK_NS (250 * NS_PER_MS)	/* how long a start waits for NATS to ask for a twin */
 #define TWIN_PROBE_NS (250 * NS_PER_MS)
 
@@ -60,6 +63,10 @@ struct service {
 	struct member *member;
 	struct runner *runner;
 	struct handoff handoff;
+	struct publisher *publisher;	/* of dead letters; NULL without commands and events */
+	struct worker **workers;	/* one for each command, from the first READY on */
+	size_t nworkers;
+	struct events *events;		/* while the program is ready; NULL without event patterns */
 	char *instance, *metadata;
 
 	enum phase phase;
@@ -174,7 +181,16 @@ work_drain(struct pool_job *job)
 {
 	struct service *s = CONTAINER_OF(job, struct service, drain);
 
+	struct mono end = mono_after(clock_mono(clock_system()), s->o->drain_timeout_ns);
+
 	s->unanswered = member_drain(s->member, s->o->drain_timeout_ns);
+	for (size_t i = 0; i < s->nworkers; i++) {
+		int64_t left = mono_since(end, clock_mono(clock_system()));
+		s->unanswered += worker_drain(s->workers[i], left > 0 ? left : 0);
+	}
+	int64_t left = mono_since(end, clock_mono(clock_system()));
+	if (s->events != NULL)
+		s->unanswered += events_drain(s->events, left > 0 ? left : 0);
 }
 
 static void
@@ -184,7 +200,7 @@ drain_done(struct pool_job *job)
 
 	if (s->unanswered > 0)
 		log_warning(EV_DRAIN_STEP, LOG_F(LOG_N("unanswered", s->unanswered)),
-		    "calls are still unanswered after the drain time; stopping the program anyway");
+		    "calls, commands or events are still unanswered after the drain time; stopping the program anyway");
 	if (s->phase == PHASE_DRAINING)
 		enter(s, PHASE_STOPPING);
 }
@@ -222,6 +238,10 @@ enter(struct service *s, enum phase next)
 		runner_start(s->runner);
 		break;
 	case PHASE_LEAVING:
+		for (size_t i = 0; i < s->nworkers; i++)
+			worker_leave(s->workers[i]);
+		if (s->events != NULL)
+			events_leave(s->events, true);
 		if (s->member_started)
 			member_leave(s->member, on_left, s);
 		else
@@ -245,6 +265,88 @@ enter(struct service *s, enum phase next)
 	}
 }
 
+/* --- commands ---------------------------------------------------------------------------- */
+
+static void
+on_job(void *arg, struct job *job)
+{
+	struct service *s = arg;
+
+	handoff_job(&s->handoff, job);
+}
+
+static void
+on_job_stop(void *arg, struct job *job)
+{
+	struct service *s = arg;
+
+	handoff_stop(&s->handoff, job);
+}
+
+static enum err_code
+start_workers(struct service *s, struct err *err)
+{
+	const char *const *names = s->o->commands;
+
+	if (names == NULL)
+		return ERR_OK;
+	while (names[s->nworkers] != NULL) {
+		struct worker *w = worker_new(&(struct worker_opts){
+			.conn = s->conn, .loop = s->loop, .pool = s->pool, .publisher = s->publisher,
+			.service = s->o->service, .instance = s->instance, .command = names[s->nworkers],
+			.max_running = s->o->runner.max_inflight, .replace_unbound = s->o->replace_worker,
+			.ack_wait_ns = s->o->ack_wait_ns,
+			.handler = on_job, .stop = on_job_stop, .arg = s,
+		}, err);
+		if (w == NULL)
+			return ERR_UNAVAILABLE;
+		s->workers = mem_resize(s->workers, s->nworkers + 1, sizeof *s->workers);
+		s->workers[s->nworkers++] = w;
+	}
+	return ERR_OK;
+}
+
+/* --- events ------------------------------------------------------------------------------ */
+
+static void
+on_event(void *arg, struct event *e)
+{
+	struct service *s = arg;
+
+	handoff_event(&s->handoff, e);
+}
+
+static void
+start_events(struct service *s)
+{
+	struct err err;
+
+	if (s->o->nevents == 0 || s->events != NULL)
+		return;
+	s->events = events_new(&(struct events_opts){
+		.conn = s->conn, .loop = s->loop, .pool = s->pool, .publisher = s->publisher, .service = s->o->service,
+		.instance = s->instance,
+	});
+	for (size_t i = 0; i < s->o->nevents; i++) {
+		const struct run_service_event *e = &s->o->events[i];
+		if (events_subscribe(s->events, &(struct event_subscription){
+			.pattern = e->pattern, .mode = e->mode, .from_now = e->from_now, .handler = on_event, .arg = s,
+		}, &err) != ERR_OK)
+			log_error(EV_EVENT_FAILED, LOG_F(LOG_S("err", err.text)), "cannot take events: %s", err.text);
+	}
+}
+
+/* pause_events: while the program is not ready its events go to other members, or wait in the
+ * stream; handing them out only to take them back would use up their attempts. */
+static void
+pause_events(struct service *s)
+{
+	if (s->events != NULL)
+		events_leave(s->events, false);
+	events_free(s->events);
+	s->events = NULL;
+}
+
 /* --- what the runner tells --------------------------------------------------------------- */
 
 static void
@@ -258,6 +360,14 @@ on_status(void *arg, enum runner_status status, const char *why)
 		s->member_started = true;
 		if (member_start(s->member, &err) != ERR_OK)
 			log_error(EV_REGISTRY_RETRY, LOG_F(LOG_S("err", err.text)), "cannot serve");
+		if (start_workers(s, &err) != ERR_OK)
+			log_error(EV_COMMAND_WORKER, LOG_F(LOG_S("err", err.text)), "cannot take commands");
+	}
+	if (s->member_started && s->phase == PHASE_RUNNING) {
+		if (status == RUNNER_READY)
+			start_events(s);
+		else
+			pause_events(s);
 	}
 	/* A wrapper never vouches for a corpse: whatever is not ready is UNHEALTHY. */
 	if (s->member_started && s->phase == PHASE_RUNNING)
@@ -295,6 +405,7 @@ on_twin(void *arg, const char *sentence)
 
 	(void)sentence;
 	s->twin = true;
+	pause_events(s);	/* the durables that carry our id are the other's */
 	if (s->phase == PHASE_RUNNING)
 		enter(s, PHASE_STOPPING);
 }
@@ -429,8 +540,11 @@ open_service(struct service *s, struct err *err)
 	if ((s->loop = loop_new(clock_system(), MAILBOX, err)) == NULL ||
 	    (s->runner = runner_new(s->loop, &o->runner, &cb, err)) == NULL ||
 	    (s->conn = conn_new(&conn, err)) == NULL ||
-	    (s->pool = pool_new(s->loop, STORE_THREADS, 8, err)) == NULL)
+	    (s->pool = pool_new(s->loop, STORE_THREADS, STORE_QUEUE, err)) == NULL)
 		return err != NULL ? err->code : ERR_SYSTEM;
+	if ((o->commands != NULL || o->nevents > 0) &&
+	    (s->publisher = publisher_new(&(struct publisher_opts){ .conn = s->conn, .loop = s->loop }, err)) == NULL)
+		return ERR_UNAVAILABLE;
 	s->handoff = (struct handoff){ s->loop, s->runner };
 	s->linked = (struct mail){ .deliver = on_linked, .vital = true };
 	runner_set_env(s->runner, "AEGIS_SERVICE", o->service);
@@ -445,7 +559,12 @@ close_service(struct service *s)
 {
 	if (s->conn != NULL)
 		conn_flush(s->conn, NS_PER_S, NULL);
+	for (size_t i = 0; i < s->nworkers; i++)
+		worker_free(s->workers[i]);
+	mem_free(s->workers);
+	events_free(s->events);
 	pool_free(s->pool);
+	publisher_free(s->publisher);
 	member_free(s->member);
 	runner_free(s->runner);
 	conn_free(s->conn);

@@ -3,8 +3,16 @@
 #define APP_RUN_SERVICE_H
 
 #include "base/err.h"
+#include "messaging/events.h"
 #include "nats/conn.h"
 #include "runner/runner.h"
+
+/* An event pattern that the program subscribes to. */
+struct run_service_event {
+	const char *pattern;
+	enum event_mode mode;
+	bool from_now;
+};
 
 struct run_service_opts {
 	struct conn_opts conn;
@@ -12,6 +20,11 @@ struct run_service_opts {
 	const char *service_type;	/* metadata.service_type */
 	const char *const *metadata;	/* "K=V", NULL-terminated; V may be JSON or plain text */
 	const char *const *methods;	/* NULL-terminated; NULL: all */
+	const char *const *commands;	/* worked off by the program; NULL-terminated; NULL: none */
+	const struct run_service_event *events;	/* nevents of them */
+	size_t nevents;
+	int64_t ack_wait_ns;		/* until a dead worker's commands go to others; 0: 30 s */
+	bool replace_worker;		/* remove the unbound consumer of a Python worker in the way */
 	struct runner_opts runner;
 	int64_t heartbeat_ns, ttl_s;
 	int64_t drain_timeout_ns, drain_delay_ns;

@@ -17,8 +17,10 @@
 #include "discovery/discovery.h"
 #include "member/member.h"
 #include "messaging/caller.h"
+#include "messaging/sender.h"
 #include "model/names.h"
 #include "nats/conn.h"
+#include "nats/publisher.h"
 #include "nats/tls.h"
 #include "sys/thread.h"
 
@@ -26,7 +28,8 @@
 #define DEFAULT_WORKERS 8
 #define DEFAULT_QUEUE 1024
 #define MAILBOX 4096
-#define STORE_THREADS 1			/* one operation of the member is under way at a time */
+#define STORE_THREADS 2			/* one operation of the member, and one of a worker */
+#define STORE_QUEUE 64			/* workers that look for their queue */
 #define CLOSE_NS (10 * NS_PER_S)
 #define CALL_NS (5 * NS_PER_S)
 
@@ -102,7 +105,13 @@ open_handle(aegis *a, const aegis_options *o, struct err *err)
 	}, err);
 	if (a->caller == NULL)
 		return ERR_UNAVAILABLE;
-	if ((a->pool = pool_new(a->loop, STORE_THREADS, 4, err)) == NULL)
+	a->publisher = publisher_new(&(struct publisher_opts){ .conn = a->conn, .loop = a->loop }, err);
+	if (a->publisher == NULL)
+		return ERR_UNAVAILABLE;
+	a->sender = sender_new(&(struct sender_opts){
+		.conn = a->conn, .publisher = a->publisher, .format = a->format,
+	});
+	if ((a->pool = pool_new(a->loop, STORE_THREADS, STORE_QUEUE, err)) == NULL)
 		return ERR_SYSTEM;
 	a->handlers = pool_new(a->loop, o->workers > 0 ? o->workers : DEFAULT_WORKERS,
 	    o->max_queue > 0 ? o->max_queue : DEFAULT_QUEUE, err);
@@ -172,6 +181,7 @@ on_registered(void *arg)
 {
 	aegis *a = arg;
 
+	client_events_start(a);		/* not before: a twin's broadcast durable is none of ours */
 	tell(a, &a->registered);
 }
 
@@ -180,6 +190,7 @@ on_twin(void *arg, const char *sentence)
 {
 	aegis *a = arg;
 
+	client_events_leave(a, false);
 	pthread_mutex_lock(&a->lock);
 	snprintf(a->twin_text, sizeof a->twin_text, "%s", sentence);
 	pthread_mutex_unlock(&a->lock);
@@ -237,6 +248,8 @@ start_member(void *arg)
 		.handler = client_on_call, .arg = a, .registered = on_registered, .twin = on_twin,
 	}, &s->err);
 	s->code = a->member != NULL ? member_start(a->member, &s->err) : s->err.code;
+	if (s->code == ERR_OK)
+		s->code = client_workers_start(a, s->who->service, &s->err);
 	if (s->code != ERR_OK) {
 		member_free(a->member);
 		a->member = NULL;
@@ -270,7 +283,9 @@ aegis_register(aegis *a, const aegis_identity *who, aegis_error *e)
 	if (code != ERR_OK)
 		return code;
 	id_hex(suffix, sizeof suffix - 1);
-	mem_free(a->instance);		/* of an attempt that failed */
+	mem_free(a->service);		/* of an attempt that failed */
+	mem_free(a->instance);
+	a->service = mem_text(who->service);
 	a->instance = who->instance != NULL ? mem_text(who->instance) : mem_printf("%s-%s", who->service, suffix);
 	const char **methods = mem_array(a->nserved + 1, sizeof *methods);
 	for (size_t i = 0; i < a->nserved; i++)
@@ -286,6 +301,7 @@ aegis_register(aegis *a, const aegis_identity *who, aegis_error *e)
 		return s.code;
 	}
 	caller_source(a->caller, a->instance);
+	sender_source(a->sender, a->instance);
 	/* twin_text is written before it is told, and once. */
 	return await(a, &a->registered, &a->twin, a->timeout_ns) ? err_set(err, ERR_TWIN, "%s", a->twin_text) : ERR_OK;
 }
@@ -327,6 +343,8 @@ leave(void *arg)
 	aegis *a = arg;
 
 	member_leave(a->member, on_left, a);
+	client_workers_leave(a);
+	client_events_leave(a, true);
 }
 
 static void
@@ -346,7 +364,14 @@ depart(aegis *a)
 		return;
 	if (loop_call(a->loop, leave, a, CALL_NS, NULL) == ERR_OK)
 		await(a, &a->left, &a->left, a->timeout_ns);
+	struct mono end = mono_after(clock_mono(clock_system()), CLOSE_NS);
 	member_drain(a->member, CLOSE_NS);
+	int64_t left = mono_since(end, clock_mono(clock_system()));
+	client_workers_drain(a, left > 0 ? left : 0);
+	left = mono_since(end, clock_mono(clock_system()));
+	client_events_drain(a, left > 0 ? left : 0);
+	if (a->nsubscribed > 0)
+		conn_flush(a->conn, NS_PER_S, NULL);	/* the last acknowledgements */
 }
 
 void
@@ -364,9 +389,15 @@ aegis_close(aegis *a)
 	/* From here on this thread is the loop's.  Handlers that wait for a call of their own
 	 * are waited for, and nobody notices time-outs any more: so the calls end now. */
 	caller_stop(a->caller);
+	sender_stop(a->sender);
+	publisher_stop(a->publisher);
+	client_events_free(a);		/* its deliveries go to the handlers' pool */
 	pool_free(a->handlers);
+	client_workers_free(a);
 	pool_free(a->pool);
 	member_free(a->member);
+	sender_free(a->sender);
+	publisher_free(a->publisher);
 	caller_free(a->caller);
 	discovery_free(a->discovery);
 	conn_free(a->conn);
@@ -374,6 +405,9 @@ aegis_close(aegis *a)
 	for (size_t i = 0; i < a->nserved; i++)
 		mem_free(a->served[i].method);
 	mem_free(a->served);
+	client_worked_free(a);
+	client_subscribed_free(a);
+	mem_free(a->service);
 	mem_free(a->instance);
 	pthread_cond_destroy(&a->changed);
 	pthread_mutex_destroy(&a->lock);

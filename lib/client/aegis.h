@@ -39,6 +39,8 @@ typedef struct aegis aegis;
 typedef struct aegis_request aegis_request;
 typedef struct aegis_result aegis_result;
 typedef struct aegis_out aegis_out;
+typedef struct aegis_job aegis_job;
+typedef struct aegis_event aegis_event;
 
 typedef struct aegis_error {
 	int code;
@@ -179,6 +181,150 @@ bool aegis_result_bool(const aegis_result *r, const char *key, bool *out);
 const char *aegis_result_instance(const aegis_result *r);	/* who answered; "" if not told */
 double aegis_result_latency_ms(const aegis_result *r);
 void aegis_result_free(aegis_result *r);
+
+/* --- commands: sending ------------------------------------------------------------------ */
+
+enum aegis_priority { AEGIS_NORMAL, AEGIS_LOW, AEGIS_HIGH, AEGIS_CRITICAL };
+
+typedef struct aegis_send_options {
+	const char *id;			/* of the command, one word; NULL: a fresh one.  Sending the same id again
+					   within two minutes stores it once */
+	const char *trace_id;
+	enum aegis_priority priority;
+	int max_retries;		/* 0: 3; negative: none */
+	int64_t timeout_ms;		/* of one execution; 0: 300000 */
+	bool forget;			/* return as soon as the command is stored */
+	int64_t wait_ms;		/* else: how long to wait for its end; 0: timeout_ms */
+
+	/* Hears how it goes, on the thread that sends; status lives during the call. */
+	void (*progress)(void *arg, double percent, const char *status);
+	void *arg;
+} aegis_send_options;
+
+/* aegis_send(a, service, command, payload, o, result, e): stores a command, which some worker of the
+ * service will run at least once, and waits for its end.  payload (a map; NULL: empty) is taken
+ * over in every case; result may be NULL.  AEGIS_HANDLER: it failed for good, with the worker's
+ * words.  AEGIS_CANCELLED.  AEGIS_TIMEOUT: it is stored, and may still be run.  AEGIS_BUSY: the queue
+ * is nearly full, nothing was stored.  Not from an inline handler. */
+int aegis_send(aegis *a, const char *service, const char *command, aegis_out *payload,
+    const aegis_send_options *o, aegis_result **result, aegis_error *e);
+int aegis_send_json(aegis *a, const char *service, const char *command, const char *payload,
+    const aegis_send_options *o, aegis_result **result, aegis_error *e);
+
+const char *aegis_result_id(const aegis_result *r);	/* the command's; "" for a call's result */
+
+/* aegis_cancel(a, id, reason, e): asks whoever has the command, or will get it, to give it up.  Best
+ * effort, nobody answers; the sender hears AEGIS_CANCELLED.  reason may be NULL. */
+int aegis_cancel(aegis *a, const char *id, const char *reason, aegis_error *e);
+
+/* --- commands: working ------------------------------------------------------------------- */
+
+/* A handler runs on one of the handle's worker threads and answers j exactly once, by
+ * aegis_job_done, aegis_job_done_json or aegis_job_fail, now or later, from any thread.  Answering
+ * frees j.  A failed job is tried again with growing pauses, as often as its sender allows, and
+ * so is one whose process died: look at aegis_job_deliveries where that matters. */
+typedef void aegis_job_handler(void *arg, aegis_job *j);
+
+typedef struct aegis_work_options {
+	unsigned concurrency;		/* jobs of this command at once; 0: 8 */
+	unsigned window;		/* fetched and not finished, sorted by priority; 0: twice that, at least 16 */
+	int64_t backoff_ms;		/* after the first failure, doubling; 0: 1000 */
+	int64_t ack_wait_ms;		/* until the jobs of a dead process go to others; 0: 30000 */
+} aegis_work_options;
+
+/* aegis_work(a, command, fn, arg, o, e): before aegis_register.  o may be NULL.  All instances of the
+ * service share the queue.  Jobs begin to come once the handle is registered. */
+int aegis_work(aegis *a, const char *command, aegis_job_handler *fn, void *arg, const aegis_work_options *o,
+    aegis_error *e);
+
+/* What a handler sees of its job, until it answers. */
+const char *aegis_job_command(const aegis_job *j);
+const char *aegis_job_id(const aegis_job *j);
+const char *aegis_job_trace_id(const aegis_job *j);
+const char *aegis_job_source(const aegis_job *j);		/* NULL when not told */
+uint64_t aegis_job_deliveries(const aegis_job *j);		/* 1 at the first attempt */
+bool aegis_job_cancelled(const aegis_job *j);	/* nobody waits any more: cancelled, or too late */
+const char *aegis_job_json(const aegis_job *j);			/* the payload */
+const char *aegis_job_text(const aegis_job *j, const char *key);
+bool aegis_job_int(const aegis_job *j, const char *key, int64_t *out);
+bool aegis_job_real(const aegis_job *j, const char *key, double *out);
+bool aegis_job_bool(const aegis_job *j, const char *key, bool *out);
+
+void aegis_job_progress(aegis_job *j, double percent, const char *status);	/* status may be NULL */
+int aegis_job_done(aegis_job *j, aegis_out *result);		/* takes result over; NULL: null */
+void aegis_job_done_json(aegis_job *j, const char *json);
+void aegis_job_fail(aegis_job *j, const char *text);
+
+/* --- events: publishing ----------------------------------------------------------------- */
+
+typedef struct aegis_publish_options {
+	const char *id;			/* of the message; NULL: a fresh one.  Publishing the same id again within
+					   two minutes stores it once */
+	const char *trace_id;
+	const char *version;		/* "1.0" when NULL */
+	int64_t timeout_ms;		/* 0: the handle's */
+} aegis_publish_options;
+
+/* aegis_publish(a, domain, type, payload, o, e): publishes events.{domain}.{type} and returns when it is
+ * stored.  payload (a map; NULL: empty) is taken over in every case; o may be NULL.  While NATS is
+ * away it waits for it until the time-out.  AEGIS_INVALID: no subscriber could read it, nothing
+ * was sent.  AEGIS_TIMEOUT, AEGIS_BUSY: certainly not stored.  AEGIS_OUTCOME_UNKNOWN: perhaps; publish
+ * again under the same id.  Not from an inline handler. */
+int aegis_publish(aegis *a, const char *domain, const char *type, aegis_out *payload,
+    const aegis_publish_options *o, aegis_error *e);
+int aegis_publish_json(aegis *a, const char *domain, const char *type, const char *payload,
+    const aegis_publish_options *o, aegis_error *e);
+
+/* aegis_publish_start: does not wait.  When it returns AEGIS_OK, done is called exactly once, on a
+ * library thread, with e NULL when the event is stored; it must not block.  done may be NULL. */
+int aegis_publish_start(aegis *a, const char *domain, const char *type, aegis_out *payload,
+    const aegis_publish_options *o, void (*done)(void *arg, const aegis_error *e), void *arg, aegis_error *e);
+
+/* --- events: subscribing ---------------------------------------------------------------- */
+
+/* A handler runs on one of the handle's worker threads and finishes v exactly once, by
+ * aegis_event_done or aegis_event_fail, now or later, from any thread.  That frees v.  What failed is
+ * delivered again with growing pauses, and goes to the dead letters in the end.  Every event
+ * arrives at least once: look at aegis_event_deliveries, or at its id, where that matters. */
+typedef void aegis_event_handler(void *arg, aegis_event *v);
+
+enum aegis_event_mode {
+	AEGIS_COMPETE,			/* one instance of the service gets each event */
+	AEGIS_BROADCAST,		/* every instance gets each */
+	AEGIS_MIXED			/* share the events with Python members of the service */
+};
+
+typedef struct aegis_subscribe_options {
+	enum aegis_event_mode mode;
+	bool from_now, from_start;	/* where a new subscription begins; neither: broadcast now, else the start */
+	unsigned max_attempts;		/* 0: 5 */
+	int64_t retry_ms;		/* pause after the first failure, doubling; 0: 1000 */
+	int64_t ack_wait_ms;		/* what is not finished by then is delivered again; 0: 30000 */
+	unsigned concurrency;		/* events of this pattern at once; 0: 64 */
+} aegis_subscribe_options;
+
+/* aegis_subscribe(a, pattern, fn, arg, o, e): before aegis_register.  pattern: "events.order.created",
+ * "events.order.*", "events.>".  o may be NULL.  Events begin to come once the handle is
+ * registered. */
+int aegis_subscribe(aegis *a, const char *pattern, aegis_event_handler *fn, void *arg,
+    const aegis_subscribe_options *o, aegis_error *e);
+
+/* What a handler sees of its event, until it finishes it. */
+const char *aegis_event_subject(const aegis_event *v);
+const char *aegis_event_domain(const aegis_event *v);
+const char *aegis_event_type(const aegis_event *v);
+const char *aegis_event_id(const aegis_event *v);
+const char *aegis_event_trace_id(const aegis_event *v);
+const char *aegis_event_source(const aegis_event *v);		/* NULL when not told */
+uint64_t aegis_event_deliveries(const aegis_event *v);		/* 1 at the first attempt */
+const char *aegis_event_json(const aegis_event *v);		/* the payload */
+const char *aegis_event_text(const aegis_event *v, const char *key);
+bool aegis_event_int(const aegis_event *v, const char *key, int64_t *out);
+bool aegis_event_real(const aegis_event *v, const char *key, double *out);
+bool aegis_event_bool(const aegis_event *v, const char *key, bool *out);
+
+void aegis_event_done(aegis_event *v);
+void aegis_event_fail(aegis_event *v, const char *text);
 
 const char *aegis_code_name(int code);		/* "NO_MEMBER" */
 

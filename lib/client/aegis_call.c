@@ -17,6 +17,7 @@ struct aegis_result {
 	struct kept kept;
 	double latency_ms;
 	char instance[104];
+	char *id;			/* of a command; NULL */
 };
 
 static void
@@ -61,6 +62,17 @@ keep_result(const struct call_reply *reply)
 	MUST(pack_end(&p, NULL) == ERR_OK);	/* it was decoded, so it can be encoded */
 	r->latency_ms = reply->latency_ms;
 	memcpy(r->instance, reply->instance, sizeof r->instance);
+	return r;
+}
+
+aegis_result *
+client_result(const char *json, const char *id)
+{
+	aegis_result *r = mem_new(sizeof *r);
+
+	MUST(codec_convert((struct data){ DATA_JSON, json, strlen(json) }, DATA_MSGPACK, PACK_COMPACT, &r->bytes, NULL) ==
+	    ERR_OK);
+	r->id = mem_text(id);
 	return r;
 }
 
@@ -210,6 +222,12 @@ aegis_result_instance(const aegis_result *r)
 	return r->instance;
 }
 
+const char *
+aegis_result_id(const aegis_result *r)
+{
+	return r->id != NULL ? r->id : "";
+}
+
 double
 aegis_result_latency_ms(const aegis_result *r)
 {
@@ -225,5 +243,6 @@ aegis_result_free(aegis_result *r)
 	str_release(&r->bytes);
 	str_release(&r->json);
 	kept_release(&r->kept);
+	mem_free(r->id);
 	mem_free(r);
 }

@@ -250,3 +250,14 @@ client_out_value(aegis_out *o)
 	MUST(o->depth == 0);		/* every list and map was ended */
 	return map_of(o, &o->root);
 }
+
+enum err_code
+client_out_encode(aegis_out *o, enum data_format format, struct str *out, struct err *err)
+{
+	struct value v = client_out_value(o);
+	struct pack p;
+
+	pack_init(&p, out, format, PACK_COMPACT);
+	pack_value(&p, &v);
+	return pack_end(&p, err);
+}

@@ -3,6 +3,7 @@
 #define CLIENT_CLIENT_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "base/err.h"
@@ -14,8 +15,29 @@
 struct caller;
 struct conn;
 struct discovery;
+struct events;
 struct member;
+struct publisher;
 struct rpc_call;
+struct sender;
+struct worker;
+
+struct worked {
+	struct aegis *a;
+	char *command;
+	aegis_job_handler *fn;
+	void *arg;
+	aegis_work_options o;
+	struct worker *worker;		/* the loop's; while registered */
+};
+
+struct subscribed {
+	struct aegis *a;
+	char *pattern;
+	aegis_event_handler *fn;
+	void *arg;
+	aegis_subscribe_options o;
+};
 
 struct served {
 	char *method;
@@ -33,6 +55,11 @@ struct aegis {
 	struct conn *conn;
 	struct discovery *discovery;
 	struct caller *caller;
+	struct publisher *publisher;
+	struct sender *sender;
+	struct events *events;		/* while registered, with subscriptions */
+	atomic_bool has_stream;		/* EVENTS was seen, or is being made */
+	struct pool_job make_stream;
 	struct pool *pool;		/* store operations of the member */
 	struct pool *handlers;
 	int64_t timeout_ns;
@@ -40,9 +67,13 @@ struct aegis {
 
 	struct served *served;		/* fixed from aegis_register on */
 	size_t nserved;
+	struct worked **worked;		/* likewise */
+	size_t nworked;
+	struct subscribed **subscribed;	/* likewise */
+	size_t nsubscribed;
 
 	struct member *member;
-	char *instance;
+	char *service, *instance;
 
 	pthread_mutex_t lock;		/* leaf: the three below */
 	pthread_cond_t changed;
@@ -57,6 +88,26 @@ void client_on_call(void *arg, struct rpc_call *call);
 
 /* client_out_value(o): the map that o builds; it lies in o and dies with it. */
 struct value client_out_value(aegis_out *o);
+/* The workers of all commands: begin (the loop's thread; all or none), take nothing new (the
+ * same), wait for what runs (any other thread), end (the loop's, before its pools). */
+enum err_code client_workers_start(struct aegis *a, const char *service, struct err *err);
+void client_workers_leave(struct aegis *a);
+void client_workers_drain(struct aegis *a, int64_t timeout_ns);
+void client_workers_free(struct aegis *a);
+void client_worked_free(struct aegis *a);
+
+/* The subscriptions: begin, once the record stands; the rest as the workers. */
+void client_events_start(struct aegis *a);
+void client_events_leave(struct aegis *a, bool for_good);
+void client_events_drain(struct aegis *a, int64_t timeout_ns);
+void client_events_free(struct aegis *a);
+void client_subscribed_free(struct aegis *a);
+
+/* client_result(json, id): what a command brought; json is valid. */
+aegis_result *client_result(const char *json, const char *id);
+
+/* client_out_encode(o, format, out, err): the map that o builds, appended to out. */
+enum err_code client_out_encode(aegis_out *o, enum data_format format, struct str *out, struct err *err);
 
 /* Texts handed out as C strings: kept until the object that they came from goes. */
 struct kept {

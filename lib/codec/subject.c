@@ -57,16 +57,115 @@ subject_rpc_group(const char *service)
 	return MADE("rpc.", service);
 }
 
+static void
+lower(char *s)
+{
+	for (; *s != '\0'; s++) {
+		if (*s >= 'A' && *s <= 'Z')
+			*s = (char)(*s - 'A' + 'a');
+	}
+}
+
 struct subject
 subject_heartbeat(const char *service)
 {
 	struct subject out = MADE("internal.heartbeat.", service);
 
-	for (char *c = out.s; *c != '\0'; c++) {
-		if (*c >= 'A' && *c <= 'Z')
-			*c = (char)(*c - 'A' + 'a');
-	}
+	lower(out.s);
 	return out;
+}
+
+struct subject
+subject_event(const char *domain, const char *type)
+{
+	return MADE("events.", domain, ".", type);
+}
+
+struct subject
+subject_event_group(const char *service)
+{
+	struct subject out = MADE(service);
+
+	lower(out.s);
+	return out;
+}
+
+struct subject
+subject_event_durable(const char *service, const char *pattern, const char *instance)
+{
+	struct subject out = subject_event_group(service);
+	size_t at = strlen(out.s);
+
+	MUST(at + 2 * strlen(pattern) + (instance != NULL ? strlen(instance) : 0) + 5 < sizeof out.s);
+	memcpy(out.s + at, "__", 2);
+	at += 2;
+	for (const char *c = pattern; *c != '\0'; c++) {
+		out.s[at++] = *c == '.' ? '=' : *c == '*' || *c == '>' ? '+' : *c;
+		if (*c == '>')
+			out.s[at++] = '+';
+	}
+	if (instance != NULL) {
+		memcpy(out.s + at, "==", 2);
+		memcpy(out.s + at + 2, instance, strlen(instance));
+		at += 2 + strlen(instance);
+	}
+	out.s[at] = '\0';
+	return out;
+}
+
+struct subject
+subject_command(const char *service, const char *command)
+{
+	return MADE("commands.", service, ".", command);
+}
+
+struct subject
+subject_command_durable(const char *service, const char *command)
+{
+	return MADE(service, "__", command);
+}
+
+struct subject
+subject_command_python(const char *service, const char *command)
+{
+	return MADE(service, "-", command);
+}
+
+struct subject
+subject_progress(const char *id)
+{
+	return MADE("commands.progress.", id);
+}
+
+struct subject
+subject_callback(const char *id)
+{
+	return MADE("commands.callback.", id);
+}
+
+struct subject
+subject_cancel(const char *id)
+{
+	return MADE("commands.cancel.", id);
+}
+
+struct subject
+subject_dead(const char *subject)
+{
+	return MADE("dlq.", subject);
+}
+
+bool
+subject_token_ok(struct text t)
+{
+	if (t.p == NULL || t.n == 0 || t.n > 128)
+		return false;
+	for (size_t i = 0; i < t.n; i++) {
+		unsigned char c = (unsigned char)t.p[i];
+		if (c <= ' ' || c == 0x7F || strchr(".*>", c) != NULL)
+			return false;
+	}
+	return true;
 }
 
 struct subject

@@ -26,6 +26,28 @@ struct subject subject_heartbeat(const char *service);		/* internal.heartbeat.{l
 /* $SRV.{verb}, $SRV.{verb}.{name}, $SRV.{verb}.{name}.{id}; name and id may be NULL. */
 struct subject subject_micro(const char *verb, const char *name, const char *id);
 
+/* Events (wire.md §6).  The durable of a pattern is "{lower service}__{pattern}", in the pattern
+ * '.' as '=', '*' as '+', '>' as "++"; instance, if not NULL, is appended after "==". */
+struct subject subject_event(const char *domain, const char *type);		/* events.{d}.{t} */
+struct subject subject_event_durable(const char *service, const char *pattern, const char *instance);
+struct subject subject_event_group(const char *service);			/* the lower-cased service */
+
+/* Commands (§7); id must be one subject token (subject_token_ok). */
+struct subject subject_command(const char *service, const char *command);	/* commands.{s}.{c} */
+struct subject subject_command_durable(const char *service, const char *command);	/* {s}__{c} */
+struct subject subject_command_python(const char *service, const char *command);	/* {s}-{c} */
+struct subject subject_progress(const char *id);		/* commands.progress.{id} */
+struct subject subject_callback(const char *id);		/* commands.callback.{id} */
+struct subject subject_cancel(const char *id);			/* commands.cancel.{id} */
+#define SUBJECT_CANCELS "commands.cancel.*"
+
+/* subject_dead(subject): "dlq." in front, for messages nobody could handle. */
+struct subject subject_dead(const char *subject);
+
+/* subject_token_ok(t): one token that may stand in a subject: not empty, at most 128 bytes,
+ * no dot, blank, control character, '*' or '>'. */
+bool subject_token_ok(struct text t);
+
 /* subject_method(subject): the last token, which decides the method (§5.4). */
 struct text subject_method(const char *subject);
 

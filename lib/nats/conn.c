@@ -66,6 +66,7 @@ code_of(natsStatus s, jsErrCode js)
 		return ERR_REVISION;
 	case JS_STREAM_NOT_FOUND:
 	case JS_NO_MESSAGE_FOUND:
+	case JS_CONSUMER_NOT_FOUND:
 		return ERR_NOT_FOUND;
 	case JS_NOT_ENABLED:
 	case JS_NOT_ENABLED_FOR_ACCOUNT:
@@ -161,16 +162,19 @@ conn_explain(struct conn *c, enum err_code code, struct err *err)
 static void
 tell(struct conn *c, enum conn_event ev)
 {
-	struct listener copy[LISTENERS];
+	struct listener *copy;
 	size_t n;
 
 	pthread_mutex_lock(&c->lock);
 	n = c->n;
-	memcpy(copy, c->listeners, sizeof copy);
+	copy = mem_array(n > 0 ? n : 1, sizeof *copy);
+	if (n > 0)
+		memcpy(copy, c->listeners, n * sizeof *copy);
 	c->calling++;
 	pthread_mutex_unlock(&c->lock);
 	for (size_t i = 0; i < n; i++)
 		copy[i].fn(copy[i].arg, ev);
+	mem_free(copy);
 	pthread_mutex_lock(&c->lock);
 	if (--c->calling == 0)
 		pthread_cond_broadcast(&c->idle);
@@ -181,7 +185,7 @@ void
 conn_listen(struct conn *c, void (*fn)(void *arg, enum conn_event ev), void *arg)
 {
 	pthread_mutex_lock(&c->lock);
-	MUST(c->n < LISTENERS);
+	mem_grow(&c->listeners, &c->cap, c->n + 1, sizeof *c->listeners);
 	c->listeners[c->n++] = (struct listener){ fn, arg };
 	pthread_mutex_unlock(&c->lock);
 }
@@ -397,6 +401,7 @@ conn_free(struct conn *c)
 	natsOptions_Destroy(c->opts);
 	pthread_mutex_destroy(&c->lock);
 	pthread_cond_destroy(&c->idle);
+	mem_free(c->listeners);
 	mem_free(c->servers);
 	mem_free(c->js_prefix);
 	mem_free(c->inbox_prefix);

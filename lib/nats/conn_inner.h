@@ -8,7 +8,6 @@
 #include "nats/nats_c.h"
 
 #define CONN_MAGIC 0xc0110001u
-#define LISTENERS 8
 
 struct listener {
 	void (*fn)(void *, enum conn_event);
@@ -28,8 +27,8 @@ struct conn {
 
 	pthread_mutex_t lock;		/* leaf: the listeners, and who is being called */
 	pthread_cond_t idle;
-	struct listener listeners[LISTENERS];
-	size_t n;
+	struct listener *listeners;
+	size_t n, cap;
 	unsigned calling;		/* callbacks under way */
 	bool closed;			/* the library's last callback for this connection came */
 	char denied[160];		/* the last thing that the server did not permit, and when */

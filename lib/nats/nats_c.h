@@ -43,5 +43,6 @@ enum err_code conn_fail(natsStatus s, jsErrCode js, struct err *err, const char 
 #define JS_STORE_FAILED 10077
 #define JS_NOT_ENABLED 10076		/* nats.c's word for an API that nobody serves, too */
 #define JS_NOT_ENABLED_FOR_ACCOUNT 10039
+#define JS_CONSUMER_NOT_FOUND 10014
 
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/magic.h"
 #include "codec/codec.h"
 #include "nats/conn_inner.h"
 #include "nats/nats_c.h"
@@ -207,4 +208,196 @@ bucket_enable_ttl(struct conn *c, const char *name, struct err *err)
 	if (s != NATS_OK)
 		return conn_explain(c, conn_fail(s, js, err, "bucket '%s': switch per-message TTL on", name), err);
 	return on ? ERR_OK : err_set(err, ERR_STORE, "bucket '%s': the server knows no per-message TTL", name);
+}
+
+/* --- the streams of messages ---------------------------------------------------------------- */
+
+struct stream_row {
+	const char *name, *subjects;
+	jsRetentionPolicy retention;
+	int64_t max_messages, max_age_ns;
+	bool direct;			/* read by stream_next */
+};
+
+#define DAY_NS (24 * 3600 * NS_PER_S)
+
+static const struct stream_row rows[STREAM_IDS] = {
+	[STREAM_EVENTS] = { "EVENTS", "events.>", js_LimitsPolicy, 100000, 0, false },
+	[STREAM_COMMANDS] = { "COMMANDS", "commands.>", js_WorkQueuePolicy, 10000, 0, false },
+	[STREAM_EVENTS_DLQ] = { "EVENTS_DLQ", "dlq.events.>", js_LimitsPolicy, 100000, 30 * DAY_NS, true },
+	[STREAM_COMMANDS_DLQ] = { "COMMANDS_DLQ", "dlq.commands.>", js_LimitsPolicy, 100000, 30 * DAY_NS, true },
+};
+
+const char *
+stream_id_name(enum stream_id id)
+{
+	return rows[id].name;
+}
+
+const char *
+stream_id_subjects(enum stream_id id)
+{
+	return rows[id].subjects;
+}
+
+/* find_drift: what makes an existing stream behave differently from its row. */
+static void
+find_drift(const jsStreamConfig *cfg, struct stream_state *out)
+{
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		if (strcmp(rows[i].name, cfg->Name) != 0)
+			continue;
+		if (cfg->Retention != rows[i].retention)
+			snprintf(out->drift, sizeof out->drift, "retention is another than the queue or log expected here");
+		else if (cfg->SubjectsLen != 1 || strcmp(cfg->Subjects[0], rows[i].subjects) != 0)
+			snprintf(out->drift, sizeof out->drift, "subjects are not just %s", rows[i].subjects);
+		else if (rows[i].direct && !cfg->AllowDirect)
+			snprintf(out->drift, sizeof out->drift, "direct reads are not allowed");
+	}
+}
+
+static void
+fill_stream(const jsStreamInfo *si, struct stream_state *out)
+{
+	*out = (struct stream_state){
+		.messages = si->State.Msgs,
+		.bytes = si->State.Bytes,
+		.first_seq = si->State.FirstSeq,
+		.last_seq = si->State.LastSeq,
+		.consumers = (uint64_t)si->State.Consumers,
+		.max_messages = si->Config->MaxMsgs,
+		.max_consumers = si->Config->MaxConsumers,
+		.replicas = (int)si->Config->Replicas,
+	};
+	find_drift(si->Config, out);
+}
+
+enum err_code
+stream_look(struct conn *c, const char *name, struct stream_state *out, struct err *err)
+{
+	jsStreamInfo *si = NULL;
+	jsErrCode js = 0;
+
+	if (conn_state(c) != CONN_UP)
+		return err_set(err, ERR_UNAVAILABLE, "nats: not connected to %s", conn_servers(c));
+	natsStatus s = js_GetStreamInfo(&si, conn_js(c), name, NULL, &js);
+	if (s == NATS_NO_RESPONDERS)
+		return err_set(err, ERR_NO_JETSTREAM,
+		    "nats: the server at %s has no JetStream; start it with -js or a jetstream block", conn_servers(c));
+	if (s != NATS_OK)
+		return conn_fail(s, js, err, "stream '%s'", name);
+	fill_stream(si, out);
+	jsStreamInfo_Destroy(si);
+	return ERR_OK;
+}
+
+static enum err_code
+create_stream(struct conn *c, const struct stream_row *row, int replicas, struct stream_state *out, struct err *err)
+{
+	const char *subjects[] = { row->subjects };
+	jsStreamConfig cfg;
+	jsStreamInfo *si = NULL;
+	jsErrCode js = 0;
+
+	jsStreamConfig_Init(&cfg);
+	cfg.Name = row->name;
+	cfg.Subjects = subjects;
+	cfg.SubjectsLen = 1;
+	cfg.Retention = row->retention;
+	cfg.Storage = js_FileStorage;
+	cfg.Discard = js_DiscardOld;
+	cfg.MaxMsgs = row->max_messages;
+	cfg.MaxBytes = -1;
+	cfg.MaxMsgSize = -1;
+	cfg.MaxMsgsPerSubject = -1;
+	cfg.MaxAge = row->max_age_ns;
+	cfg.MaxConsumers = MAX_CONSUMERS;
+	cfg.Duplicates = DUPLICATE_WINDOW_NS;
+	cfg.AllowDirect = row->direct;
+	natsStatus s = add_stream(c, &cfg, replicas, &si, &js);
+	if (s != NATS_OK && js == JS_NAME_IN_USE)
+		return stream_look(c, row->name, out, err);	/* somebody was faster */
+	if (s != NATS_OK)
+		return conn_fail(s, js, err, "stream '%s': create", row->name);
+	fill_stream(si, out);
+	out->created = true;
+	jsStreamInfo_Destroy(si);
+	return ERR_OK;
+}
+
+enum err_code
+stream_ensure(struct conn *c, enum stream_id id, int replicas, struct stream_state *out, struct err *err)
+{
+	struct stream_state own;
+	struct err quiet;
+
+	if (out == NULL)
+		out = &own;
+	enum err_code code = stream_look(c, rows[id].name, out, &quiet);
+	if (code == ERR_NOT_FOUND)
+		return create_stream(c, &rows[id], replicas, out, err);
+	if (code != ERR_OK && err != NULL)
+		*err = quiet;
+	return code;
+}
+
+/* --- stored messages ------------------------------------------------------------------------ */
+
+static void
+take_stored(natsMsg *m, struct stored *out)
+{
+	*out = (struct stored){
+		.msg = (struct msg *)(void *)m,
+		.seq = natsMsg_GetSequence(m),
+		.time = { natsMsg_GetTime(m) },
+	};
+}
+
+enum err_code
+stream_next(struct conn *c, const char *name, const char *filter, uint64_t from, struct stored *out,
+    struct err *err)
+{
+	jsDirectGetMsgOptions o;
+	natsMsg *m = NULL;
+
+	if (conn_state(c) != CONN_UP)
+		return err_set(err, ERR_UNAVAILABLE, "nats: not connected to %s", conn_servers(c));
+	jsDirectGetMsgOptions_Init(&o);
+	o.Sequence = from > 0 ? from : 1;
+	o.NextBySubject = filter;
+	natsStatus s = js_DirectGetMsg(&m, conn_js(c), name, NULL, &o);
+	if (s != NATS_OK)
+		return conn_fail(s, 0, err, "stream '%s'", name);
+	take_stored(m, out);
+	return ERR_OK;
+}
+
+enum err_code
+stream_get(struct conn *c, const char *name, uint64_t seq, struct stored *out, struct err *err)
+{
+	natsMsg *m = NULL;
+	jsErrCode js = 0;
+
+	if (conn_state(c) != CONN_UP)
+		return err_set(err, ERR_UNAVAILABLE, "nats: not connected to %s", conn_servers(c));
+	natsStatus s = js_GetMsg(&m, conn_js(c), name, seq, NULL, &js);
+	if (s != NATS_OK)
+		return conn_fail(s, js, err, "stream '%s', message %llu", name, (unsigned long long)seq);
+	take_stored(m, out);
+	return ERR_OK;
+}
+
+enum err_code
+stream_delete(struct conn *c, const char *name, uint64_t seq, struct err *err)
+{
+	jsErrCode js = 0;
+
+	if (conn_state(c) != CONN_UP)
+		return err_set(err, ERR_UNAVAILABLE, "nats: not connected to %s", conn_servers(c));
+	natsStatus s = js_DeleteMsg(conn_js(c), name, seq, NULL, &js);
+	/* 10043, 10057: "no message found" comes as a refusal to delete. */
+	if (s != NATS_OK && (js == 10043 || js == 10057))
+		return err_set(err, ERR_NOT_FOUND, "stream '%s': there is no message %llu", name, (unsigned long long)seq);
+	return s == NATS_OK ? ERR_OK
+			    : conn_fail(s, js, err, "stream '%s', message %llu", name, (unsigned long long)seq);
 }

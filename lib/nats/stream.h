@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/instant.h"
 #include "nats/conn.h"
 
 /* What the server can do (platform.md §7).  api_level: 0 before 2.11, 1 for 2.11, … */
@@ -50,5 +51,47 @@ enum err_code bucket_inspect(struct conn *c, const char *name, struct bucket_sta
 
 /* bucket_enable_ttl: switches per-message TTL on by a stream update (cannot be undone). */
 enum err_code bucket_enable_ttl(struct conn *c, const char *name, struct err *err);
+
+/* The streams of wire.md §6-7, as rows. */
+enum stream_id { STREAM_EVENTS, STREAM_COMMANDS, STREAM_EVENTS_DLQ, STREAM_COMMANDS_DLQ, STREAM_IDS };
+const char *stream_id_name(enum stream_id id);		/* "EVENTS", … */
+const char *stream_id_subjects(enum stream_id id);	/* "events.>", … */
+
+/* What a stream is, made by whomever. */
+struct stream_state {
+	bool created;			/* by this call */
+	uint64_t messages, bytes, first_seq, last_seq, consumers;
+	int64_t max_messages;		/* -1: no limit */
+	int64_t max_consumers;
+	int replicas;
+	char drift[160];		/* how it differs from its row: "retention is limits, not workqueue"; or "" */
+};
+
+/* stream_ensure(c, id, replicas, out, err): creates the stream as its row says if there is
+ * none; an existing one is never altered.  replicas 0: auto, as for buckets.  out may be
+ * NULL.  Two processes may call at once.  Blocks. */
+enum err_code stream_ensure(struct conn *c, enum stream_id id, int replicas, struct stream_state *out,
+    struct err *err);
+
+/* stream_look(c, name, out, err): without creating; ERR_NOT_FOUND when it is missing.  Blocks. */
+enum err_code stream_look(struct conn *c, const char *name, struct stream_state *out, struct err *err);
+
+/* One stored message; msg has its subject, data and headers and is the caller's. */
+struct stored {
+	struct msg *msg;
+	uint64_t seq;
+	struct wall time;
+};
+
+/* stream_next(c, name, filter, from, out, err): the first message at sequence `from` or later whose
+ * subject matches filter; asked directly, so the stream must allow that (ours do).
+ * ERR_NOT_FOUND: no further one.  Leaves no consumer behind.  Blocks. */
+enum err_code stream_next(struct conn *c, const char *name, const char *filter, uint64_t from, struct stored *out,
+    struct err *err);
+
+/* stream_get: exactly that sequence, asked of the stream's leader.  stream_delete: removes it.
+ * ERR_NOT_FOUND when it is not there.  Both block. */
+enum err_code stream_get(struct conn *c, const char *name, uint64_t seq, struct stored *out, struct err *err);
+enum err_code stream_delete(struct conn *c, const char *name, uint64_t seq, struct err *err);
 
 #endif

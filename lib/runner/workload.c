@@ -82,7 +82,9 @@ call_put_back(struct call *c)
 	c->state = CALL_FREE;
 	c->lane = NULL;
 	mem_free(c->id);
-	c->id = NULL;
+	mem_free(c->name);
+	c->id = c->name = NULL;
+	c->progress = NULL;
 	c->done = NULL;
 	if (w->nfree >= FREE_MAX) {
 		call_free(c);
@@ -279,12 +281,45 @@ workload_call(struct workload *w, const struct workload_request *q,
 	c->arg = arg;
 	c->deadline = q->deadline;
 	c->waiting_gauge = q->waiting;
+	c->progress = q->progress;
+	c->any_body = q->type == WORKLOAD_EVENT;
+	if (q->type == WORKLOAD_COMMAND)
+		c->name = mem_text(q->method);
 	loop_timer_set(w->loop, &c->timer, q->deadline, on_deadline, c);
 	if (has_room) {
 		send_call(c);
 	} else {
 		wait_begin(w, c);
 	}
+}
+
+static struct call *
+find_arg(const struct call_list *l, const void *arg)
+{
+	struct call *c = l->first;
+
+	while (c != NULL && c->arg != arg)
+		c = c->next;
+	return c;
+}
+
+void
+workload_cancel(struct workload *w, const void *arg)
+{
+	struct call *c;
+
+	MAGIC_CHECK(w, WORKLOAD_MAGIC);
+	if ((c = find_arg(&w->waiting, arg)) != NULL) {
+		workload_fail(c, WORKLOAD_BUSY, "it was cancelled before the program saw it", false);
+		return;
+	}
+	c = find_arg(&w->running, arg);
+	if (c == NULL || c->name == NULL)
+		return;
+	if (w->http != NULL)
+		workload_http_cancel(c);
+	else
+		stdio_cancel(w->stdio, c);
 }
 
 /* --- what the runner says -------------------------------------------------------------- */
@@ -357,7 +392,7 @@ workload_clean(struct workload *w, struct text t)
 static enum err_code
 open_way(struct workload *w, struct err *err)
 {
-	struct http_opts h = { .max_conns = w->opts.max_inflight, .max_body = WORKLOAD_ANSWER_MAX };
+	struct http_opts h = { .max_conns = w->opts.max_inflight + WORKLOAD_CANCEL_CONNS, .max_body = WORKLOAD_ANSWER_MAX };
 	enum err_code rc;
 
 	switch (w->opts.kind) {

@@ -57,8 +57,16 @@ struct workload_header {
 	struct text value;
 };
 
+/* What a request is to the program: the kind of its line, the beginning of its path. */
+enum workload_type {
+	WORKLOAD_RPC,		/* "rpc", POST /rpc/{method} */
+	WORKLOAD_COMMAND,	/* "command", POST /commands/{method}; can be cancelled, may tell its progress */
+	WORKLOAD_EVENT,		/* "event", POST /events/{domain}/{type}; any 2xx will do, its body is not looked at */
+};
+
 struct workload_request {
-	const char *method;
+	enum workload_type type;
+	const char *method;			/* or the command's name, or the event's {domain}.{type} */
 	struct text message_id;
 	struct text params;			/* valid JSON; absent = null */
 	const struct workload_header *headers;
@@ -66,6 +74,9 @@ struct workload_request {
 	struct mono deadline;
 	atomic_int *waiting;			/* a gauge that counts this call while it waits for a place;
 						   NULL, or it outlives the call */
+	/* progress(arg, percent, status): a line of progress came; arg is that of done.  stdio only;
+	 * may be NULL.  status is absent when not told, else lives during the call. */
+	void (*progress)(void *arg, double percent, struct text status);
 };
 
 struct workload *workload_new(struct loop *loop, const struct workload_opts *o, struct err *err);
@@ -76,6 +87,12 @@ void workload_free(struct workload *w);		/* NULL is fine; pending calls end with
  * that has passed).  It may call again, but free neither workload nor runner. */
 void workload_call(struct workload *w, const struct workload_request *q,
     void (*done)(void *arg, const struct workload_result *res), void *arg);
+
+/* workload_cancel(w, arg): the program is told that nobody waits for the command whose done has
+ * this arg: a line of kind "cancel" with its id, or DELETE /commands/{method}/{message_id}.  Best
+ * effort.  The call goes on until its answer or its deadline; one that the program has not seen
+ * yet ends at once with BUSY.  Nothing happens when there is no such call. */
+void workload_cancel(struct workload *w, const void *arg);
 
 struct workload_counters {
 	uint64_t calls, ok, app_errors, busy, timeouts, down, bad_answers;

@@ -1,12 +1,35 @@
-/* workload_http.c - a call as POST /rpc/{method} (design.md §7). */
+/* workload_http.c - a call as POST /rpc/{method}, a command as POST /commands/{name}, an event as
+ * POST /events/{domain}/{type}. */
 #include <ctype.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/magic.h"
+#include "base/mem.h"
 #include "runner/workload_inner.h"
 
 #define HEADERS_MAX 16		/* an envelope yields six or so */
 #define ERROR_MAX 4096		/* of an error page; the rest helps nobody */
+
+/* put_path: an event's domain is one token, and what stands behind its dot is the type. */
+static void
+put_path(struct str *path, const struct workload_request *q)
+{
+	static const char *const roots[] = {
+		[WORKLOAD_RPC] = "/rpc/", [WORKLOAD_COMMAND] = "/commands/", [WORKLOAD_EVENT] = "/events/",
+	};
+	const char *name = q->method, *dot = q->type == WORKLOAD_EVENT ? strchr(name, '.') : NULL;
+
+	str_puts(path, roots[q->type]);
+	if (dot != NULL) {
+		char *domain = mem_text_n(name, (size_t)(dot - name));
+		http_escape(path, domain);
+		str_putc(path, '/');
+		mem_free(domain);
+		name = dot + 1;
+	}
+	http_escape(path, name);
+}
 
 enum err_code
 workload_http_compose(struct call *c, const struct workload_request *q)
@@ -19,13 +42,14 @@ workload_http_compose(struct call *c, const struct workload_request *q)
 	for (; n < q->nheaders; n++)
 		h[n] = (struct http_header){ q->headers[n].name, q->headers[n].value };
 	str_clear(path);
-	str_puts(path, "/rpc/");
-	http_escape(path, q->method);
+	put_path(path, q);
 	struct http_request r = {
 		.method = "POST", .path = path->p, .headers = h, .nheaders = n, .type = "application/json",
 		.body = q->params.p != NULL ? q->params : text_of("null"),
 	};
 	http_compose(&c->bytes, &r);
+	if (q->type == WORKLOAD_COMMAND && q->message_id.p != NULL)
+		c->id = mem_text_n(q->message_id.p, q->message_id.n);
 	return ERR_OK;
 }
 
@@ -77,6 +101,9 @@ on_answer(void *arg, const struct http_answer *a)
 	} else if (a->code != ERR_OK) {
 		r.outcome = WORKLOAD_BAD_ANSWER;
 		r.text = text_of(a->why);
+	} else if (a->status >= 200 && a->status <= 299 && c->any_body) {
+		r.outcome = WORKLOAD_OK;
+		r.text = text_of("null");
 	} else if (a->status >= 200 && a->status <= 299) {
 		judge_result(c->w, a, &r, &err);
 	} else if (a->status >= 400) {
@@ -94,6 +121,31 @@ workload_http_send(struct call *c)
 {
 	c->lane = http_send(c->w->http, &c->bytes, on_answer, c);
 	return c->lane != NULL ? ERR_OK : ERR_BUSY;
+}
+
+/* on_cancelled: whatever it says, the answer to the command itself counts. */
+static void
+on_cancelled(void *arg, const struct http_answer *a)
+{
+	(void)arg;
+	(void)a;
+}
+
+void
+workload_http_cancel(struct call *c)
+{
+	struct str *path = &c->w->scratch, bytes = STR_INIT;
+
+	if (c->id == NULL)
+		return;
+	str_clear(path);
+	str_puts(path, "/commands/");
+	http_escape(path, c->name);
+	str_putc(path, '/');
+	http_escape(path, c->id);
+	http_compose(&bytes, &(struct http_request){ .method = "DELETE", .path = path->p });
+	http_send(c->w->http, &bytes, on_cancelled, NULL);
+	str_release(&bytes);
 }
 
 void

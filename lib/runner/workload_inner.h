@@ -21,7 +21,10 @@ struct call {
 	atomic_int *waiting_gauge;	/* the caller's; NULL */
 	struct str bytes;		/* the request, until it is handed on */
 	struct http_call *lane;		/* HTTP, running */
-	char *id;			/* stdio: the id under which it is known */
+	char *id;			/* stdio: the id under which it is known; HTTP: a command's own */
+	char *name;			/* of a command */
+	bool any_body;			/* what a 2xx says does not matter */
+	void (*progress)(void *arg, double percent, struct text status);
 };
 
 struct call_list {
@@ -70,5 +73,10 @@ void stdio_detach(struct stdio *s);	/* takes in what was written before, then cl
 enum err_code stdio_compose(struct stdio *s, struct call *c, const struct workload_request *q);
 enum err_code stdio_send(struct stdio *s, struct call *c);
 void stdio_drop(struct stdio *s, struct call *c);
+
+/* Each tells the program that a command which it runs is cancelled, if there is room to. */
+void workload_http_cancel(struct call *c);
+void stdio_cancel(struct stdio *s, struct call *c);
+#define WORKLOAD_CANCEL_CONNS 4		/* beside those of calls, which may all be taken */
 
 #endif

@@ -149,12 +149,15 @@ pack_headers(struct workload *w, struct pack *p, const struct workload_request *
 enum err_code
 stdio_compose(struct stdio *s, struct call *c, const struct workload_request *q)
 {
+	static const char *const kinds[] = {
+		[WORKLOAD_RPC] = "rpc", [WORKLOAD_COMMAND] = "command", [WORKLOAD_EVENT] = "event",
+	};
 	struct pack p;
 
 	pack_init(&p, &c->bytes, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, 4);
 	pack_key(&p, "kind");
-	pack_puts(&p, "rpc");
+	pack_puts(&p, kinds[q->type]);
 	pack_key(&p, "name");
 	pack_text(&p, workload_clean(s->w, text_of(q->method)));
 	pack_key(&p, "params");
@@ -204,6 +207,38 @@ stdio_send(struct stdio *s, struct call *c)
 	if (s->to == -1)
 		end_all(s, "the program closed its standard input");
 	return ERR_OK;
+}
+
+void
+stdio_cancel(struct stdio *s, struct call *c)
+{
+	struct pack p;
+
+	/* A program that does not read has other troubles. */
+	if (s->to == -1 || s->input.len - s->written > INPUT_MAX)
+		return;
+	compact(s);
+	bool was_empty = s->input.len == 0;
+	pack_init(&p, &s->input, DATA_JSON, PACK_COMPACT);
+	pack_map(&p, 6);		/* all that every line has */
+	pack_key(&p, "id");
+	pack_puts(&p, c->id);
+	pack_key(&p, "kind");
+	pack_puts(&p, "cancel");
+	pack_key(&p, "name");
+	pack_puts(&p, c->name);
+	pack_key(&p, "params");
+	pack_map(&p, 0);
+	pack_key(&p, "headers");
+	pack_map(&p, 0);
+	pack_key(&p, "deadline_ms");
+	pack_int(&p, 0);
+	MUST(pack_end(&p, NULL) == ERR_OK);
+	str_putc(&s->input, '\n');
+	if (was_empty)
+		write_out(s);
+	if (s->to == -1)
+		end_all(s, "the program closed its standard input");
 }
 
 void
@@ -278,11 +313,22 @@ end_error(struct stdio *s, struct call *c, const struct value *error)
 	str_release(&out);
 }
 
+static void
+take_progress(struct call *c, const struct value *progress, const struct value *status)
+{
+	struct text t = { NULL, 0 };
+	double percent;
+
+	value_text(status, &t);
+	if (c->progress != NULL && value_real(progress, &percent))
+		c->progress(c->arg, percent, t);
+}
+
 /* take_message: false when the line is none of the protocol's. */
 static bool
 take_message(struct stdio *s, const char *p, size_t n)
 {
-	const struct value *error, *result;
+	const struct value *error, *result, *progress;
 	struct value v;
 	struct call *c;
 	struct text id;
@@ -293,6 +339,7 @@ take_message(struct stdio *s, const char *p, size_t n)
 		return false;
 	error = value_field(&v, "error");
 	result = value_field(&v, "result");
+	progress = value_field(&v, "progress");
 	bool is_answer = error != NULL || result != NULL;
 	if ((c = find_call(s, id)) == NULL) {
 		s->w->counters.late += is_answer;
@@ -302,7 +349,9 @@ take_message(struct stdio *s, const char *p, size_t n)
 		end_error(s, c, error);
 	} else if (result != NULL) {
 		end_ok(s, c, result);
-	} else if (value_field(&v, "progress") == NULL) {
+	} else if (progress != NULL) {
+		take_progress(c, progress, value_field(&v, "status"));
+	} else {
 		stdio_drop(s, c);
 		workload_fail(c, WORKLOAD_BAD_ANSWER, "the answer has neither result nor error", true);
 	}

@@ -25,6 +25,43 @@ subjects_are_those_of_the_wire(void **state)
 }
 
 static void
+names_of_events_and_commands(void **state)
+{
+	(void)state;
+	assert_string_equal(subject_event("order", "item.added").s, "events.order.item.added");
+	assert_string_equal(subject_event_group("Order-Svc").s, "order-svc");
+	assert_string_equal(subject_event_durable("Svc", "events.order.created", NULL).s, "svc__events=order=created");
+	assert_string_equal(subject_event_durable("svc", "events.*.Created", NULL).s, "svc__events=+=Created");
+	assert_string_equal(subject_event_durable("svc", "events.order.>", NULL).s, "svc__events=order=++");
+	assert_string_equal(subject_event_durable("svc", "events.a.b", "svc-1").s, "svc__events=a=b==svc-1");
+	assert_string_equal(subject_command("order-svc", "work").s, "commands.order-svc.work");
+	assert_string_equal(subject_command_durable("order-svc", "work").s, "order-svc__work");
+	assert_string_equal(subject_command_python("order-svc", "work").s, "order-svc-work");
+	assert_string_equal(subject_progress("m5").s, "commands.progress.m5");
+	assert_string_equal(subject_callback("m5").s, "commands.callback.m5");
+	assert_string_equal(subject_cancel("m5").s, "commands.cancel.m5");
+	assert_string_equal(subject_dead("events.a.b").s, "dlq.events.a.b");
+}
+
+static void
+what_may_be_a_token(void **state)
+{
+	static const char *const good[] = { "m5", "3d33ec15-ba50-4f62-ab60-8fe9397d11fd", "a:b/c", "\xc3\xa9" };
+	static const char *const bad[] = { "", "a.b", "a b", "*", "a>", "a\tb", "a\x7f" };
+	char longest[130];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(good); i++)
+		assert_true(subject_token_ok(text_of(good[i])));
+	for (size_t i = 0; i < COUNT_OF(bad); i++)
+		assert_false(subject_token_ok(text_of(bad[i])));
+	assert_false(subject_token_ok(text_of(NULL)));
+	memset(longest, 'x', sizeof longest);
+	assert_true(subject_token_ok((struct text){ longest, 128 }));
+	assert_false(subject_token_ok((struct text){ longest, 129 }));
+}
+
+static void
 the_last_token_is_the_method(void **state)
 {
 	(void)state;
@@ -103,6 +140,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(subjects_are_those_of_the_wire),
+		cmocka_unit_test(names_of_events_and_commands),
+		cmocka_unit_test(what_may_be_a_token),
 		cmocka_unit_test(the_last_token_is_the_method),
 		cmocka_unit_test(keys_of_instances_fall_apart),
 		cmocka_unit_test(other_keys_are_none_of_an_instance),

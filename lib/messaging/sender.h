@@ -1,0 +1,84 @@
+/* sender.h - the sending side of commands (wire.md §7): store, follow, wait, cancel.
+ *
+ * Progress and completion of a command come by plain NATS on subjects that hold its id; the
+ * sender subscribes to them before the command is stored, and nothing is polled.  Both are
+ * heard once or never: who was not connected in that moment waits in vain, until its time is
+ * over. */
+#ifndef MESSAGING_SENDER_H
+#define MESSAGING_SENDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/str.h"
+#include "codec/command.h"
+#include "model/envelope.h"
+
+struct conn;
+struct publisher;
+struct sender;
+
+/* A queue that holds this share of what it may hold takes no more from us, because beyond the
+ * limit it discards its oldest commands (wire.md §7.2). */
+#define SENDER_FULL_PERCENT 90
+
+struct sender_opts {
+	struct conn *conn;
+	struct publisher *publisher;
+	const char *source;		/* our instance id, or NULL */
+	enum data_format format;
+};
+
+/* sender_new(o): never fails; strings are copied.  sender_stop(s): who waits, or comes, ends with
+ * ERR_CLOSED.  Any thread.  sender_free stops, and waits until who was sending has left; nobody
+ * may begin any more.  NULL is fine for both. */
+struct sender *sender_new(const struct sender_opts *o);
+void sender_stop(struct sender *s);
+void sender_free(struct sender *s);
+
+/* sender_source(s, instance): the instance id that commands name from now on, where sender_opts
+ * gave none.  Once; any thread. */
+void sender_source(struct sender *s, const char *instance);
+
+struct send_spec {
+	const char *service, *command;
+	struct data payload;		/* a map; absent: an empty one */
+	const char *id;			/* NULL: a fresh one; else one subject token */
+	const char *trace_id;		/* NULL: a fresh one */
+	enum priority priority;
+	int64_t max_retries;
+	int64_t timeout_ns;		/* of one execution; 0: 300 s */
+
+	bool track;			/* wait for the end of it */
+	int64_t wait_ns;		/* how long; 0: timeout_ns */
+	/* progress(arg, p): hears of progress, on the thread that waits.  Of what comes faster than it
+	 * is heard, the 64 latest are kept.  May be NULL. */
+	void (*progress)(void *arg, const struct command_progress *p);
+	void *arg;
+};
+
+#define SEND_ID_MAX 129
+
+struct send_outcome {
+	char id[SEND_ID_MAX];		/* set as soon as it is drawn, also on failure */
+	uint64_t seq;			/* in the stream; 0: not stored */
+	bool duplicate;			/* the stream had a command with this id already */
+	struct str completion;		/* what came, as it came; empty when nothing did */
+	struct str result;		/* of a completed one, as JSON */
+};
+void send_outcome_init(struct send_outcome *o);
+void send_outcome_release(struct send_outcome *o);
+
+/* sender_send(s, spec, out, err): blocks until the command is stored and, if tracked, ended; any
+ * thread but the core loop and library threads.  The stream is created when it is missing.
+ * ERR_BUSY: the queue is too full, nothing was stored.  ERR_HANDLER: it failed for good, with the
+ * worker's words.  ERR_CANCELLED.  ERR_TIMEOUT: stored, and not ended as far as is known. */
+enum err_code sender_send(struct sender *s, const struct send_spec *spec, struct send_outcome *out,
+    struct err *err);
+
+/* sender_cancel(conn, id, reason, err): asks whoever has the command, or will get it, to give it up;
+ * nobody answers.  reason may be NULL.  Any thread; does not wait. */
+enum err_code sender_cancel(struct conn *c, const char *id, const char *reason, struct err *err);
+
+#endif

@@ -1,0 +1,620 @@
+/* t_worker - commands against a real server, through the public interface: senders of both
+ * encodings, attempts and their ends, dead letters, cancelling, order, full queues. */
+#include "expect.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/magic.h"
+#include "bus.h"
+#include "client/aegis.h"
+#include "codec/command.h"
+#include "messaging/dlq.h"
+#include "messaging/janitor.h"
+#include "nats/conn.h"
+#include "nats/consumer.h"
+#include "nats/stream.h"
+#include "sys/loop.h"
+#include "sys/thread.h"
+
+static struct bus bus;
+static struct conn *conn;
+static aegis *sender, *json_sender;
+static aegis_error e;
+static struct err err;
+
+/* --- a service --------------------------------------------------------------------------- */
+
+static void
+ok(int code)
+{
+	if (code != AEGIS_OK)
+		fail_msg("%s: %s", aegis_code_name(code), e.text);
+}
+
+static void
+fails(int code, int want, const char *part)
+{
+	if (code != want || strstr(e.text, part) == NULL)
+		fail_msg("%s, '%s' is not %s with '%s'", aegis_code_name(code), e.text, aegis_code_name(want), part);
+}
+
+static aegis *
+connect_json(bool json)
+{
+	aegis *a = aegis_connect(&(aegis_options){ .servers = bus_url(&bus), .json = json }, &e);
+
+	if (a == NULL)
+		fail_msg("%s", e.text);
+	return a;
+}
+
+/* What the handlers saw. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static char seen[4096];			/* one word per run */
+static atomic_int runs;
+static atomic_bool hold;		/* handlers of "gate" wait while it is set */
+
+static void
+note(const char *word)
+{
+	pthread_mutex_lock(&lock);
+	snprintf(seen + strlen(seen), sizeof seen - strlen(seen), "%s ", word);
+	pthread_mutex_unlock(&lock);
+	atomic_fetch_add(&runs, 1);
+}
+
+static void
+forget(void)
+{
+	pthread_mutex_lock(&lock);
+	seen[0] = '\0';
+	pthread_mutex_unlock(&lock);
+	atomic_store(&runs, 0);
+}
+
+static void
+rest(void)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
+}
+
+static void
+on_work(void *arg, aegis_job *j)
+{
+	aegis_out *out = aegis_out_new();
+	int64_t i = 0;
+
+	(void)arg;
+	aegis_job_progress(j, 50, "half");
+	aegis_job_progress(j, 1e9, NULL);
+	aegis_job_int(j, "n", &i);
+	aegis_out_int(out, "n", i + 1);
+	aegis_out_text(out, "text", aegis_job_text(j, "text"));
+	aegis_out_text(out, "command", aegis_job_command(j));
+	aegis_out_int(out, "deliveries", (int64_t)aegis_job_deliveries(j));
+	aegis_out_text(out, "trace_id", aegis_job_trace_id(j));
+	note(aegis_job_id(j));
+	aegis_job_done(j, out);
+}
+
+static void
+on_fail(void *arg, aegis_job *j)
+{
+	char word[32];
+
+	(void)arg;
+	snprintf(word, sizeof word, "%llu", (unsigned long long)aegis_job_deliveries(j));
+	note(word);
+	aegis_job_fail(j, "no \"stock\"");
+}
+
+/* gate: waits until it may go on, or is not wanted any more. */
+static void
+on_gate(void *arg, aegis_job *j)
+{
+	(void)arg;
+	note(aegis_job_id(j));
+	while (atomic_load(&hold) && !aegis_job_cancelled(j))
+		rest();
+	aegis_job_done_json(j, "{\"passed\": true}");
+}
+
+static aegis *
+worker_of(const char *service)
+{
+	static const aegis_work_options quick = { .backoff_ms = 20, .ack_wait_ms = 1000 };
+	static const aegis_work_options one = { .concurrency = 1, .window = 32, .backoff_ms = 20, .ack_wait_ms = 1000 };
+	aegis *a = connect_json(false);
+
+	ok(aegis_work(a, "work", on_work, NULL, &quick, &e));
+	ok(aegis_work(a, "fail", on_fail, NULL, &quick, &e));
+	ok(aegis_work(a, "gate", on_gate, NULL, &one, &e));
+	ok(aegis_register(a, &(aegis_identity){ .service = service }, &e));
+	return a;
+}
+
+static uint64_t
+stored(const char *stream)
+{
+	struct stream_state s;
+
+	return stream_look(conn, stream, &s, &err) == ERR_OK ? s.messages : UINT64_MAX;
+}
+
+/* A thread that sends. */
+struct sending {
+	pthread_t thread;
+	aegis *a;
+	const char *service, *command, *payload;
+	aegis_send_options o;
+	atomic_bool over;
+	int code;
+	aegis_error e;
+	aegis_result *result;
+};
+
+static void *
+send_thread(void *arg)
+{
+	struct sending *s = arg;
+
+	s->code = aegis_send_json(s->a, s->service, s->command, s->payload, &s->o, &s->result, &s->e);
+	atomic_store(&s->over, true);
+	return NULL;
+}
+
+static void
+start(struct sending *s)
+{
+	assert_int_equal(thread_start(&s->thread, "sender", send_thread, s, &err), ERR_OK);
+}
+
+static int
+finish(struct sending *s)
+{
+	pthread_join(s->thread, NULL);
+	aegis_result_free(s->result);
+	e = s->e;
+	return s->code;
+}
+
+/* --- the way there and back -------------------------------------------------------------- */
+
+static char heard[256];
+
+static void
+on_progress(void *arg, double percent, const char *status)
+{
+	(void)arg;
+	snprintf(heard + strlen(heard), sizeof heard - strlen(heard), "%.0f:%s ", percent, status);
+}
+
+static void
+progress_and_result_come_in_both_encodings(void **state)
+{
+	aegis *a = worker_of("way-service"), *senders[] = { sender, json_sender };
+	aegis_result *r = NULL;
+	int64_t n = 0;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(senders); i++) {
+		heard[0] = '\0';
+		aegis_send_options o = { .progress = on_progress, .trace_id = "trace-1", .priority = AEGIS_HIGH };
+		aegis_out *out = aegis_out_new();
+		aegis_out_int(out, "n", 41);
+		aegis_out_text(out, "text", "évènement");
+		ok(aegis_send(senders[i], "way-service", "work", out, &o, &r, &e));
+		assert_true(aegis_result_int(r, "n", &n) && n == 42);
+		assert_true(aegis_result_int(r, "deliveries", &n) && n == 1);
+		assert_string_equal(aegis_result_text(r, "text"), "évènement");
+		assert_string_equal(aegis_result_text(r, "command"), "work");
+		assert_string_equal(aegis_result_text(r, "trace_id"), "trace-1");
+		assert_int_equal(strlen(aegis_result_id(r)), 36);
+		assert_string_equal(heard, "50:half 100: ");
+		aegis_result_free(r);
+	}
+	WAIT_FOR(stored("COMMANDS") == 0);	/* and nothing of progress or completions */
+	aegis_close(a);
+}
+
+static void
+the_same_id_is_stored_once(void **state)
+{
+	aegis *a = worker_of("once-service");
+
+	(void)state;
+	forget();
+	aegis_send_options o = { .id = "same-id" };
+	ok(aegis_send_json(sender, "once-service", "work", NULL, &o, NULL, &e));
+	o.forget = true;
+	ok(aegis_send_json(sender, "once-service", "work", NULL, &o, NULL, &e));
+	ok(aegis_send_json(sender, "once-service", "work", "{}", NULL, NULL, &e));
+	assert_int_equal(atomic_load(&runs), 2);
+	aegis_close(a);
+}
+
+static void
+what_is_no_command_is_refused(void **state)
+{
+	(void)state;
+	fails(aegis_send_json(sender, "bad service", "work", NULL, NULL, NULL, &e), AEGIS_INVALID, "service");
+	fails(aegis_send_json(sender, "a-service", "a.b", NULL, NULL, NULL, &e), AEGIS_INVALID, "command");
+	fails(aegis_send_json(sender, "a-service", "work", "[1]", NULL, NULL, &e), AEGIS_INVALID, "payload");
+	fails(aegis_send_json(sender, "a-service", "work", NULL, &(aegis_send_options){ .id = "a.b" }, NULL, &e),
+	    AEGIS_INVALID, "a.b");
+	fails(aegis_cancel(sender, "a b", NULL, &e), AEGIS_INVALID, "a b");
+	fails(aegis_work(sender, "a.b", on_work, NULL, NULL, &e), AEGIS_INVALID, "command");
+}
+
+/* --- failing ----------------------------------------------------------------------------- */
+
+static void
+always_failing_runs_thrice_and_is_buried(void **state)
+{
+	aegis *a = worker_of("fail-service"), *senders[] = { sender, json_sender };
+	struct letter l;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(senders); i++) {
+		forget();
+		fails(aegis_send_json(senders[i], "fail-service", "fail", "{\"a\":1}",
+		    &(aegis_send_options){ .max_retries = 2 }, NULL, &e), AEGIS_HANDLER, "no \"stock\"");
+		assert_string_equal(seen, "1 2 3 ");
+		/* It was buried before it was told. */
+		assert_int_equal(dlq_next(conn, STREAM_COMMANDS_DLQ, "commands.fail-service.fail", i + 1, &l, &err), ERR_OK);
+		assert_string_equal(l.subject, "commands.fail-service.fail");
+		assert_string_equal(l.error, "no \"stock\"");
+		assert_string_equal(l.instance, aegis_instance(a));
+		assert_int_equal(l.deliveries, 3);
+		msg_free(l.stored.msg);
+		WAIT_FOR(stored("COMMANDS") == 0);
+	}
+	aegis_close(a);
+}
+
+static void
+a_long_run_is_a_failed_attempt(void **state)
+{
+	aegis *a = worker_of("late-service");
+
+	(void)state;
+	forget();
+	atomic_store(&hold, true);	/* the handler ends when it sees that nobody waits */
+	fails(aegis_send_json(sender, "late-service", "gate", NULL, &(aegis_send_options){ .id = "late", .timeout_ms = 100,
+	    .max_retries = 1, .wait_ms = 15000 }, NULL, &e), AEGIS_HANDLER, "TIMEOUT");
+	assert_string_equal(seen, "late late ");
+	atomic_store(&hold, false);
+	aegis_close(a);
+}
+
+static void
+what_cannot_be_read_is_buried_once(void **state)
+{
+	static const char *const bodies[] = { "hello", "{}", "", "{\"command\":\"work\",\"priority\":\"HIGH\"}" };
+	uint64_t before = stored("COMMANDS_DLQ");
+	aegis *a = worker_of("odd-service");
+	struct letter l;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(bodies); i++)
+		conn_publish(conn, &(struct conn_msg){ .subject = "commands.odd-service.work", .data = bodies[i],
+		    .n = strlen(bodies[i]) }, NULL);
+	WAIT_FOR(stored("COMMANDS_DLQ") == before + COUNT_OF(bodies));
+	WAIT_FOR(stored("COMMANDS") == 0);
+	assert_int_equal(dlq_next(conn, STREAM_COMMANDS_DLQ, "commands.odd-service.work", 1, &l, &err), ERR_OK);
+	assert_string_equal(l.error, "INVALID_REQUEST");
+	assert_int_equal(l.deliveries, 1);
+	assert_memory_equal(msg_data(l.stored.msg), "hello", 5);
+	msg_free(l.stored.msg);
+	aegis_close(a);
+}
+
+static atomic_int told;
+static atomic_bool marked;
+
+static void
+on_told(void *arg, struct msg *m)
+{
+	(void)arg;
+	atomic_fetch_add(&told, 1);
+	if (strcmp(msg_subject(m), "commands.progress.last") == 0)
+		atomic_store(&marked, true);
+	msg_free(m);
+}
+
+static void
+odd_ids_run_without_a_word(void **state)
+{
+	static const char *const ids[] = { "a.b", "", "*" };
+	aegis *a = worker_of("mute-service");
+	struct sub *sub = sub_new(&(struct sub_opts){ .conn = conn, .subject = "commands.*.>", .handler = on_told }, &err);
+	char body[200];
+
+	(void)state;
+	forget();
+	atomic_store(&told, 0);
+	for (size_t i = 0; i < COUNT_OF(ids); i++) {
+		int n = snprintf(body, sizeof body, "{\"message_id\":\"%s\",\"command\":\"work\"}", ids[i]);
+		conn_publish(conn, &(struct conn_msg){ .subject = "commands.mute-service.work", .data = body, .n = (size_t)n }, NULL);
+	}
+	WAIT_FOR(atomic_load(&runs) == 3);
+	WAIT_FOR(stored("COMMANDS") == 0);
+	/* What was published before the acks was routed before this. */
+	conn_publish(conn, &(struct conn_msg){ .subject = "commands.progress.last", .data = "", .n = 0,
+	    .headers = (const struct conn_header[]){ { "Nats-Expected-Stream", "-" }, { NULL, NULL } } }, NULL);
+	WAIT_FOR(atomic_load(&marked));
+	assert_int_equal(atomic_load(&told), 4);	/* the commands themselves, and the last */
+	sub_free(sub);
+	aegis_close(a);
+}
+
+/* --- cancelling, order ------------------------------------------------------------------- */
+
+static void
+running_queued_and_future_commands_are_cancelled(void **state)
+{
+	aegis *a = worker_of("stop-service");
+	struct sending s[3] = {
+		{ .a = sender, .service = "stop-service", .command = "gate", .o = { .id = "running" } },
+		{ .a = json_sender, .service = "stop-service", .command = "gate", .o = { .id = "queued" } },
+		{ .a = sender, .service = "stop-service", .command = "gate", .o = { .id = "future" } },
+	};
+
+	(void)state;
+	forget();
+	atomic_store(&hold, true);
+	start(&s[0]);
+	WAIT_FOR(atomic_load(&runs) == 1);
+	start(&s[1]);
+	WAIT_FOR(stored("COMMANDS") == 2);
+	ok(aegis_cancel(sender, "queued", "enough", &e));
+	fails(finish(&s[1]), AEGIS_CANCELLED, "cancelled");
+	ok(aegis_cancel(sender, "future", NULL, &e));
+	ok(aegis_cancel(sender, "running", NULL, &e));
+	fails(finish(&s[0]), AEGIS_CANCELLED, "cancelled");
+	start(&s[2]);
+	fails(finish(&s[2]), AEGIS_CANCELLED, "cancelled");
+	assert_string_equal(seen, "running ");
+	WAIT_FOR(stored("COMMANDS") == 0);
+	atomic_store(&hold, false);
+	aegis_close(a);
+}
+
+static uint64_t
+unacked(const char *durable)
+{
+	struct consumer_facts f;
+
+	return consumer_inspect(conn, "COMMANDS", durable, &f, &err) == ERR_OK ? f.unacked : 0;
+}
+
+static void
+critical_comes_before_low(void **state)
+{
+	static const struct { const char *id; enum aegis_priority p; } rows[] = {
+		{ "first", AEGIS_LOW }, { "low1", AEGIS_LOW }, { "low2", AEGIS_LOW }, { "normal", AEGIS_NORMAL },
+		{ "high", AEGIS_HIGH }, { "critical1", AEGIS_CRITICAL }, { "critical2", AEGIS_CRITICAL },
+	};
+	aegis *a = worker_of("order-service");
+
+	(void)state;
+	forget();
+	atomic_store(&hold, true);
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		ok(aegis_send_json(sender, "order-service", "gate", NULL, &(aegis_send_options){ .id = rows[i].id,
+		    .priority = rows[i].p, .forget = true }, NULL, &e));
+		if (i == 0)
+			WAIT_FOR(atomic_load(&runs) == 1);
+	}
+	WAIT_FOR(unacked("order-service__gate") == COUNT_OF(rows));
+	atomic_store(&hold, false);
+	WAIT_FOR(atomic_load(&runs) == COUNT_OF(rows));
+	assert_string_equal(seen, "first critical1 critical2 high normal low1 low2 ");
+	aegis_close(a);
+}
+
+/* --- the end of a worker ----------------------------------------------------------------- */
+
+static void *
+close_thread(void *arg)
+{
+	aegis_close(arg);
+	return NULL;
+}
+
+static void
+what_a_closed_handle_had_goes_to_another(void **state)
+{
+	aegis *a = worker_of("pass-service");
+	struct sending s[2] = {
+		{ .a = sender, .service = "pass-service", .command = "gate", .o = { .id = "p1" } },
+		{ .a = sender, .service = "pass-service", .command = "gate", .o = { .id = "p2" } },
+	};
+
+	(void)state;
+	forget();
+	atomic_store(&hold, true);
+	start(&s[0]);
+	WAIT_FOR(atomic_load(&runs) == 1);
+	start(&s[1]);
+	WAIT_FOR(unacked("pass-service__gate") == 2);
+	aegis *b = worker_of("pass-service");
+	pthread_t closer;
+	/* What waited in a's window is given back while its running job is waited for. */
+	atomic_store(&hold, true);
+	assert_int_equal(thread_start(&closer, "closer", close_thread, a, &err),
+	    ERR_OK);
+	WAIT_FOR(atomic_load(&runs) == 2);
+	atomic_store(&hold, false);
+	ok(finish(&s[0]));
+	ok(finish(&s[1]));
+	pthread_join(closer, NULL);
+	WAIT_FOR(stored("COMMANDS") == 0);
+	assert_string_equal(seen, "p1 p2 ");
+	aegis_close(b);
+}
+
+static void
+a_sender_that_is_closed_stops_waiting(void **state)
+{
+	aegis *a = connect_json(false);
+	struct sending s = { .a = a, .service = "nobody-service", .command = "work", .o = { .id = "alone" } };
+
+	(void)state;
+	start(&s);
+	WAIT_FOR(stored("COMMANDS") == 1);
+	assert_false(atomic_load(&s.over));
+	aegis_close(a);
+	fails(finish(&s), AEGIS_CLOSED, "closed");
+	fails(aegis_send_json(sender, "nobody-service", "work", NULL, &(aegis_send_options){ .wait_ms = 50 }, NULL, &e),
+	    AEGIS_TIMEOUT, "stored");
+	/* They are worked off once somebody comes. */
+	aegis *b = worker_of("nobody-service");
+	WAIT_FOR(stored("COMMANDS") == 0);
+	aegis_close(b);
+}
+
+/* --- the queue itself -------------------------------------------------------------------- */
+
+static void *
+loop_thread(void *arg)
+{
+	loop_run(arg);
+	return NULL;
+}
+
+static void
+loop_end(void *arg)
+{
+	loop_stop(arg);
+}
+
+static void
+the_janitor_removes_litter_and_nothing_else(void **state)
+{
+	static const char *const litter[] = { "commands.progress.x", "commands.callback.x", "commands.cancel.x",
+		"commands.callback.a.b" };
+	struct loop *loop = loop_new(clock_system(), 64, &err);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(litter); i++)
+		conn_publish(conn, &(struct conn_msg){ .subject = litter[i], .data = "{}", .n = 2 }, NULL);
+	ok(aegis_send_json(sender, "later-service", "work", NULL, &(aegis_send_options){ .forget = true }, NULL, &e));
+	WAIT_FOR(stored("COMMANDS") == COUNT_OF(litter) + 1);
+	struct janitor *two[] = { janitor_new(conn, loop, &err), janitor_new(conn, loop, &err) };
+	pthread_t t;
+	assert_int_equal(thread_start(&t, "loop", loop_thread, loop, &err), ERR_OK);
+	WAIT_FOR(janitor_removed(two[0]) + janitor_removed(two[1]) == COUNT_OF(litter));
+	WAIT_FOR(stored("COMMANDS") == 1);
+	loop_call(loop, loop_end, loop, NS_PER_S, NULL);
+	pthread_join(t, NULL);
+	janitor_free(two[0]);
+	janitor_free(two[1]);
+	loop_free(loop);
+	aegis *a = worker_of("later-service");
+	WAIT_FOR(stored("COMMANDS") == 0);
+	aegis_close(a);
+}
+
+static void
+ask(const char *subject, const char *body)
+{
+	struct msg *m;
+
+	expect_ok(conn_request(conn, &(struct conn_msg){ .subject = subject, .data = body, .n = strlen(body) }, 5 * NS_PER_S,
+	    &m, &err), &err);
+	if (memmem(msg_data(m), msg_size(m), "\"error\"", 7) != NULL)
+		fail_msg("%.*s", (int)msg_size(m), (const char *)msg_data(m));
+	msg_free(m);
+}
+
+static void
+a_bound_python_worker_is_not_displaced(void **state)
+{
+	static const char config[] = "{\"stream_name\":\"COMMANDS\",\"config\":{\"durable_name\":\"py-service-work\","
+	    "\"deliver_subject\":\"py.inbox\",\"filter_subject\":\"commands.py-service.work\",\"ack_policy\":\"explicit\"}}";
+	struct sub *bound = sub_new(&(struct sub_opts){ .conn = conn, .subject = "py.inbox", .handler = on_told }, &err);
+
+	(void)state;
+	forget();
+	atomic_store(&told, 0);
+	ask("$JS.API.CONSUMER.DURABLE.CREATE.COMMANDS.py-service-work", config);
+	aegis *a = worker_of("py-service");
+	ok(aegis_send_json(sender, "py-service", "work", NULL, &(aegis_send_options){ .forget = true }, NULL, &e));
+	WAIT_FOR(atomic_load(&told) >= 1);
+	assert_int_equal(atomic_load(&runs), 0);
+	/* Its commands, unacked, come here when it is gone. */
+	expect_ok(consumer_remove(conn, "COMMANDS", "py-service-work", &err), &err);
+	WAIT_FOR(atomic_load(&runs) == 1);
+	sub_free(bound);
+	aegis_close(a);
+}
+
+static void
+a_full_queue_refuses(void **state)
+{
+	(void)state;
+	WAIT_FOR(stored("COMMANDS") == 0);
+	ask("$JS.API.STREAM.UPDATE.COMMANDS", "{\"name\":\"COMMANDS\",\"subjects\":[\"commands.>\"],\"retention\":\"workqueue\","
+	    "\"max_msgs\":10,\"storage\":\"file\",\"num_replicas\":1,\"discard\":\"old\",\"duplicate_window\":120000000000,"
+	    "\"allow_direct\":true,\"max_consumers\":100000}");
+	int code = AEGIS_OK;
+	for (int i = 0; i < 200 && code == AEGIS_OK; i++) {
+		code = aegis_send_json(sender, "full-service", "work", NULL, &(aegis_send_options){ .forget = true }, NULL, &e);
+		nanosleep(&(struct timespec){ .tv_nsec = 110000000 }, NULL);
+	}
+	fails(code, AEGIS_BUSY, "nearly full (9 of 10");
+	assert_int_equal(stored("COMMANDS"), 9);
+}
+
+static int
+begin(void **state)
+{
+	(void)state;
+	if (!bus_start(&bus))
+		return -1;
+	conn = conn_new(&(struct conn_opts){ .servers = bus_url(&bus) }, &err);
+	sender = connect_json(false);
+	json_sender = connect_json(true);
+	return conn != NULL && stream_ensure(conn, STREAM_COMMANDS, 1, NULL, &err) == ERR_OK &&
+	    stream_ensure(conn, STREAM_COMMANDS_DLQ, 1, NULL, &err) == ERR_OK ? 0 : -1;
+}
+
+static int
+end(void **state)
+{
+	(void)state;
+	aegis_close(sender);
+	aegis_close(json_sender);
+	conn_free(conn);
+	bus_end(&bus);
+	conn_library_close();
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(progress_and_result_come_in_both_encodings),
+		cmocka_unit_test(the_same_id_is_stored_once),
+		cmocka_unit_test(what_is_no_command_is_refused),
+		cmocka_unit_test(always_failing_runs_thrice_and_is_buried),
+		cmocka_unit_test(a_long_run_is_a_failed_attempt),
+		cmocka_unit_test(what_cannot_be_read_is_buried_once),
+		cmocka_unit_test(odd_ids_run_without_a_word),
+		cmocka_unit_test(running_queued_and_future_commands_are_cancelled),
+		cmocka_unit_test(critical_comes_before_low),
+		cmocka_unit_test(what_a_closed_handle_had_goes_to_another),
+		cmocka_unit_test(a_sender_that_is_closed_stops_waiting),
+		cmocka_unit_test(the_janitor_removes_litter_and_nothing_else),
+		cmocka_unit_test(a_bound_python_worker_is_not_displaced),
+		cmocka_unit_test(a_full_queue_refuses),
+	};
+
+	BUS_SHIM(argc, argv);
+	return cmocka_run_group_tests(tests, begin, end);
+}
