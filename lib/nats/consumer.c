@@ -24,6 +24,7 @@
 #include "sys/clock.h"
 #include "sys/loop.h"
 
+#define HAND_BACK_NS (500 * NS_PER_MS)	/* how long a closing consumer waits for that */
 #define CONSUMER_MAGIC 0xc0110004u
 #define DELIVERY_MAGIC 0xc0110005u
 #define EXPIRES_NS (30 * NS_PER_S)	/* of one pull; the server says so when it is over */
@@ -755,6 +756,17 @@ consumer_discard(struct consumer *c)
 		conn_publish(c->o.conn, &(struct conn_msg){ .subject = subject, .reply = reply, .urgent = true }, NULL);
 }
 
+/* hand_back: what was pulled and not handled yet goes back to the stream now, instead of
+ * after the ack wait: deliver() refuses it while the subscription drains. */
+static void
+hand_back(struct consumer *c)
+{
+	if (conn_state(c->o.conn) != CONN_UP)
+		return;
+	sub_drained(c->sub, HAND_BACK_NS);
+	conn_flush(c->o.conn, HAND_BACK_NS, NULL);
+}
+
 void
 consumer_free(struct consumer *c)
 {
@@ -763,6 +775,7 @@ consumer_free(struct consumer *c)
 	MAGIC_CHECK(c, CONSUMER_MAGIC);
 	consumer_stop(c);
 	conn_unlisten(c->o.conn, on_conn, c);
+	hand_back(c);
 	sub_free(c->sub);
 	sub_free(c->pushed);
 	loop_timer_cancel(c->o.loop, &c->timer);

@@ -101,7 +101,7 @@ while read -r page; do
 	cp "$T/stdout" "$T/$page.1"
 	head -n 5 "$T/$page.1" | grep -q '^\.TH ' || fail "$page has no title"
 	grep -q '^\.SH NAME' "$T/$page.1" || fail "$page has no section NAME"
-	grep -Eq '^\.SH ("registry ls"|SYNOPSIS)' "$T/$page.1" || fail "$page does not say how it is called"
+	grep -Eq '^\.SH ("[a-z-]+ [a-z-]+"|SYNOPSIS)' "$T/$page.1" || fail "$page does not say how it is called"
 	if command -v groff >/dev/null; then
 		groff -man -Tutf8 -ww -z "$T/$page.1" >"$T/groff" 2>&1 || fail "groff fails on $page"
 		silent groff
