@@ -134,3 +134,10 @@ handoff_call(struct handoff *h, struct rpc_call *call)
 	mem_free(p);
 	rpc_refuse(call, ERR_BUSY, "too many calls wait for the wrapper");
 }
+
+void
+handoff_close(struct handoff *h)
+{
+	if (h->loop != NULL)
+		loop_discard(h->loop, parcel_deliver);
+}

@@ -15,4 +15,8 @@ struct handoff {
  * it to the workload and answers it; refuses it when the loop's mailbox is full. */
 void handoff_call(struct handoff *h, struct rpc_call *call);
 
+/* handoff_close(h): refuses the calls that the loop did not get to, so that none is left that
+ * leads to the runner.  The loop's thread, when no call arrives any more. */
+void handoff_close(struct handoff *h);
+
 #endif

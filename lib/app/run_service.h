@@ -9,8 +9,8 @@
 struct run_service_opts {
 	struct conn_opts conn;
 	const char *service, *instance, *version, *description;
-	const char *service_type;	/* metadata.service_type */
-	const char *const *metadata;	/* "K=V", NULL-terminated; V may be JSON or plain text */
+	const char *service_type;	/* metadata.service_type, unless `metadata` has one */
+	const char *const *metadata;	/* "K=V", NULL-terminated, each K once; V may be JSON or plain text */
 	const char *const *methods;	/* NULL-terminated; NULL: all */
 	struct runner_opts runner;
 	int64_t heartbeat_ns, ttl_s;

@@ -41,11 +41,12 @@ struct aegis {
 	struct served *served;		/* fixed from aegis_register on */
 	size_t nserved;
 
-	struct member *member;
-	char *instance;
+	char *instance;			/* aegis_register's thread writes it, while enrolling */
 
-	pthread_mutex_t lock;		/* leaf: the three below */
+	pthread_mutex_t lock;		/* leaf: all below */
 	pthread_cond_t changed;
+	struct member *member;		/* made and freed on the loop */
+	bool enrolling;			/* a thread is in aegis_register */
 	bool registered, twin, left;
 	char twin_text[400];
 };
@@ -55,8 +56,9 @@ struct aegis {
 /* client_on_call: a request arrived; on the delivering thread. */
 void client_on_call(void *arg, struct rpc_call *call);
 
-/* client_out_value(o): the map that o builds; it lies in o and dies with it. */
-struct value client_out_value(aegis_out *o);
+/* client_out_value(o, out, err): the map that o builds; it lies in o and dies with it.
+ * ERR_INVALID when it goes too deep. */
+enum err_code client_out_value(aegis_out *o, struct value *out, struct err *err);
 
 /* Texts handed out as C strings: kept until the object that they came from goes. */
 struct kept {
