@@ -21,6 +21,9 @@
 #include "sys/clock.h"
 
 #define LOOK_S 1			/* how often expiry is looked for; thresholds are whole seconds */
+#define READER_LEFT SIGUSR1		/* to ourselves; none that a user ends us with */
+
+static const int ends[] = { SIGINT, SIGTERM, SIGHUP };
 
 struct watch_opts {
 	struct cmd_general general;
@@ -111,7 +114,7 @@ line(struct watching *w, const char *event, const struct known *k, const char *a
 	    { about[0] != '\0' ? about : i != NULL ? i->version : "", OUT_PLAIN } }, str_text(&json));
 	/* Whoever read this left: the main thread waits for a signal, so it gets one. */
 	if (out_flush(w->c->out, NULL) != ERR_OK)
-		kill(getpid(), SIGTERM);
+		kill(getpid(), READER_LEFT);
 	mem_free(more);
 	str_release(&json);
 	str_release(&rest);
@@ -268,7 +271,10 @@ look(struct watching *w)
 	bool left;
 	size_t at = 0;
 
-	pthread_mutex_lock(&w->lock);
+	/* The feed's thread may wait for our reader, who may never read on: a signal must still
+	 * be heard, so this look is left out. */
+	if (pthread_mutex_trylock(&w->lock) != 0)
+		return true;
 	while ((slot = map_next(&w->map, &at)) != NULL) {
 		struct known *k = slot->value;
 		if (k->instance == NULL || !k->told || instance_is_fresh(k->instance, now, w->o->stale_ns))
@@ -286,19 +292,25 @@ static void
 block_ends(sigset_t *set)
 {
 	sigemptyset(set);
-	sigaddset(set, SIGINT);
-	sigaddset(set, SIGTERM);
-	sigaddset(set, SIGHUP);
+	for (size_t i = 0; i < COUNT_OF(ends); i++)
+		sigaddset(set, ends[i]);
+	sigaddset(set, READER_LEFT);
 	pthread_sigmask(SIG_BLOCK, set, NULL);
 }
 
+/* wait_for_end: from its return on, the next signal ends the process: what remains to be
+ * done may wait for a server, or for a reader that does not read. */
 static void
-wait_for_end(struct watching *w, const sigset_t *set)
+wait_for_end(struct watching *w, sigset_t *set)
 {
 	struct timespec second = { .tv_sec = LOOK_S };
 
 	while (sigtimedwait(set, NULL, &second) < 0 && look(w))
 		;
+	for (size_t i = 0; i < COUNT_OF(ends); i++)
+		signal(ends[i], SIG_DFL);
+	sigdelset(set, READER_LEFT);
+	pthread_sigmask(SIG_UNBLOCK, set, NULL);
 }
 
 enum err_code
@@ -309,10 +321,10 @@ cmd_registry_watch_run(struct cmd *c, struct err *err)
 	struct conn *conn;
 	struct feed *feed;
 	enum err_code code;
-	sigset_t ends;
+	sigset_t set;
 	size_t at = 0;
 
-	block_ends(&ends);
+	block_ends(&set);
 	if (w.o->service != NULL && (code = name_check(NAME_SERVICE_CALLED, w.o->service, err)) != ERR_OK)
 		return code;
 	/* Looks at the bucket once, so that what will never work is said now. */
@@ -326,7 +338,7 @@ cmd_registry_watch_run(struct cmd *c, struct err *err)
 		code = err->code;
 		goto err0;
 	}
-	wait_for_end(&w, &ends);
+	wait_for_end(&w, &set);
 	feed_free(feed);
 	code = ERR_OK;
 err0:

@@ -79,7 +79,7 @@ static const struct opt instance_rows[] = {
 	    .env = true, OLD("SERVICE_VERSION")),
 	OPT_TEXT(struct run_opts, description, "description", 0, "TEXT", "what the service does, for $SRV.INFO",
 	    .env = true),
-	OPT_TEXT(struct run_opts, service_type, "service-type", 0, "LABEL", "a free label in the metadata",
+	OPT_TEXT(struct run_opts, service_type, "service-type", 0, "LABEL", "a free label in the metadata; one given by --metadata wins",
 	    .def = "service", .env = true, OLD("SERVICE_TYPE")),
 	OPT_LIST(struct run_opts, metadata, "metadata", 0, "KEY=VALUE",
 	    "something for the record's metadata; VALUE is JSON or plain text", .env = true),
@@ -378,9 +378,6 @@ check_names(const struct run_opts *o, struct err *err)
 	for (size_t i = 0; i < o->commands.n; i++)
 		if ((code = name_check(NAME_COMMAND, o->commands.v[i], err)) != ERR_OK)
 			return code;
-	for (size_t i = 0; i < o->metadata.n; i++)
-		if (strchr(o->metadata.v[i], '=') == NULL || o->metadata.v[i][0] == '=')
-			return err_set(err, ERR_CONFIG, "--metadata: '%s' is no KEY=VALUE", o->metadata.v[i]);
 	return ERR_OK;
 }
 

@@ -72,6 +72,8 @@ struct dev {
 	struct loop_timer look, server_look;
 	struct mono began;
 	bool stopping, printed;
+	enum err_code code;		/* why it ends by itself, with its sentence in `err` */
+	struct err *err;
 };
 
 /* --- the data directory ------------------------------------------------------------------ */
@@ -254,6 +256,7 @@ own_name(void)
 static void
 print_units(const struct dev *d, const struct directory *dir)
 {
+	MUST(d->server != NULL);
 	const char *url = nats_server_url(d->server), *self = own_name();
 
 	printf("\n  %-22s %-9d %s\n", "nats-server", (int)nats_server_pid(d->server), url);
@@ -296,10 +299,12 @@ start_server(struct dev *d, uint16_t port, struct err *err)
 		.path = d->o->nats_server, .dir = d->nats_dir, .port = port, .name = "aegis-dev",
 	}, err);
 	if (d->server == NULL)
-		return err != NULL ? err->code : ERR_UNAVAILABLE;
+		return err->code;
 	reaper_keep(nats_server_pid(d->server));
 	return ERR_OK;
 }
+
+static void on_signal(void *arg, int signo);
 
 /* watch_server: a server that died is started again on its old port: the services find it
  * by themselves. */
@@ -307,16 +312,16 @@ static void
 watch_server(void *arg)
 {
 	struct dev *d = arg;
-	struct err err;
 
 	if (!nats_server_alive(d->server)) {
 		uint16_t port = nats_server_port(d->server);
 		log_error(EV_SERVER_EXIT, LOG_F(LOG_N("port", port)), "the nats-server died, starting it again");
 		reaper_release(nats_server_pid(d->server));
 		nats_server_free(d->server);
-		if (start_server(d, port, &err) != ERR_OK) {
-			log_error(EV_SERVER_EXIT, LOG_F(LOG_S("err", err.text)), "it does not start again; ending");
-			raise(SIGTERM);
+		if ((d->code = start_server(d, port, d->err)) != ERR_OK) {
+			err_prefix(d->err, "the nats-server died and does not start again");
+			log_error(EV_SERVER_EXIT, LOG_F(LOG_S("err", d->err->text)), "it does not start again; ending");
+			on_signal(d, SIGTERM);	/* cancels `look` as well, which would show the server */
 			return;
 		}
 	}
@@ -401,13 +406,15 @@ close_dev(struct dev *d)
 enum err_code
 dev_run(const struct dev_opts *o, struct err *err)
 {
-	struct dev d = { .o = o, .lock = -1 };
-	enum err_code code = open_dev(&d, err);
+	struct err own = { ERR_OK, "" };
+	struct dev d = { .o = o, .lock = -1, .err = err != NULL ? err : &own };
+	enum err_code code = open_dev(&d, d.err);
 
 	if (code == ERR_OK) {
 		look(&d);
 		watch_server(&d);
 		loop_run(d.loop);
+		code = d.code;
 	} else if (d.n > 0) {
 		on_signal(&d, SIGTERM);
 		if (!all_gone(&d))

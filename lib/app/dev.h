@@ -12,9 +12,9 @@ struct dev_opts {
 	bool reset;			/* start from empty data */
 };
 
-/* dev_run(o, err): runs until Ctrl-C; every process that it started is gone when it
- * returns.  The calling thread, with signals blocked, becomes the core loop.  Prints what
- * runs where to stdout. */
+/* dev_run(o, err): runs until Ctrl-C, or until its nats-server died and does not start again,
+ * which is an error; every process that it started is gone when it returns.  The calling
+ * thread, with signals blocked, becomes the core loop.  Prints what runs where to stdout. */
 enum err_code dev_run(const struct dev_opts *o, struct err *err);
 
 #endif

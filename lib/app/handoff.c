@@ -285,3 +285,12 @@ handoff_event(struct handoff *h, struct event *e)
 	mem_free(p);
 	event_refuse(e);
 }
+
+void
+handoff_close(struct handoff *h)
+{
+	if (h->loop == NULL)
+		return;
+	loop_discard(h->loop, parcel_deliver);
+	loop_discard(h->loop, event_parcel_deliver);
+}

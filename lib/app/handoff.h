@@ -26,4 +26,8 @@ void handoff_stop(struct handoff *h, struct job *job);
 /* handoff_event(h, e): on the delivering thread: as handoff_call. */
 void handoff_event(struct handoff *h, struct event *e);
 
+/* handoff_close(h): refuses the calls and events that the loop did not get to, so that none is
+ * left that leads to the runner.  The loop's thread, when none arrives any more. */
+void handoff_close(struct handoff *h);
+
 #endif

@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "app/handoff.h"
-#include "base/id.h"
 #include "base/log.h"
 #include "base/magic.h"
 #include "base/mem.h"
@@ -474,29 +473,66 @@ pack_given(struct pack *p, const char *text)
 		pack_puts(p, text);
 }
 
+static struct text
+key_of(const char *kv)
+{
+	return (struct text){ kv, strcspn(kv, "=") };
+}
+
+/* given: which of the first n is this key; n when none is. */
+static size_t
+given(const char *const *kv, size_t n, struct text key)
+{
+	size_t i = 0;
+
+	while (i < n && (key_of(kv[i]).n != key.n || memcmp(kv[i], key.p, key.n) != 0))
+		i++;
+	return i;
+}
+
+static enum err_code
+check_metadata(const char *const *kv, size_t n, struct err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct text key = key_of(kv[i]);
+		if (key.n == 0 || kv[i][key.n] == '\0')
+			return err_set(err, ERR_CONFIG, "--metadata: '%s' is no KEY=VALUE", kv[i]);
+		if (given(kv, i, key) < i)
+			return err_set(err, ERR_CONFIG, "--metadata: '%.*s' is given twice; give each key once",
+			    (int)key.n, key.p);
+	}
+	return ERR_OK;
+}
+
 static enum err_code
 make_metadata(struct service *s, struct err *err)
 {
 	const char *const *kv = s->o->metadata;
+	const char *type = s->o->service_type;
 	struct str out = STR_INIT;
 	struct pack p;
-	uint32_t n = 0;
+	size_t n = 0;
 
-	for (; kv != NULL && kv[n] != NULL; n++)
-		if (strchr(kv[n], '=') == NULL || kv[n][0] == '=')
-			return err_set(err, ERR_USAGE, "--metadata '%s' is not of the form KEY=VALUE", kv[n]);
+	while (kv != NULL && kv[n] != NULL)
+		n++;
+	enum err_code code = check_metadata(kv, n, err);
+	if (code != ERR_OK)
+		return code;
+	/* Who writes the key itself means it more than an option that has a default. */
+	if (given(kv, n, text_of("service_type")) < n)
+		type = NULL;
 	pack_init(&p, &out, DATA_JSON, PACK_COMPACT);
-	pack_map(&p, n + (s->o->service_type != NULL));
-	for (uint32_t i = 0; i < n; i++) {
-		const char *eq = strchr(kv[i], '=');
-		pack_key_n(&p, (struct text){ kv[i], (size_t)(eq - kv[i]) });
-		pack_given(&p, eq + 1);
+	pack_map(&p, (uint32_t)n + (type != NULL));
+	for (size_t i = 0; i < n; i++) {
+		struct text key = key_of(kv[i]);
+		pack_key_n(&p, key);
+		pack_given(&p, kv[i] + key.n + 1);
 	}
-	if (s->o->service_type != NULL) {
+	if (type != NULL) {
 		pack_key(&p, "service_type");
-		pack_puts(&p, s->o->service_type);
+		pack_puts(&p, type);
 	}
-	enum err_code code = pack_end(&p, err);
+	code = pack_end(&p, err);
 	if (code == ERR_OK)
 		s->metadata = str_steal(&out);
 	else
@@ -515,7 +551,8 @@ open_member(struct service *s, struct err *err)
 		.loop = s->loop, .pool = s->pool, .conn = s->conn,
 		.service = s->o->service, .instance = s->instance, .version = s->o->version,
 		.description = s->o->description, .metadata = s->metadata,
-		/* Without a door into the program it must not take calls from members that have one. */
+		/* Without a door into the program it listens to nothing: calls are for members that have
+		 * one. */
 		.methods = takes_calls ? s->o->methods : nothing,
 		.heartbeat_ns = s->o->heartbeat_ns, .ttl_s = s->o->ttl_s, .no_record = s->o->no_registration,
 		.handler = on_call, .arg = s, .twin = on_twin,
@@ -529,11 +566,9 @@ open_service(struct service *s, struct err *err)
 	const struct run_service_opts *o = s->o;
 	struct runner_callbacks cb = { s, on_status, on_gone };
 	struct conn_opts conn = o->conn;
-	char suffix[9];
 
 	conn.wait = true;		/* the program does not wait for the bus */
-	id_hex(suffix, sizeof suffix - 1);
-	s->instance = o->instance != NULL ? mem_text(o->instance) : mem_printf("%s-%s", o->service, suffix);
+	s->instance = mem_text(o->instance);
 	enum err_code code = make_metadata(s, err);
 	if (code != ERR_OK)
 		return code;
@@ -554,19 +589,25 @@ open_service(struct service *s, struct err *err)
 	return take_signals(s, err);
 }
 
+/* close_service: against the way of a call: first nothing arrives, then what is on its way is
+ * refused, in the mailbox and in the runner; a drain that still waits ends with the last of it.
+ * Only then may go what calls are counted in, which is the member's, and what jobs and events
+ * are answered through. */
 static void
 close_service(struct service *s)
 {
-	if (s->conn != NULL)
-		conn_flush(s->conn, NS_PER_S, NULL);
+	member_close(s->member);
+	events_free(s->events);
+	handoff_close(&s->handoff);
+	runner_free(s->runner);
 	for (size_t i = 0; i < s->nworkers; i++)
 		worker_free(s->workers[i]);
 	mem_free(s->workers);
-	events_free(s->events);
 	pool_free(s->pool);
+	if (s->conn != NULL)
+		conn_flush(s->conn, NS_PER_S, NULL);
 	publisher_free(s->publisher);
 	member_free(s->member);
-	runner_free(s->runner);
 	conn_free(s->conn);
 	loop_free(s->loop);
 	mem_free(s->instance);

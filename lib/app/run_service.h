@@ -17,8 +17,8 @@ struct run_service_event {
 struct run_service_opts {
 	struct conn_opts conn;
 	const char *service, *instance, *version, *description;
-	const char *service_type;	/* metadata.service_type */
-	const char *const *metadata;	/* "K=V", NULL-terminated; V may be JSON or plain text */
+	const char *service_type;	/* metadata.service_type, unless `metadata` has one */
+	const char *const *metadata;	/* "K=V", NULL-terminated, each K once; V may be JSON or plain text */
 	const char *const *methods;	/* NULL-terminated; NULL: all */
 	const char *const *commands;	/* worked off by the program; NULL-terminated; NULL: none */
 	const struct run_service_event *events;	/* nevents of them */

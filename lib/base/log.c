@@ -1,15 +1,25 @@
 /* log.c - formatting and rate of log lines.
  *
  * A line is composed in a buffer on the stack and written by one write call, so lines of
- * different threads and processes on one terminal never mix; what does not fit is cut. */
+ * different threads and processes on one terminal never mix; what does not fit is cut.
+ *
+ * Nobody waits for a reader of the log: a line that has no room is dropped and counted.
+ * O_NONBLOCK belongs to the open file, which we share with whoever started us, so pipes and
+ * terminals are opened anew through /proc; where that is not possible, a look whether there
+ * is room must do. */
 #include "base/log.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,17 +27,27 @@
 #include "base/mem.h"
 #include "base/wall.h"
 
-#define LINE_MAX_BYTES 4096
+#define LINE_MAX_BYTES 4096		/* PIPE_BUF: a pipe takes it whole or not at all */
+#define FIELDS_MAX 15			/* of the caller's */
 #define RATE_NS (5 * NS_PER_S)
+
+enum sink_kind {
+	SINK_ASKED,		/* the user's descriptor, asked for room before each line */
+	SINK_OWN,		/* our own open file, which does not wait */
+	SINK_SOCKET,
+	SINK_FILE,		/* never waits */
+};
 
 /* Where lines go.  A reload replaces it while other threads write, so none is ever freed:
  * a few hundred bytes per reload, found again by `before`. */
 struct sink {
 	struct log_opts opts;
 	struct sink *before;
+	enum sink_kind kind;
+	int fd;			/* to write to */
 };
 
-static struct sink initial = { .opts = { .format = LOG_TEXT, .fd = 2 } };
+static struct sink initial = { .opts = { .format = LOG_TEXT, .fd = 2 }, .kind = SINK_ASKED, .fd = 2 };
 static _Atomic(struct sink *) current = &initial;
 static atomic_int lowest = LOG_WARNING;		/* the level, apart, as each record asks for it */
 
@@ -44,6 +64,46 @@ static const char *const level_colours[] = { "\033[2m", "\033[32m", "\033[33m", 
 static pthread_mutex_t rate_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct { int64_t last_ns; int64_t held; } rate[EV_COUNT];
 
+/* What could not be written since the last line that could; and whether that one was cut. */
+static atomic_llong lost;
+static atomic_bool torn;
+
+/* own_copy: an open file of our own for what s logs to.  Reloads find that of an earlier one
+ * again, so there is one for each place and not one for each reload. */
+static int
+own_copy(const struct sink *s, const struct stat *st)
+{
+	char path[32];
+	struct stat have;
+
+	for (const struct sink *b = s->before; b != NULL; b = b->before)
+		if (b->kind == SINK_OWN && fstat(b->fd, &have) == 0 && have.st_dev == st->st_dev &&
+		    have.st_ino == st->st_ino && have.st_rdev == st->st_rdev)
+			return b->fd;
+	snprintf(path, sizeof path, "/proc/self/fd/%d", s->opts.fd);
+	return open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+}
+
+static void
+sink_open(struct sink *s)
+{
+	struct stat st;
+	int copy;
+
+	s->fd = s->opts.fd;
+	s->kind = SINK_ASKED;
+	if (fstat(s->fd, &st) == -1)
+		return;
+	if (S_ISSOCK(st.st_mode)) {
+		s->kind = SINK_SOCKET;
+	} else if (S_ISREG(st.st_mode)) {
+		s->kind = SINK_FILE;
+	} else if ((S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)) && (copy = own_copy(s, &st)) != -1) {
+		s->fd = copy;
+		s->kind = SINK_OWN;
+	}
+}
+
 void
 log_init(const struct log_opts *o)
 {
@@ -57,6 +117,7 @@ log_init(const struct log_opts *o)
 	s->opts.service = mem_text(o->service);
 	s->opts.instance = mem_text(o->instance);
 	s->before = atomic_load(&current);
+	sink_open(s);
 	atomic_store(&current, s);
 	log_set_level(o->level);
 }
@@ -276,41 +337,76 @@ due(enum log_event ev, int64_t *held)
 	return yes;
 }
 
+/* put: one line, or nothing; false when there was no room for it. */
+static bool
+put(const struct sink *s, const char *p, size_t n)
+{
+	struct pollfd room = { .fd = s->fd, .events = POLLOUT };
+
+	if (s->kind == SINK_ASKED && poll(&room, 1, 0) == 0)
+		return false;
+	ssize_t done = s->kind == SINK_SOCKET ? send(s->fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL) : write(s->fd, p, n);
+	/* A terminal or a socket may take a part; what follows then begins a line of its own. */
+	if (done > 0 && (size_t)done < n)
+		atomic_store(&torn, true);
+	/* Nothing can be done about a broken stderr, least of all logged. */
+	return done == (ssize_t)n || (done == -1 && errno != EAGAIN);
+}
+
+/* put_line: the same, or it is counted, with the `was_lost` that it would have told. */
+static void
+put_line(const struct sink *s, const char *p, size_t n, long long was_lost)
+{
+	bool ended = !atomic_exchange(&torn, false);
+
+	if (!ended && !put(s, "\n", 1))
+		atomic_store(&torn, true);
+	else if (put(s, p, n))
+		return;
+	atomic_fetch_add(&lost, was_lost + 1);
+}
+
 void
 log_write(enum log_level level, enum log_event ev, const struct log_field *fields, const char *fmt, ...)
 {
-	struct log_field with[17] = { { NULL, NULL, 0 } };
+	struct log_field with[FIELDS_MAX + 3] = { { NULL, NULL, 0 } };	/* and repeated, lost, the end */
 	char msg[1024], when[WALL_TEXT_MAX];
 	struct timespec ts;
-	const struct log_opts *o = &atomic_load(&current)->opts;
+	const struct sink *s = atomic_load(&current);
+	const struct log_opts *o = &s->opts;
 	struct line l = { .n = 0 };
 	int64_t held;
 	va_list ap;
-	size_t n = 0;
+	size_t n = 0, own;
 
 	if (!due(ev, &held))
 		return;
 	va_start(ap, fmt);
 	vsnprintf(msg, sizeof msg, fmt, ap);
 	va_end(ap);
-	for (; fields != NULL && fields[n].key != NULL && n < COUNT_OF(with) - 2; n++)
+	for (; fields != NULL && fields[n].key != NULL && n < FIELDS_MAX; n++)
 		with[n] = fields[n];
+	own = n;
 	if (held > 0)
-		with[n] = (struct log_field)LOG_N("repeated", held);
+		with[own++] = (struct log_field)LOG_N("repeated", held);
+	long long was_lost = atomic_exchange(&lost, 0);
+	if (was_lost > 0)
+		with[own++] = (struct log_field)LOG_N("lost", was_lost);
 	clock_gettime(CLOCK_REALTIME, &ts);
 	wall_rfc3339((struct wall){ ts.tv_sec * NS_PER_S + ts.tv_nsec }, when);
 
 	if (o->format == LOG_JSON) {
 		as_json(&l, o, level, ev, msg, with, when);
+		/* What we say of the log itself stays. */
+		if (l.n == 0 && n > 0) {
+			with[n - 1] = (struct log_field)LOG_N("fields_left_out", n);
+			as_json(&l, o, level, ev, msg, with + n - 1, when);
+		}
 		if (l.n == 0)
-			as_json(&l, o, level, ev, msg, LOG_F(LOG_N("fields_left_out", n)), when);
-		if (l.n == 0)
-			as_json(&l, o, level, ev, "(record too long, left out)", NULL, when);
+			as_json(&l, o, level, ev, "(record too long, left out)", with + n, when);
 	} else {
 		as_text(&l, o->colour, level, ev, msg, with, when);
 	}
 	l.p[l.n++] = '\n';
-	/* Nothing can be done about a broken stderr, least of all logged. */
-	ssize_t ignored = write(o->fd, l.p, l.n);
-	(void)ignored;
+	put_line(s, l.p, l.n, was_lost);
 }

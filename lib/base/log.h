@@ -4,7 +4,8 @@
  * sentence that says what happened and what aegis does next, and fields.  Each record is
  * one write call.  Events marked RATED are repeated at most once per 5 s and then say how
  * often they happened in between (`repeated`).  Any thread may call; the only lock is a
- * leaf around the rate table.
+ * leaf around the rate table.  Nobody waits for a reader: what finds a pipe or a terminal
+ * full is dropped, and the next line that gets through says how many were (`lost`).
  *
  *	log_info(EV_RUNNER_CHILD_EXIT, LOG_F(LOG_S("service", name), LOG_N("pid", pid)),
  *	    "child %d ended with exit code %d, starting it again in %s", pid, code, wait);
@@ -48,7 +49,8 @@ struct log_opts {
 };
 
 /* log_init(opts): sets the process-wide sink; before it, warnings and worse go to stderr
- * as text.  Call from the main thread before others exist, or again on reload. */
+ * as text.  The flags of opts->fd stay as they are, and what it led to then is written to,
+ * wherever it leads later.  Call from the main thread before others exist, or again on reload. */
 void log_init(const struct log_opts *opts);
 void log_set_level(enum log_level level);
 bool log_enabled(enum log_level level);

@@ -205,6 +205,24 @@ on_left(void *arg)
 	tell(a, &a->left);
 }
 
+/* member_of: the loop makes and frees it, other threads only ask for it. */
+static struct member *
+member_of(aegis *a)
+{
+	pthread_mutex_lock(&a->lock);
+	struct member *m = a->member;
+	pthread_mutex_unlock(&a->lock);
+	return m;
+}
+
+static void
+set_member(aegis *a, struct member *m)
+{
+	pthread_mutex_lock(&a->lock);
+	a->member = m;
+	pthread_mutex_unlock(&a->lock);
+}
+
 /* --- serving ----------------------------------------------------------------------------- */
 
 int
@@ -215,7 +233,7 @@ aegis_serve(aegis *a, const char *method, aegis_handler *fn, void *arg, unsigned
 
 	if (code != ERR_OK)
 		return code;
-	if (a->member != NULL)
+	if (member_of(a) != NULL)
 		return err_set(client_err(e), ERR_INVALID, "serve '%s': the handle is registered already; serve first", method);
 	for (size_t i = 0; i < a->nserved; i++)
 		if (strcmp(a->served[i].method, method) == 0)
@@ -240,29 +258,58 @@ start_member(void *arg)
 	struct start *s = arg;
 	aegis *a = s->a;
 
-	a->member = member_new(&(struct member_opts){
+	struct member *m = member_new(&(struct member_opts){
 		.loop = a->loop, .pool = a->pool, .conn = a->conn,
 		.service = s->who->service, .instance = a->instance, .version = s->who->version,
 		.description = s->who->description, .metadata = s->who->metadata, .methods = s->methods,
 		.heartbeat_ns = s->who->heartbeat_ms * NS_PER_MS, .ttl_s = s->who->ttl_s,
 		.handler = client_on_call, .arg = a, .registered = on_registered, .twin = on_twin,
 	}, &s->err);
-	s->code = a->member != NULL ? member_start(a->member, &s->err) : s->err.code;
+	s->code = m != NULL ? member_start(m, &s->err) : s->err.code;
 	if (s->code == ERR_OK)
 		s->code = client_workers_start(a, s->who->service, &s->err);
-	if (s->code != ERR_OK) {
-		member_free(a->member);
-		a->member = NULL;
-	}
+	if (s->code == ERR_OK)
+		set_member(a, m);
+	else
+		member_free(m);
+}
+
+/* drop_twin: on the loop: ends what was refused. */
+static void
+drop_twin(void *arg)
+{
+	aegis *a = arg;
+	struct member *m = member_of(a);
+
+	set_member(a, NULL);
+	client_events_free(a);
+	client_workers_free(a);
+	member_free(m);
+}
+
+/* forget_twin: after AEGIS_TWIN another id may be tried.  Calls that had arrived by then are
+ * counted in the old member, so it can go only when they are answered. */
+static enum err_code
+forget_twin(aegis *a, struct err *err)
+{
+	unsigned open = member_drain(member_of(a), a->timeout_ns);
+
+	if (open > 0)
+		return err_set(err, ERR_BUSY, "'%s' was refused, but %u of its calls are not answered yet", a->instance, open);
+	enum err_code code = loop_call(a->loop, drop_twin, a, CALL_NS, err);
+	if (code != ERR_OK)
+		return code;
+	pthread_mutex_lock(&a->lock);
+	a->registered = a->twin = false;
+	pthread_mutex_unlock(&a->lock);
+	return ERR_OK;
 }
 
 static enum err_code
-check_identity(aegis *a, const aegis_identity *who, struct err *err)
+check_identity(const aegis_identity *who, struct err *err)
 {
 	enum err_code code;
 
-	if (a->member != NULL)
-		return err_set(err, ERR_EXISTS, "the handle is registered already as '%s'", a->instance);
 	if (who->service == NULL)
 		return err_set(err, ERR_INVALID, "a service name is needed");
 	if ((code = name_check(NAME_SERVICE, who->service, err)) != ERR_OK)
@@ -272,26 +319,47 @@ check_identity(aegis *a, const aegis_identity *who, struct err *err)
 	return who->instance != NULL ? name_check(NAME_INSTANCE, who->instance, err) : ERR_OK;
 }
 
-int
-aegis_register(aegis *a, const aegis_identity *who, aegis_error *e)
+/* begin_enrolling: one thread at a time, and once, unless a twin was in the way.  When it is
+ * this one's turn, end_enrolling must follow, whatever the code. */
+static enum err_code
+begin_enrolling(aegis *a, bool *is_mine, struct err *err)
 {
-	struct err *err = client_err(e);
+	pthread_mutex_lock(&a->lock);
+	bool busy = a->enrolling, twin = a->twin, has_member = a->member != NULL;
+	bool mine = !busy && (!has_member || twin);
+	a->enrolling = busy || mine;
+	pthread_mutex_unlock(&a->lock);
+	*is_mine = mine;
+	if (busy)
+		return err_set(err, ERR_EXISTS, "another thread is registering the handle");
+	if (!mine)
+		return err_set(err, ERR_EXISTS, "the handle is registered already as '%s'", a->instance);
+	return has_member ? forget_twin(a, err) : ERR_OK;
+}
+
+static void
+end_enrolling(aegis *a)
+{
+	pthread_mutex_lock(&a->lock);
+	a->enrolling = false;
+	pthread_mutex_unlock(&a->lock);
+}
+
+static enum err_code
+enrol(aegis *a, const aegis_identity *who, struct err *err)
+{
 	char suffix[9];
 
-	MAGIC_CHECK(a, AEGIS_MAGIC);
-	enum err_code code = check_identity(a, who, err);
-	if (code != ERR_OK)
-		return code;
 	id_hex(suffix, sizeof suffix - 1);
-	mem_free(a->service);		/* of an attempt that failed */
-	mem_free(a->instance);
+	mem_free(a->service);
+	mem_free(a->instance);		/* of an attempt that failed, or met its twin */
 	a->service = mem_text(who->service);
 	a->instance = who->instance != NULL ? mem_text(who->instance) : mem_printf("%s-%s", who->service, suffix);
 	const char **methods = mem_array(a->nserved + 1, sizeof *methods);
 	for (size_t i = 0; i < a->nserved; i++)
 		methods[i] = a->served[i].method;
 	struct start s = { .a = a, .who = who, .methods = methods };
-	code = loop_call(a->loop, start_member, &s, CALL_NS, err);
+	enum err_code code = loop_call(a->loop, start_member, &s, CALL_NS, err);
 	mem_free(methods);
 	if (code != ERR_OK)
 		return code;
@@ -300,10 +368,28 @@ aegis_register(aegis *a, const aegis_identity *who, aegis_error *e)
 			*err = s.err;
 		return s.code;
 	}
+	/* twin_text is written before it is told, and once per member. */
+	if (await(a, &a->registered, &a->twin, a->timeout_ns))
+		return err_set(err, ERR_TWIN, "%s", a->twin_text);
 	caller_source(a->caller, a->instance);
 	sender_source(a->sender, a->instance);
-	/* twin_text is written before it is told, and once. */
-	return await(a, &a->registered, &a->twin, a->timeout_ns) ? err_set(err, ERR_TWIN, "%s", a->twin_text) : ERR_OK;
+	return ERR_OK;
+}
+
+int
+aegis_register(aegis *a, const aegis_identity *who, aegis_error *e)
+{
+	MAGIC_CHECK(a, AEGIS_MAGIC);
+	enum err_code code = check_identity(who, client_err(e));
+	if (code != ERR_OK)
+		return code;
+	bool mine = false;
+	code = begin_enrolling(a, &mine, client_err(e));
+	if (code == ERR_OK)
+		code = enrol(a, who, client_err(e));
+	if (mine)
+		end_enrolling(a);
+	return code;
 }
 
 struct health {
@@ -316,7 +402,10 @@ set_health(void *arg)
 {
 	struct health *h = arg;
 
-	member_status(h->a->member, h->healthy ? INSTANCE_ACTIVE : INSTANCE_UNHEALTHY);
+	struct member *m = member_of(h->a);
+
+	if (m != NULL)
+		member_status(m, h->healthy ? INSTANCE_ACTIVE : INSTANCE_UNHEALTHY);
 }
 
 void
@@ -325,7 +414,7 @@ aegis_set_healthy(aegis *a, bool yes)
 	struct health h = { a, yes };
 
 	MAGIC_CHECK(a, AEGIS_MAGIC);
-	if (a->member != NULL)
+	if (member_of(a) != NULL)
 		loop_call(a->loop, set_health, &h, CALL_NS, NULL);
 }
 
@@ -391,6 +480,7 @@ aegis_close(aegis *a)
 	caller_stop(a->caller);
 	sender_stop(a->sender);
 	publisher_stop(a->publisher);
+	member_close(a->member);	/* else a request could still find the workers gone */
 	client_events_free(a);		/* its deliveries go to the handlers' pool */
 	pool_free(a->handlers);
 	client_workers_free(a);

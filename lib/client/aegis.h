@@ -72,7 +72,8 @@ typedef struct aegis_options {
 aegis *aegis_connect(const aegis_options *o, aegis_error *e);
 
 /* aegis_close(a): deregisters, answers what has arrived (at most 10 s), disconnects, frees.
- * Calls that other threads still wait for end with AEGIS_CLOSED; new ones must not begin.
+ * Calls that other threads are in end with AEGIS_CLOSED, and it returns when those threads have
+ * left them; new ones must not begin.
  * It returns when no handler runs any more; requests that nobody answered by then must not
  * be touched.  Not from a handler.  NULL is fine. */
 void aegis_close(aegis *a);
@@ -104,13 +105,15 @@ typedef struct aegis_identity {
 /* aegis_register(a, who, e): subscribes to the methods served, then writes the instance
  * record and keeps it alive.  Returns when the record stands, or with AEGIS_TWIN when a
  * live process has the same instance id; while NATS is away it is retried for ever in the
- * background and AEGIS_OK is returned after the default time-out. */
+ * background and AEGIS_OK is returned after the default time-out.  After AEGIS_TWIN it may be
+ * called again, with another id; AEGIS_BUSY then: calls that had arrived before the twin was
+ * noticed are not answered yet, not even within the default time-out.  Not from a handler. */
 int aegis_register(aegis *a, const aegis_identity *who, aegis_error *e);
 
 /* aegis_set_healthy(a, yes): what the record says from now on. */
 void aegis_set_healthy(aegis *a, bool yes);
 
-const char *aegis_instance(const aegis *a);	/* "" before aegis_register */
+const char *aegis_instance(const aegis *a);	/* "" before aegis_register; valid until the next */
 
 /* What a handler sees of its request, until it answers; with AEGIS_INLINE the parameters
  * only until the handler returns.  Absent or of another type: NULL, or false. */
@@ -126,13 +129,18 @@ bool aegis_param_bool(const aegis_request *r, const char *key, bool *out);
 size_t aegis_param_count(const aegis_request *r, const char *key);	/* items of a list */
 const char *aegis_param_text_at(const aegis_request *r, const char *key, size_t i);
 
-int aegis_reply(aegis_request *r, aegis_out *out);		/* takes out over; NULL: null */
+/* aegis_reply(r, out) takes out over; NULL: null.  It and aegis_reply_json answer the request in
+ * every case: what cannot be sent as a result is answered as an error, and its code returned. */
+int aegis_reply(aegis_request *r, aegis_out *out);
 int aegis_reply_json(aegis_request *r, const char *json);
 void aegis_fail(aegis_request *r, const char *text);		/* the caller gets AEGIS_HANDLER */
 
 /* --- building values -------------------------------------------------------------------- */
 
-/* A map under construction: parameters of a call, or a result. */
+/* A map under construction: parameters of a call, or a result.  Lists and maps may lie in each
+ * other 16 deep, the outermost map included; what lies deeper is dropped, and aegis_call,
+ * aegis_call_start and aegis_reply say AEGIS_INVALID: the call is not made, the request is
+ * answered with that error. */
 aegis_out *aegis_out_new(void);
 void aegis_out_free(aegis_out *o);		/* unless something took it over */
 void aegis_out_text(aegis_out *o, const char *key, const char *value);	/* NULL: null */

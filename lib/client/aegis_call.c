@@ -42,13 +42,13 @@ fill_spec(struct call_spec *s, const aegis *a, const char *service, const char *
 		s->instance = o->instance;
 }
 
-static void
-set_params(struct call_spec *s, aegis_out *params, struct value *tree)
+static enum err_code
+set_params(struct call_spec *s, aegis_out *params, struct value *tree, struct err *err)
 {
 	if (params == NULL)
-		return;
-	*tree = client_out_value(params);
+		return ERR_OK;
 	s->tree = tree;
+	return client_out_value(params, tree, err);
 }
 
 static aegis_result *
@@ -97,8 +97,9 @@ aegis_call(aegis *a, const char *service, const char *method, aegis_out *params,
 
 	MAGIC_CHECK(a, AEGIS_MAGIC);
 	fill_spec(&s, a, service, method, o);
-	set_params(&s, params, &tree);
-	int code = call(a, &s, result, client_err(e));
+	int code = set_params(&s, params, &tree, client_err(e));
+	if (code == ERR_OK)
+		code = call(a, &s, result, client_err(e));
 	aegis_out_free(params);
 	return code;
 }
@@ -151,9 +152,10 @@ aegis_call_start(aegis *a, const char *service, const char *method, aegis_out *p
 
 	MAGIC_CHECK(a, AEGIS_MAGIC);
 	fill_spec(&s, a, service, method, o);
-	set_params(&s, params, &tree);
 	*p = (struct pending){ done, arg };
-	int code = caller_start(a->caller, &s, on_done, p, client_err(e));
+	int code = set_params(&s, params, &tree, client_err(e));
+	if (code == ERR_OK)
+		code = caller_start(a->caller, &s, on_done, p, client_err(e));
 	if (code != ERR_OK)
 		mem_free(p);
 	aegis_out_free(params);

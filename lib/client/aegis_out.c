@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "client/client.h"
 
-#define DEEPEST 16
+#define DEEPEST 16		/* aegis.h promises it; the outermost map counts */
 #define FIRST_BYTES 1024	/* some ten members */
 #define CHUNK_BYTES 4096
 
@@ -35,6 +35,8 @@ struct aegis_out {
 	struct node root;
 	struct node *open[DEEPEST];	/* open[depth] takes what comes */
 	unsigned depth;
+	unsigned beyond;		/* lists and maps open below the deepest; what they hold is dropped, … */
+	bool too_deep;			/* … and whoever takes the value is told */
 	char *p, *end;			/* what is free of the newest chunk */
 	struct chunk *chunks;		/* besides the first */
 	max_align_t first[FIRST_BYTES / sizeof(max_align_t)];
@@ -63,7 +65,8 @@ aegis_out_new(void)
 		o = mem_new(sizeof *o);
 	o->root = (struct node){ .kind = OUT_MAP };
 	o->open[0] = &o->root;
-	o->depth = 0;
+	o->depth = o->beyond = 0;
+	o->too_deep = false;
 	o->chunks = NULL;
 	o->p = (char *)o->first;
 	o->end = o->p + sizeof o->first;
@@ -119,6 +122,10 @@ add(aegis_out *o, const char *key, enum kind kind)
 {
 	struct node *in = o->open[o->depth], *n = take(o, sizeof *n);
 
+	if (o->beyond > 0) {
+		*n = (struct node){ .kind = OUT_NULL };
+		return n;
+	}
 	MUST((key == NULL) == (in->kind == OUT_LIST));	/* members have keys, items have none */
 	*n = (struct node){ .kind = kind, .key = keep(o, key) };
 	if (in->last != NULL)
@@ -173,8 +180,13 @@ open_node(aegis_out *o, const char *key, enum kind kind)
 {
 	struct node *n = add(o, key, kind);
 
-	MUST(o->depth + 1 < DEEPEST);
-	o->open[++o->depth] = n;
+	/* How deep a value goes may be the data's doing, so it is no bug. */
+	if (o->depth + 1 < DEEPEST && o->beyond == 0) {
+		o->open[++o->depth] = n;
+		return;
+	}
+	o->beyond++;
+	o->too_deep = true;
 }
 
 void
@@ -192,6 +204,10 @@ aegis_out_map(aegis_out *o, const char *key)
 void
 aegis_out_end(aegis_out *o)
 {
+	if (o->beyond > 0) {
+		o->beyond--;
+		return;
+	}
 	MUST(o->depth > 0);
 	o->depth--;
 }
@@ -244,19 +260,25 @@ value_of(aegis_out *o, const struct node *n)
 	return (struct value){ .type = VALUE_NULL };
 }
 
-struct value
-client_out_value(aegis_out *o)
+enum err_code
+client_out_value(aegis_out *o, struct value *out, struct err *err)
 {
-	MUST(o->depth == 0);		/* every list and map was ended */
-	return map_of(o, &o->root);
+	MUST(o->depth == 0 && o->beyond == 0);	/* every list and map was ended */
+	if (o->too_deep)
+		return err_set(err, ERR_INVALID, "lists and maps lie in each other more than %d deep", DEEPEST);
+	*out = map_of(o, &o->root);
+	return ERR_OK;
 }
 
 enum err_code
 client_out_encode(aegis_out *o, enum data_format format, struct str *out, struct err *err)
 {
-	struct value v = client_out_value(o);
+	struct value v;
 	struct pack p;
+	enum err_code code = client_out_value(o, &v, err);
 
+	if (code != ERR_OK)
+		return code;
 	pack_init(&p, out, format, PACK_COMPACT);
 	pack_value(&p, &v);
 	return pack_end(&p, err);

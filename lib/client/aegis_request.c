@@ -260,11 +260,16 @@ int
 aegis_reply(aegis_request *r, aegis_out *out)
 {
 	struct value result = { .type = VALUE_NULL };
+	enum err_code code = ERR_OK;
+	struct err err;
 
 	MAGIC_CHECK(r, REQUEST_MAGIC);
 	if (out != NULL)
-		result = client_out_value(out);
-	enum err_code code = rpc_answer_value(r->call, result, NULL);
+		code = client_out_value(out, &result, &err);
+	if (code == ERR_OK)
+		code = rpc_answer_value(r->call, result, NULL);
+	else
+		rpc_refuse(r->call, ERR_HANDLER, err.text);
 	aegis_out_free(out);
 	return code;
 }

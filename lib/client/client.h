@@ -72,11 +72,12 @@ struct aegis {
 	struct subscribed **subscribed;	/* likewise */
 	size_t nsubscribed;
 
-	struct member *member;
-	char *service, *instance;
+	char *service, *instance;	/* aegis_register's thread writes them, while enrolling */
 
-	pthread_mutex_t lock;		/* leaf: the three below */
+	pthread_mutex_t lock;		/* leaf: all below */
 	pthread_cond_t changed;
+	struct member *member;		/* made and freed on the loop */
+	bool enrolling;			/* a thread is in aegis_register */
 	bool registered, twin, left;
 	char twin_text[400];
 };
@@ -86,8 +87,6 @@ struct aegis {
 /* client_on_call: a request arrived; on the delivering thread. */
 void client_on_call(void *arg, struct rpc_call *call);
 
-/* client_out_value(o): the map that o builds; it lies in o and dies with it. */
-struct value client_out_value(aegis_out *o);
 /* The workers of all commands: begin (the loop's thread; all or none), take nothing new (the
  * same), wait for what runs (any other thread), end (the loop's, before its pools). */
 enum err_code client_workers_start(struct aegis *a, const char *service, struct err *err);
@@ -108,6 +107,10 @@ aegis_result *client_result(const char *json, const char *id);
 
 /* client_out_encode(o, format, out, err): the map that o builds, appended to out. */
 enum err_code client_out_encode(aegis_out *o, enum data_format format, struct str *out, struct err *err);
+
+/* client_out_value(o, out, err): the map that o builds; it lies in o and dies with it.
+ * ERR_INVALID when it goes too deep. */
+enum err_code client_out_value(aegis_out *o, struct value *out, struct err *err);
 
 /* Texts handed out as C strings: kept until the object that they came from goes. */
 struct kept {

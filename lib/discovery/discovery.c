@@ -68,6 +68,7 @@ struct discovery {
 	pthread_mutex_t lock;		/* leaf: all that follows */
 	pthread_cond_t first;		/* the first listing is complete, or there is none to wait for */
 	struct discovery_state state;
+	bool stopped;			/* nobody is to wait */
 	bool hopeless;			/* the last attempt to open the watch failed */
 	struct mono lost_at;
 };
@@ -295,11 +296,20 @@ discovery_wait(struct discovery *d, int64_t timeout_ns)
 	if (discovery_start(d, NULL) != ERR_OK)
 		return false;
 	pthread_mutex_lock(&d->lock);
-	while (d->state.changes == 0 && !d->hopeless && thread_cond_wait(&d->first, &d->lock, until))
+	while (d->state.changes == 0 && !d->hopeless && !d->stopped && thread_cond_wait(&d->first, &d->lock, until))
 		continue;
 	bool complete = d->state.changes > 0;
 	pthread_mutex_unlock(&d->lock);
 	return complete;
+}
+
+void
+discovery_stop(struct discovery *d)
+{
+	pthread_mutex_lock(&d->lock);
+	d->stopped = true;
+	pthread_cond_broadcast(&d->first);
+	pthread_mutex_unlock(&d->lock);
 }
 
 const struct directory *

@@ -30,6 +30,10 @@ enum err_code discovery_start(struct discovery *d, struct err *err);
  * complete.  Any thread but the loop's. */
 bool discovery_wait(struct discovery *d, int64_t timeout_ns);
 
+/* discovery_stop(d): nobody waits any more: discovery_wait returns at once, now and from now on.
+ * The directory stays readable.  Any thread. */
+void discovery_stop(struct discovery *d);
+
 /* discovery_take(d): the current directory with a reference (snapshot_drop), or NULL
  * before the first listing.  Any thread, no lock. */
 const struct directory *discovery_take(struct discovery *d);

@@ -51,8 +51,8 @@ struct pick_opts {
 };
 
 /* pick(g, o): a usable, fresh member, or NULL when there is none.  No lock, no allocation;
- * least in-flight looks at all members of small groups and at two drawn ones of large
- * groups, whose better half is nearly as good and does not cost a walk. */
+ * least in-flight looks at all members of small groups and at four drawn ones of large
+ * groups, the least busy of which is nearly as good and does not cost a walk. */
 const struct member_entry *pick(const struct service_group *g, const struct pick_opts *o);
 
 bool pick_strategy_parse(const char *text, enum pick_strategy *out);	/* "round_robin", … */

@@ -321,7 +321,9 @@ report(struct member *m, enum tenure_report r)
 		on_registered(m, r == TENURE_TAKEN_OVER);
 		break;
 	case TENURE_RETRYING:
-		log_warning(EV_REGISTRY_RETRY, LOG_F(LOG_S("err", m->op.err.text), LOG_N("attempt", m->tenure.failures)),
+		/* Once for each outage; the further attempts are for whoever looks for them. */
+		log_at(m->tenure.failures == 1 ? LOG_WARNING : LOG_DEBUG, EV_REGISTRY_RETRY,
+		    LOG_F(LOG_S("err", m->op.err.text), LOG_N("attempt", m->tenure.failures)),
 		    "the registry does not answer, trying again until it does");
 		break;
 	case TENURE_IS_TWIN:
@@ -345,12 +347,15 @@ step(struct member *m, const struct tenure_event *ev)
 {
 	struct tenure_actions a;
 	enum tenure_state was = m->tenure.state;
+	unsigned failures = m->tenure.failures;
 
 	MAGIC_CHECK(m, MEMBER_MAGIC);
 	tenure_step(&m->tenure, ev, clock_mono(loop_clock(m->o.loop)), &a);
 	if (m->tenure.state != was)
 		log_debug(EV_REGISTRY_STATUS, LOG_F(LOG_S("event", tenure_event_name(ev->kind))), "tenure %s -> %s",
 		    tenure_state_name(was), tenure_state_name(m->tenure.state));
+	if (failures > 0 && ev->kind == TENURE_EV_PUT_DONE)
+		log_info(EV_REGISTRY_BACK, LOG_F(LOG_N("attempts", failures)), "the registry answers again");
 	if (m->tenure.due.ns == MONO_NEVER.ns)
 		loop_timer_cancel(m->o.loop, &m->timer);
 	else
@@ -431,16 +436,28 @@ member_new(const struct member_opts *o, struct err *err)
 }
 
 void
-member_free(struct member *m)
+member_close(struct member *m)
 {
 	if (m == NULL)
 		return;
 	MAGIC_CHECK(m, MEMBER_MAGIC);
+	if (m->server != NULL)
+		rpc_server_stop(m->server);
+	micro_free(m->micro);
+	m->micro = NULL;
+}
+
+void
+member_free(struct member *m)
+{
+	if (m == NULL)
+		return;
+	member_close(m);
 	MUST(!m->busy);			/* the pool was freed before */
 	conn_unlisten(m->o.conn, on_conn, m);
 	loop_take(m->o.loop, &m->reconnected);
 	loop_timer_cancel(m->o.loop, &m->timer);
-	micro_free(m->micro);
+	micro_free(m->micro);		/* of a registration that ended after the close */
 	rpc_server_free(m->server);
 	registry_free(m->registry);
 	methods_free(m->methods);

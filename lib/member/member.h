@@ -39,7 +39,15 @@ struct member_opts {
 };
 
 struct member *member_new(const struct member_opts *o, struct err *err);
-void member_free(struct member *m);		/* ends subscriptions at once; NULL is fine */
+
+/* member_close(m): ends the subscriptions at once: when it returns, the handler runs no more and
+ * will not.  Not from the handler; while another thread drains is fine.  Twice is fine, and so is
+ * NULL. */
+void member_close(struct member *m);
+
+/* member_free(m): closes first.  The pool was freed before, and calls that are not answered yet
+ * must not be answered any more: what they are counted in goes.  NULL is fine. */
+void member_free(struct member *m);
 
 /* member_start(m, err): subscribes, then registers; retried for ever while NATS is away. */
 enum err_code member_start(struct member *m, struct err *err);

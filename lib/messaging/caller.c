@@ -64,6 +64,8 @@ struct caller {
 	unsigned inflight;
 	bool sweeping;			/* a sweep is arranged */
 	bool closed;
+	unsigned inside;		/* threads in caller_call and caller_start */
+	pthread_cond_t changed;		/* closed was set, or inside became 0 afterwards */
 
 	struct loop_timer sweep;	/* the loop's thread only */
 	struct mail arrange;		/* in the loop's mailbox only while sweeping */
@@ -170,21 +172,18 @@ reply_subject(const struct caller *c, uint32_t number, char out[CONN_INBOX_MAX +
 	*p = '\0';
 }
 
-/* fall_back: nobody listens on the direct subject: a Python member, or one that just went.
- * The call was not executed, so the group may have it.  True when it was sent on. */
+/* prepare_fall_back: under the lock: nobody listens on the direct subject: a Python member, one
+ * that has no such method, or one that just went.  The call was not executed, so the group may
+ * have it: then its request is in `request` and its subject in `to`. */
 static bool
-fall_back(struct caller *c, struct place *p)
+prepare_fall_back(struct place *p, struct str *request, struct subject *to)
 {
-	char reply[CONN_INBOX_MAX + 12];
-
 	if (!p->route.direct || p->route.demanded)
 		return false;
 	p->route.direct = false;
-	reply_subject(c, p->number, reply);
-	struct subject to = route_subject(&p->route);
-	return conn_publish(c->conn, &(struct conn_msg){
-		.subject = to.s, .reply = reply, .data = p->request.p, .n = p->request.len,
-	}, NULL) == ERR_OK;
+	*to = route_subject(&p->route);
+	str_add(request, p->request.p, p->request.len);
+	return true;
 }
 
 /* --- the end of a call ------------------------------------------------------------------- */
@@ -222,24 +221,53 @@ number_of(const struct caller *c, const char *subject)
 	return number;
 }
 
+/* fall_back: sends the call on; without the lock, because the library may wait for a socket. */
+static void
+fall_back(struct caller *c, uint32_t number, const struct str *request, const struct subject *to)
+{
+	char reply[CONN_INBOX_MAX + 12];
+	struct err err;
+
+	reply_subject(c, number, reply);
+	if (conn_publish(c->conn, &(struct conn_msg){
+		.subject = to->s, .reply = reply, .data = request->p, .n = request->len,
+	}, &err) == ERR_OK)
+		return;
+	pthread_mutex_lock(&c->lock);
+	struct place *p = place_find(c, number);
+	struct ended e;
+	if (p != NULL)
+		e = place_leave(c, p);
+	pthread_mutex_unlock(&c->lock);
+	if (p != NULL)
+		finish(&e, NULL, &err);
+}
+
 static void
 on_reply(void *arg, struct msg *m)
 {
 	struct caller *c = arg;
 	uint32_t number = number_of(c, msg_subject(m));
-	bool nobody = msg_is_no_responders(m);
+	bool nobody = msg_is_no_responders(m), again = false;
+	struct str *request = codec_scratch();
+	struct subject to;
+	struct ended e;
 	struct err err;
 
 	MAGIC_CHECK(c, CALLER_MAGIC);
 	pthread_mutex_lock(&c->lock);
 	struct place *p = place_find(c, number);
-	if (p == NULL || (nobody && fall_back(c, p))) {
-		pthread_mutex_unlock(&c->lock);
+	if (p != NULL && nobody)
+		again = prepare_fall_back(p, request, &to);
+	if (p != NULL && !again)
+		e = place_leave(c, p);
+	pthread_mutex_unlock(&c->lock);
+	if (p == NULL || again) {
 		msg_free(m);
+		if (again)
+			fall_back(c, number, request, &to);
 		return;
 	}
-	struct ended e = place_leave(c, p);
-	pthread_mutex_unlock(&c->lock);
 	if (nobody)
 		route_nobody(&e.route, c->discovery, &err);
 	finish(&e, m, nobody ? &err : NULL);
@@ -312,6 +340,45 @@ encode(const struct caller *c, const struct call_spec *s, struct str *out, struc
 	return code;
 }
 
+/* --- who is inside ----------------------------------------------------------------------- */
+
+/* Calls come from threads that the end of the caller does not own: it waits until the last of
+ * them has left, and whatever they wait for meanwhile ends at once. */
+
+static enum err_code
+come_in(struct caller *c, struct err *err)
+{
+	MAGIC_CHECK(c, CALLER_MAGIC);
+	pthread_mutex_lock(&c->lock);
+	bool closed = c->closed;
+	c->inside += !closed;
+	pthread_mutex_unlock(&c->lock);
+	return closed ? err_set(err, ERR_CLOSED, "the connection is being closed") : ERR_OK;
+}
+
+static void
+go_out(struct caller *c)
+{
+	pthread_mutex_lock(&c->lock);
+	if (--c->inside == 0 && c->closed)
+		pthread_cond_broadcast(&c->changed);
+	pthread_mutex_unlock(&c->lock);
+}
+
+/* pause_open: false when the caller was closed, before or meanwhile. */
+static bool
+pause_open(struct caller *c, int64_t ns)
+{
+	struct mono until = mono_after(now_mono(), ns);
+
+	pthread_mutex_lock(&c->lock);
+	while (!c->closed && thread_cond_wait(&c->changed, &c->lock, until))
+		continue;
+	bool open = !c->closed;
+	pthread_mutex_unlock(&c->lock);
+	return open;
+}
+
 /* One call on its way into a place. */
 struct entry {
 	const struct call_spec *spec;
@@ -364,7 +431,7 @@ send_call(struct caller *c, const struct entry *e, struct err *err)
 	reply_subject(c, e->number, reply);
 	enum err_code code = conn_publish(c->conn, &(struct conn_msg){
 		.subject = to.s, .reply = reply,
-		.data = e->request->p, .n = e->request->len, .headers = e->spec->headers,
+		.data = e->request->p, .n = e->request->len,
 		.urgent = e->unread && e->alone,	/* a thread waits, so nothing follows at once */
 	}, err);
 	if (code == ERR_OK)
@@ -382,7 +449,6 @@ start(struct caller *c, const struct call_spec *s, done_fn *done, void *arg, boo
 {
 	struct entry e = { .spec = s, .request = codec_scratch(), .done = done, .arg = arg, .unread = unread };
 
-	MAGIC_CHECK(c, CALLER_MAGIC);
 	if (conn_state(c->conn) != CONN_UP)
 		return err_set(err, ERR_UNAVAILABLE, "not connected to NATS at %s", conn_servers(c->conn));
 	enum err_code code = discovery_start(c->discovery, err);
@@ -401,7 +467,13 @@ enum err_code
 caller_start(struct caller *c, const struct call_spec *s,
     void (*done)(void *arg, const struct call_reply *reply, const struct err *err), void *arg, struct err *err)
 {
-	return start(c, s, done, arg, false, err);
+	enum err_code code = come_in(c, err);
+
+	if (code != ERR_OK)
+		return code;
+	code = start(c, s, done, arg, false, err);
+	go_out(c);
+	return code;
 }
 
 /* --- waiting for one --------------------------------------------------------------------- */
@@ -452,27 +524,39 @@ call_once(struct caller *c, const struct call_spec *s, struct call_reply *reply,
 	return route_read_reply(reply->msg, reply, err);
 }
 
+/* call_twice: a starting service is registered before it listens (Python), one that just died is
+ * still registered: once more, it was certainly not executed. */
+static enum err_code
+call_twice(struct caller *c, const struct call_spec *s, struct call_reply *reply, struct err *err)
+{
+	struct mono began = now_mono();
+	int64_t timeout = timeout_of(s);
+	struct call_spec again = *s;
+
+	if (conn_state(c->conn) == CONN_UP)
+		discovery_wait(c->discovery, timeout < FIRST_LISTING_NS ? timeout : FIRST_LISTING_NS);
+	enum err_code code = call_once(c, s, reply, err);
+	again.timeout_ns = timeout - mono_since(now_mono(), began) - RETRY_NS;
+	if (code != ERR_NO_MEMBER || again.timeout_ns <= 0)
+		return code;
+	if (!pause_open(c, RETRY_NS))
+		return err_set(err, ERR_CLOSED, "the connection was closed while the call waited");
+	return call_once(c, &again, reply, err);
+}
+
 enum err_code
 caller_call(struct caller *c, const struct call_spec *s, struct call_reply *reply, struct err *err)
 {
-	struct mono start = now_mono();
-	int64_t timeout = timeout_of(s);
-	struct call_spec again = *s;
-	struct err first;
+	struct err last;
 
 	memset(reply, 0, sizeof *reply);
-	if (conn_state(c->conn) == CONN_UP)
-		discovery_wait(c->discovery, timeout < FIRST_LISTING_NS ? timeout : FIRST_LISTING_NS);
-	enum err_code code = call_once(c, s, reply, &first);
-	again.timeout_ns = timeout - mono_since(now_mono(), start) - RETRY_NS;
-	if (code == ERR_NO_MEMBER && again.timeout_ns > 0) {
-		/* A starting service is registered before it listens (Python), one that just died
-		 * is still registered: once more, it was certainly not executed. */
-		thread_pause(RETRY_NS);
-		code = call_once(c, &again, reply, &first);
-	}
+	enum err_code code = come_in(c, err);
+	if (code != ERR_OK)
+		return code;
+	code = call_twice(c, s, reply, &last);
+	go_out(c);
 	if (code != ERR_OK && err != NULL)
-		*err = first;
+		*err = last;		/* untouched when only the first attempt failed */
 	return code;
 }
 
@@ -492,6 +576,7 @@ caller_new(const struct caller_opts *o, struct err *err)
 	c->format = o->format;
 	c->arrange = (struct mail){ .deliver = arrange_sweep, .vital = true };
 	pthread_mutex_init(&c->lock, NULL);
+	thread_cond_init(&c->changed);
 	conn_inbox(c->conn, c->inbox);
 	c->ninbox = strlen(c->inbox);
 	snprintf(all, sizeof all, "%s.*", c->inbox);
@@ -515,6 +600,7 @@ caller_stop(struct caller *c)
 	err_set(&err, ERR_CLOSED, "the connection was closed while the call waited");
 	pthread_mutex_lock(&c->lock);
 	c->closed = true;
+	pthread_cond_broadcast(&c->changed);
 	for (uint32_t i = 0; i < c->made; i++) {
 		if (c->places[i]->number == 0)
 			continue;
@@ -523,6 +609,11 @@ caller_stop(struct caller *c)
 		finish(&e, NULL, &err);
 		pthread_mutex_lock(&c->lock);
 	}
+	pthread_mutex_unlock(&c->lock);
+	discovery_stop(c->discovery);
+	pthread_mutex_lock(&c->lock);
+	while (c->inside > 0)
+		pthread_cond_wait(&c->changed, &c->lock);
 	pthread_mutex_unlock(&c->lock);
 }
 
@@ -540,6 +631,7 @@ caller_free(struct caller *c)
 		str_release(&c->places[i]->request);
 		mem_free(c->places[i]);
 	}
+	pthread_cond_destroy(&c->changed);
 	pthread_mutex_destroy(&c->lock);
 	mem_free(atomic_load(&c->source));
 	MAGIC_WIPE(c);

@@ -29,9 +29,11 @@ struct caller_opts {
 
 struct caller *caller_new(const struct caller_opts *o, struct err *err);
 
-/* caller_stop(c): calls in flight, and those that come, end with ERR_CLOSED.  Any thread;
- * done functions are called on this one.  caller_free stops first; the loop's thread, or when
- * the loop does not run; nobody may call any more.  NULL is fine for both. */
+/* caller_stop(c): calls in flight, and those that come, end with ERR_CLOSED; returns when no
+ * thread is in caller_call or caller_start any more, so never from one, nor from a done function;
+ * ends the waits of its discovery too (discovery_stop).  Any other thread; done functions are
+ * called on this one.  caller_free stops first; the loop's thread, or when the loop does not run;
+ * nobody may begin a call any more.  NULL is fine for both. */
 void caller_stop(struct caller *c);
 void caller_free(struct caller *c);
 
@@ -44,7 +46,6 @@ struct call_spec {
 	const char *preferred;		/* for PICK_STICKY */
 	int64_t timeout_ns;		/* 0: 5 s */
 	const char *trace_id;		/* NULL: a fresh one */
-	const struct conn_header *headers;
 };
 
 /* The answer.  result lies in this thread's decoder (codec_mine) and in msg: it lives until

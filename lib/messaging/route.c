@@ -238,11 +238,11 @@ route_nobody(const struct route *r, struct discovery *d, struct err *err)
 	if (r->demanded && dir == NULL)
 		code = unknown_instance(NULL, r->service, r->instance, err);
 	else if (r->demanded)
-		code = err_set(err, ERR_NO_MEMBER, "instance '%s' of '%s' is registered but does not listen", r->instance,
-		    r->service);
+		code = err_set(err, ERR_NO_MEMBER, "instance '%s' of '%s' is registered but does not listen for method '%s'",
+		    r->instance, r->service, r->method);
 	else if (g != NULL)
 		code = err_set(err, ERR_NO_MEMBER,
-		    "service '%s' is registered (instances: %zu), but none listens for this method", r->service, g->n);
+		    "service '%s' is registered (instances: %zu), but none listens for method '%s'", r->service, g->n, r->method);
 	else if (dir != NULL && is_defined(dir, r->service))
 		code = err_set(err, ERR_NO_MEMBER, "service '%s' is defined, but no instance of it is registered or listens",
 		    r->service);
@@ -254,9 +254,9 @@ route_nobody(const struct route *r, struct discovery *d, struct err *err)
 
 /* --- answers ----------------------------------------------------------------------------- */
 
-/* code_of: what the words in front of an error text mean (wire.md §5.1). */
+/* code_of_word: what a word of wire.md §5.1 means to the caller; any other is a handler's error. */
 static enum err_code
-code_of(struct text t)
+code_of_word(struct text word)
 {
 	static const struct { const char *word; enum err_code code; } table[] = {
 		{ "SERVICE_UNAVAILABLE", ERR_BUSY }, { "NOT_ACTIVE", ERR_BUSY }, { "ELECTING", ERR_BUSY },
@@ -264,12 +264,56 @@ code_of(struct text t)
 		{ "INVALID_REQUEST", ERR_UNKNOWN_METHOD },
 	};
 
-	for (size_t i = 0; i < COUNT_OF(table); i++) {
-		size_t n = strlen(table[i].word);
-		if (t.n >= n && memcmp(t.p, table[i].word, n) == 0)
+	for (size_t i = 0; i < COUNT_OF(table); i++)
+		if (text_is(word, table[i].word))
 			return table[i].code;
-	}
 	return ERR_HANDLER;
+}
+
+/* code_of: aegis servers say the code in a header, so that a handler's text decides nothing,
+ * whatever it begins with.  Others (Python) have the text alone: its first word, up to a colon. */
+static enum err_code
+code_of(const struct msg *m, struct text t)
+{
+	const char *header = msg_header(m, "Nats-Service-Error"), *colon;
+
+	if (header != NULL)
+		return code_of_word(text_of(header));
+	colon = t.n > 0 ? memchr(t.p, ':', t.n) : NULL;
+	return code_of_word((struct text){ t.p, colon != NULL ? (size_t)(colon - t.p) : t.n });
+}
+
+/* is_nested: v is the reply of an exclusive method (wire.md §5.3), these four members and no
+ * other, and says that it failed.  Only a map that is exactly that: any other is a result. */
+static bool
+is_nested_failure(const struct value *v, struct text *error, struct text *message)
+{
+	const struct value *success = value_field(v, "success"), *result = value_field(v, "result");
+	const struct value *text = value_field(v, "message");
+
+	*message = (struct text){ NULL, 0 };
+	return v->type == VALUE_MAP && v->n == 4 &&
+	    success != NULL && success->type == VALUE_BOOL && !success->u.boolean &&
+	    result != NULL && (result->type == VALUE_NULL || result->type == VALUE_MAP) &&
+	    text != NULL && (text->type == VALUE_NULL || value_text(text, message)) &&
+	    value_text(value_field(v, "error"), error);
+}
+
+/* read_nested: the error in the reply of an exclusive method; ERR_OK for every other result. */
+static enum err_code
+read_nested(const struct value *result, struct err *err)
+{
+	struct text error, message;
+
+	if (!is_nested_failure(result, &error, &message))
+		return ERR_OK;
+	if (text_is(error, "NOT_ACTIVE"))
+		return err_set(err, ERR_BUSY, "NOT_ACTIVE%s%.*s", message.n > 0 ? ": " : "", (int)message.n,
+		    message.n > 0 ? message.p : "");
+	if (text_is(error, "EXECUTION_ERROR"))
+		return message.n > 0 ? err_set(err, ERR_HANDLER, "%.*s", (int)message.n, message.p)
+				     : err_set(err, ERR_HANDLER, "EXECUTION_ERROR");
+	return ERR_OK;
 }
 
 enum err_code
@@ -288,7 +332,9 @@ route_read_reply(struct msg *m, struct call_reply *reply, struct err *err)
 		reply->instance[e.source.n] = '\0';
 	}
 	if (!e.success)
-		return err_set(err, code_of(e.error), "%.*s", (int)e.error.n, e.error.p);
+		return err_set(err, code_of(m, e.error), "%.*s", (int)e.error.n, e.error.p);
+	if ((code = read_nested(&e.payload, err)) != ERR_OK)
+		return code;
 	reply->result = e.payload;
 	return ERR_OK;
 }

@@ -29,7 +29,9 @@ struct subject route_subject(const struct route *r);
  * names), or nobody of it listens. */
 enum err_code route_nobody(const struct route *r, struct discovery *d, struct err *err);
 
-/* route_read_reply(m, reply, err): the result in m, or the error that it carries. */
+/* route_read_reply(m, reply, err): the result in m, or the error that it carries, be it in the
+ * result (an exclusive method's NOT_ACTIVE: ERR_BUSY, EXECUTION_ERROR: ERR_HANDLER).  The nested
+ * form of a success is a result like any other. */
 enum err_code route_read_reply(struct msg *m, struct call_reply *reply, struct err *err);
 
 #endif

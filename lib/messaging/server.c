@@ -315,15 +315,6 @@ deadline_of(const struct rpc_call *c, const struct envelope *e)
 	return mono_after(c->started, (int64_t)(s * 1e9));
 }
 
-static bool
-serves(const struct rpc_server *s, struct text method)
-{
-	for (size_t i = 0; i < s->nmethods; i++)
-		if (text_is(method, s->methods[i]))
-			return true;
-	return s->methods == NULL;
-}
-
 static void
 bad_request(struct rpc_call *c, const struct err *err)
 {
@@ -358,13 +349,6 @@ on_request(void *arg, struct msg *m)
 	keep(&c->source, e.source);
 	c->has_source = e.source.p != NULL;
 	c->deadline = deadline_of(c, &e);
-	if (!serves(s, method)) {
-		char text[160];
-		snprintf(text, sizeof text, "service '%s' has no method '%.*s'", s->service,
-		    (int)(method.n < 64 ? method.n : 64), method.p);
-		rpc_refuse(c, ERR_UNKNOWN_METHOD, text);
-		return;
-	}
 	c->stats = methods_find(s->stats, method);
 	atomic_fetch_add(&c->stats->inflight, 1);
 	/* The handler may answer at once, and then c is gone; so the envelope is only lent. */
@@ -458,18 +442,49 @@ subscribe(struct rpc_server *s, const char *subject, const char *queue, struct e
 	return ERR_OK;
 }
 
+/* subscribe_all: both subjects of each method.  Only a server of all methods takes a wildcard: a
+ * caller that picked this instance for a method that it lacks must hear "no responders", not a
+ * refusal, because then it asks the group, in which another member may have the method. */
 static enum err_code
 subscribe_all(struct rpc_server *s, struct err *err)
 {
 	struct subject group = subject_rpc_group(s->service);
-	struct subject direct = subject_direct_all(s->service, s->instance);
-	enum err_code code = subscribe(s, direct.s, NULL, err);
+	enum err_code code = ERR_OK;
 
-	for (size_t i = 0; code == ERR_OK && i < s->nmethods; i++)
-		code = subscribe(s, subject_rpc(s->service, s->methods[i]).s, group.s, err);
-	if (code == ERR_OK && s->methods == NULL)
-		code = subscribe(s, subject_rpc_all(s->service).s, group.s, err);
+	for (size_t i = 0; code == ERR_OK && i < s->nmethods; i++) {
+		code = subscribe(s, subject_direct(s->service, s->instance, s->methods[i]).s, NULL, err);
+		if (code == ERR_OK)
+			code = subscribe(s, subject_rpc(s->service, s->methods[i]).s, group.s, err);
+	}
+	if (s->methods == NULL) {
+		code = subscribe(s, subject_direct_all(s->service, s->instance).s, NULL, err);
+		if (code == ERR_OK)
+			code = subscribe(s, subject_rpc_all(s->service).s, group.s, err);
+	}
 	return code;
+}
+
+static bool
+is_listed(const struct rpc_server *s, const char *method)
+{
+	for (size_t i = 0; i < s->nmethods; i++)
+		if (strcmp(s->methods[i], method) == 0)
+			return true;
+	return false;
+}
+
+static void
+copy_methods(struct rpc_server *s, const char *const *list)
+{
+	size_t n = 0;
+
+	while (list[n] != NULL)
+		n++;
+	s->methods = mem_array(n, sizeof *s->methods);
+	/* A name given twice would be subscribed to twice, and its direct calls executed twice. */
+	for (size_t i = 0; i < n; i++)
+		if (!is_listed(s, list[i]))
+			s->methods[s->nmethods++] = mem_text(list[i]);
 }
 
 struct rpc_server *
@@ -487,13 +502,8 @@ rpc_server_new(const struct rpc_server_opts *o, struct err *err)
 	s->arg = o->arg;
 	pthread_mutex_init(&s->lock, NULL);
 	thread_cond_init(&s->idle);
-	if (o->methods != NULL) {
-		while (o->methods[s->nmethods] != NULL)
-			s->nmethods++;
-		s->methods = mem_array(s->nmethods, sizeof *s->methods);
-		for (size_t i = 0; i < s->nmethods; i++)
-			s->methods[i] = mem_text(o->methods[i]);
-	}
+	if (o->methods != NULL)
+		copy_methods(s, o->methods);
 	if (subscribe_all(s, err) == ERR_OK)
 		return s;
 	rpc_server_free(s);
@@ -534,6 +544,13 @@ rpc_server_drain(struct rpc_server *s, int64_t timeout_ns)
 	unsigned open = s->open;
 	pthread_mutex_unlock(&s->lock);
 	return open;
+}
+
+void
+rpc_server_stop(struct rpc_server *s)
+{
+	for (size_t i = 0; i < s->nsubs; i++)
+		sub_stop(s->subs[i]);
 }
 
 void

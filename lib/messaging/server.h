@@ -18,14 +18,15 @@ struct rpc_call;
 struct rpc_server_opts {
 	struct conn *conn;
 	const char *service, *instance;
-	const char *const *methods;	/* NULL-terminated; NULL: every method of the service */
+	const char *const *methods;	/* NULL-terminated, repetitions do not count; NULL: every method */
 	struct methods *stats;		/* where calls are counted; must outlive the server */
 	void (*handler)(void *arg, struct rpc_call *call);
 	void *arg;
 };
 
-/* rpc_server_new(o, err): subscribes to rpc.{service}.{method} in the service's queue group
- * and to the instance's direct subject.  Strings are copied. */
+/* rpc_server_new(o, err): for each method subscribes to rpc.{service}.{method} in the service's
+ * queue group and to rpc.{service}.{instance}.{method}; to nothing for an empty list, to both
+ * with a wildcard for all methods.  Strings are copied. */
 struct rpc_server *rpc_server_new(const struct rpc_server_opts *o, struct err *err);
 
 /* rpc_server_leave(s): takes no new calls; those that arrived are still handed over.  Does not
@@ -36,7 +37,11 @@ void rpc_server_leave(struct rpc_server *s);
  * and waits until every call is answered.  Returns how many were not.  Blocks. */
 unsigned rpc_server_drain(struct rpc_server *s, int64_t timeout_ns);
 
-/* rpc_server_free(s): ends the subscriptions.  Calls that are not answered yet may be
+/* rpc_server_stop(s): ends the subscriptions at once; when it returns, the handler runs no more
+ * and will not.  Not from the handler; while another thread drains is fine. */
+void rpc_server_stop(struct rpc_server *s);
+
+/* rpc_server_free(s): stops first.  NULL is fine.  Calls that are not answered yet may be
  * answered later; their memory is theirs. */
 void rpc_server_free(struct rpc_server *s);
 

@@ -274,7 +274,8 @@ conn_on_error(natsConnection *nc, natsSubscription *s, natsStatus status, void *
 	}
 	log_warning(EV_NATS_ERROR, LOG_F(LOG_S("subject", s ? natsSubscription_GetSubject(s) : ""), LOG_S("err", why)),
 	    "NATS: %s", natsStatus_GetText(status));
-	if (status == NATS_MISSED_HEARTBEAT || status == NATS_SLOW_CONSUMER || status == NATS_MISMATCH)
+	/* Of slow subscriptions only their readers care: a watch is told by its own. */
+	if (status == NATS_MISSED_HEARTBEAT || status == NATS_MISMATCH)
 		tell(c, CONN_EVENT_GAP);
 }
 
@@ -330,7 +331,8 @@ open_js(struct conn *c, const struct conn_opts *o, struct err *err)
 	return ERR_OK;
 }
 
-/* without_secrets: the server list for logs: what stands before an '@' is not shown. */
+/* without_secrets: the server list for logs and errors: of each URL, what stands before its
+ * last '@' is not shown (a password may hold one that nobody escaped). */
 static char *
 without_secrets(const char *servers)
 {
@@ -338,11 +340,11 @@ without_secrets(const char *servers)
 
 	for (const char *r = servers; *r != '\0';) {
 		size_t n = strcspn(r, ",");
-		const char *scheme = memmem(r, n, "://", 3);
-		const char *at = memchr(r, '@', n);
-		if (scheme != NULL && at != NULL && at > scheme) {
-			memcpy(w, r, (size_t)(scheme + 3 - r));
-			w += scheme + 3 - r;
+		const char *at = memrchr(r, '@', n), *scheme = memmem(r, n, "://", 3);
+		if (at != NULL) {
+			size_t keep = scheme != NULL && scheme < at ? (size_t)(scheme + 3 - r) : 0;
+			memmove(w, r, keep);
+			w += keep;
 			n -= (size_t)(at + 1 - r);
 			r = at + 1;
 		}
@@ -364,20 +366,16 @@ conn_new(const struct conn_opts *o, struct err *err)
 
 	c->magic = CONN_MAGIC;
 	c->timeout_ns = o->timeout_ns > 0 ? o->timeout_ns : 5 * NS_PER_S;
-	c->servers = mem_text(o->servers);
+	/* Before anything that can fail, so that no error shows more. */
+	c->servers = without_secrets(o->servers != NULL ? o->servers : "");
 	c->inbox_prefix = mem_text(o->inbox_prefix != NULL ? o->inbox_prefix : "_INBOX");
 	atomic_init(&c->state, CONN_CONNECTING);
 	pthread_mutex_init(&c->lock, NULL);
 	thread_cond_init(&c->idle);
 	MUST(natsOptions_Create(&c->opts) == NATS_OK);
 	enum err_code code = conn_set_options(c, o, err);
-	if (code == ERR_OK) {
-		char *shown = without_secrets(c->servers);
-		mem_free(c->servers);
-		c->servers = shown;
-		if (connect_now(c, err) == ERR_OK && open_js(c, o, err) == ERR_OK)
-			return c;
-	}
+	if (code == ERR_OK && connect_now(c, err) == ERR_OK && open_js(c, o, err) == ERR_OK)
+		return c;
 	conn_free(c);
 	return NULL;
 }

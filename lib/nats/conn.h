@@ -94,10 +94,11 @@ struct sub_opts {
 };
 struct sub *sub_new(const struct sub_opts *o, struct err *err);
 
-/* sub_drain(s): no new messages; those that arrived are still handled.  sub_free(s): ends
- * it and returns when its handler will not run again (waits for a running one, so never
- * from it).  NULL is fine. */
+/* sub_drain(s): no new messages; those that arrived are still handled.  sub_stop(s): ends it and
+ * returns when its handler will not run again (waits for a running one, so never from it); ends
+ * the wait of sub_drained too.  sub_free(s): stops first.  NULL is fine for it. */
 void sub_drain(struct sub *s);
+void sub_stop(struct sub *s);
 bool sub_drained(struct sub *s, int64_t timeout_ns);	/* blocks at most that long */
 void sub_free(struct sub *s);
 

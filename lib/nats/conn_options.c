@@ -15,6 +15,7 @@
 #define RECONNECT_JITTER_MS 200
 #define WRITE_DEADLINE_MS 1000
 #define BUFFER_BYTES (1 << 20)
+#define SERVERS_MAX 64
 #define BACKGROUND_CONNECT_MS 1000	/* of one attempt that nobody waits for */
 
 /* A step that sets options; the ladder of set_options stops at the first that fails. */
@@ -35,26 +36,33 @@ refused(natsStatus s, const char *what, struct err *err)
 	return ERR_CONFIG;
 }
 
+/* set_servers: *is_tls when one of them says so by its scheme. */
 static enum err_code
-set_servers(struct conn *c, struct err *err)
+set_servers(struct conn *c, const char *servers, bool *is_tls, struct err *err)
 {
-	char *copy = mem_text(c->servers), *rest = copy;
-	const char *list[64];
-	int n = 0;
-
-	for (char *one; (one = strsep(&rest, ",")) != NULL;) {
-		while (*one == ' ')
-			one++;
-		if (*one != '\0' && n < (int)COUNT_OF(list))
-			list[n++] = one;
-	}
-	natsStatus s = n > 0 ? natsOptions_SetServers(c->opts, list, n) : NATS_INVALID_ARG;
+	char *copy = mem_text(servers), *rest = copy;
+	const char *list[SERVERS_MAX];
 	enum err_code code = ERR_OK;
-	if (s != NATS_OK) {
+	size_t n = 0;
+
+	*is_tls = false;
+	for (char *one; (one = strsep(&rest, ",")) != NULL;) {
+		one += strspn(one, " ");
+		if (*one == '\0')
+			continue;
+		*is_tls = *is_tls || strncmp(one, "tls://", 6) == 0;
+		if (n < SERVERS_MAX)
+			list[n] = one;
+		n++;
+	}
+	/* c->servers is what may be shown of the list. */
+	if (n > SERVERS_MAX)
+		code = err_set(err, ERR_CONFIG, "nats: %zu servers are listed, at most %d can be; the list begins with '%.*s'",
+		    n, SERVERS_MAX, (int)strcspn(c->servers, ","), c->servers);
+	else if (n == 0 || natsOptions_SetServers(c->opts, list, (int)n) != NATS_OK)
 		code = err_set(err, ERR_CONFIG,
 		    "nats: server list '%s' is not readable; write nats://HOST:PORT, several separated by commas",
 		    c->servers);
-	}
 	mem_free(copy);
 	return code;
 }
@@ -93,15 +101,8 @@ set_credentials(natsOptions *n, const struct conn_opts *o, struct err *err)
 	return ERR_OK;
 }
 
-static bool
-wants_tls(const struct conn_opts *o)
-{
-	return o->tls_ca != NULL || o->tls_cert != NULL || strncmp(o->servers, "tls://", 6) == 0 ||
-	    strstr(o->servers, ",tls://") != NULL;
-}
-
 static enum err_code
-set_tls(natsOptions *n, const struct conn_opts *o, struct err *err)
+set_tls(natsOptions *n, const struct conn_opts *o, bool is_tls, struct err *err)
 {
 	enum err_code code;
 
@@ -111,7 +112,7 @@ set_tls(natsOptions *n, const struct conn_opts *o, struct err *err)
 		return code;
 	if ((o->tls_cert == NULL) != (o->tls_key == NULL))
 		return err_set(err, ERR_CONFIG, "nats: --tls-cert and --tls-key belong together; give both");
-	if (!wants_tls(o))
+	if (!is_tls && o->tls_ca == NULL && o->tls_cert == NULL)
 		return ERR_OK;
 	TRY("TLS", natsOptions_SetSecure(n, true));
 	if (o->tls_ca != NULL)
@@ -126,11 +127,12 @@ conn_set_options(struct conn *c, const struct conn_opts *o, struct err *err)
 {
 	natsOptions *n = c->opts;
 	enum err_code code;
+	bool is_tls;
 
 	/* First of all: a tls:// URL in the list of servers makes the TLS context already. */
 	tls_trust_system(o->tls_ca == NULL);
-	if ((code = set_servers(c, err)) != ERR_OK || (code = set_credentials(n, o, err)) != ERR_OK ||
-	    (code = set_tls(n, o, err)) != ERR_OK)
+	if ((code = set_servers(c, o->servers, &is_tls, err)) != ERR_OK || (code = set_credentials(n, o, err)) != ERR_OK ||
+	    (code = set_tls(n, o, is_tls, err)) != ERR_OK)
 		return code;
 	if (o->name != NULL)
 		TRY("name", natsOptions_SetName(n, o->name));

@@ -35,7 +35,8 @@ void kv_reader_close(struct kv_reader *r);		/* deletes the consumer; fine when e
  * NATS_TIMEOUT: nothing in time.  Anything else (a gap, a missed heartbeat): begin again. */
 natsStatus kv_reader_next(struct kv_reader *r, struct kv_entry *e, int64_t timeout_ms);
 
-/* kv_reader_interrupt(sub): another thread's kv_reader_next on it returns at once. */
+/* kv_reader_interrupt(sub): another thread's kv_reader_next on it returns at once.  Blocks for
+ * a round trip; no lock may be held, and the reader must stay open until it returns. */
 void kv_reader_interrupt(natsSubscription *sub);
 
 /* kv_is_marker(m): a deletion or an expiry, not a value. */

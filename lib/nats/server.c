@@ -74,22 +74,49 @@ nats_server_find(struct err *err)
 	return found;
 }
 
+/* quoted: a string as the server's configuration reads it, whatever a path contains. */
+static void
+quoted(struct str *out, const char *text)
+{
+	str_putc(out, '"');
+	for (; *text != '\0'; text++) {
+		unsigned char c = (unsigned char)*text;
+		if (c < 0x20 || c == 0x7f)
+			str_printf(out, "\\x%02x", c);
+		else if (c == '"' || c == '\\')
+			str_printf(out, "\\%c", c);
+		else
+			str_putc(out, (char)c);
+	}
+	str_putc(out, '"');
+}
+
+static void
+setting(struct str *out, const char *key, const char *value)
+{
+	str_puts(out, key);
+	quoted(out, value);
+	str_putc(out, '\n');
+}
+
 static enum err_code
 write_config(const struct nats_server *s, const struct nats_server_opts *o, struct err *err)
 {
 	FILE *f = fopen(s->config, "we");
+	struct str text = STR_INIT;
 
 	if (f == NULL)
 		return err_set(err, ERR_CONFIG, "'%s' cannot be written: %m", s->config);
-	fprintf(f,
-	    "# written at every start; changes are lost\n"
-	    "host: 127.0.0.1\n"
-	    "port: %d\n"
-	    "server_name: \"%s\"\n"
-	    "ports_file_dir: \"%s\"\n"
-	    "log_file: \"%s\"\n"
-	    "jetstream {\n\tstore_dir: \"%s\"\n}\n",
-	    o->port != 0 ? o->port : -1, o->name != NULL ? o->name : "aegis", s->dir, s->log, s->dir);
+	str_printf(&text, "# written at every start; changes are lost\nhost: 127.0.0.1\nport: %d\n",
+	    o->port != 0 ? o->port : -1);
+	setting(&text, "server_name: ", o->name != NULL ? o->name : "aegis");
+	setting(&text, "ports_file_dir: ", s->dir);
+	setting(&text, "log_file: ", s->log);
+	str_puts(&text, "jetstream {\n");
+	setting(&text, "\tstore_dir: ", s->dir);
+	str_puts(&text, "}\n");
+	fwrite(text.p, 1, text.len, f);
+	str_release(&text);
 	if (fclose(f) != 0)
 		return err_set(err, ERR_CONFIG, "'%s' cannot be written: %m", s->config);
 	return ERR_OK;
@@ -173,8 +200,10 @@ nats_server_new(const struct nats_server_opts *o, struct err *err)
 	code = child_spawn(&(struct child_opts){ .argv = argv, .own_group = true, .dies_with_parent = true }, &s->pid, err);
 	if (code != ERR_OK)
 		goto fail;
-	/* The shim execs in place, so the server has the pid that was spawned. */
-	s->ports = mem_printf("%s/nats-server_%d.ports", s->dir, (int)s->pid);
+	/* The shim execs in place, so the server has the pid that was spawned; it names the file
+	 * after the program that it was started as. */
+	const char *slash = strrchr(s->path, '/');
+	s->ports = mem_printf("%s/%s_%d.ports", s->dir, slash != NULL ? slash + 1 : s->path, (int)s->pid);
 	if (await_port(s, err) != ERR_OK)
 		goto fail;
 	return s;

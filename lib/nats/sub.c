@@ -101,14 +101,20 @@ sub_drained(struct sub *s, int64_t timeout_ns)
 }
 
 void
-sub_free(struct sub *s)
+sub_stop(struct sub *s)
 {
-	if (s == NULL)
-		return;
 	MAGIC_CHECK(s, SUB_MAGIC);
 	natsSubscription_Unsubscribe(s->raw);
 	while (!wait_done(s, NS_PER_S))
 		continue;
+}
+
+void
+sub_free(struct sub *s)
+{
+	if (s == NULL)
+		return;
+	sub_stop(s);
 	natsSubscription_Destroy(s->raw);
 	pthread_cond_destroy(&s->ended);
 	pthread_mutex_destroy(&s->lock);

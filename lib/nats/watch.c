@@ -29,10 +29,11 @@ struct watch {
 	void (*handler)(void *, const struct watch_event *);
 	void *arg;
 	pthread_t thread;
-	pthread_mutex_t lock;		/* stop, doubt, open; held over kv_reader_interrupt alone */
+	pthread_mutex_t lock;		/* leaf: stop, doubt, open, interrupted */
 	pthread_cond_t changed;
 	bool stop;
 	natsSubscription *open;		/* the one being read, so that watch_free can end its wait */
+	bool interrupted;		/* watch_free is at it, so it must not be closed yet */
 	const char *doubt;		/* why the next reader is opened; NULL = all is well */
 	bool lost;			/* thread only: the owner was told */
 };
@@ -89,14 +90,15 @@ lose(struct watch *w)
 	w->lost = true;
 }
 
-/* expose: lets watch_free interrupt the thread's wait; false when it is time to end. */
+/* expose: lets watch_free interrupt the thread's wait; with NULL, not any more.  False when
+ * it is time to end. */
 static bool
 expose(struct watch *w, natsSubscription *open)
 {
 	pthread_mutex_lock(&w->lock);
 	w->open = open;
-	if (open != NULL)
-		w->doubt = NULL;	/* what came before this reader does not concern it */
+	while (open == NULL && w->interrupted)
+		pthread_cond_wait(&w->changed, &w->lock);
 	bool go = !w->stop;
 	pthread_mutex_unlock(&w->lock);
 	return go;
@@ -151,6 +153,10 @@ run(void *arg)
 
 	while (reason != NULL) {
 		struct kv_reader r;
+		/* What came before this reader does not concern it; what comes while it is opened may. */
+		take_doubt(w, &stop);
+		if (stop)
+			break;
 		if (open_reader(w, &r)) {
 			wait_ms = RETRY_MIN_MS;
 			reason = expose(w, r.sub) ? follow(w, &r, reason) : NULL;
@@ -161,7 +167,6 @@ run(void *arg)
 			lose(w);
 			if (!pause_ms(w, wait_ms))
 				reason = NULL;
-			take_doubt(w, &stop);
 			wait_ms = wait_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : wait_ms * 2;
 		}
 		kv_reader_close(&r);
@@ -203,10 +208,18 @@ watch_free(struct watch *w)
 	conn_unlisten(w->conn, on_conn, w);
 	pthread_mutex_lock(&w->lock);
 	w->stop = true;
-	if (w->open != NULL)
-		kv_reader_interrupt(w->open);
+	natsSubscription *open = w->open;
+	w->interrupted = open != NULL;
 	pthread_cond_signal(&w->changed);
 	pthread_mutex_unlock(&w->lock);
+	if (open != NULL) {
+		/* Asks the server, which may take its time: nothing of ours is locked meanwhile. */
+		kv_reader_interrupt(open);
+		pthread_mutex_lock(&w->lock);
+		w->interrupted = false;
+		pthread_cond_signal(&w->changed);
+		pthread_mutex_unlock(&w->lock);
+	}
 	pthread_join(w->thread, NULL);
 	pthread_cond_destroy(&w->changed);
 	pthread_mutex_destroy(&w->lock);

@@ -35,6 +35,7 @@ struct probe {
 	int fd;				/* TCP */
 	struct loop_fd *lf;
 	struct reaper_watch watch;	/* CMD; pid 0 when none runs */
+	pid_t pid;			/* of that command, until its group was killed */
 };
 
 /* --- targets --------------------------------------------------------------------------- */
@@ -118,9 +119,10 @@ tidy(struct probe *p)
 	p->fd = -1;
 	/* Whatever the command started in its group goes with it. */
 	if (p->watch.pid != 0) {
-		kill(-p->watch.pid, SIGKILL);
+		kill(-p->pid, SIGKILL);
 		reaper_unwatch(&p->watch);
 	}
+	p->pid = 0;
 	p->is_running = false;
 }
 
@@ -235,6 +237,9 @@ on_command_ended(void *arg, int wstatus)
 	char why[WHY_MAX];
 
 	MAGIC_CHECK(p, PROBE_MAGIC);
+	/* It was reaped, but what it left in its group keeps the group's number taken. */
+	kill(-p->pid, SIGKILL);
+	p->pid = 0;
 	if (WIFSIGNALED(wstatus))
 		snprintf(why, sizeof why, "the command was ended by signal %d", WTERMSIG(wstatus));
 	else
@@ -252,14 +257,13 @@ run_command(struct probe *p, char *const *env)
 		.argv = argv, .env = env, .fds = fds, .nfds = 3, .own_group = true, .dies_with_parent = true,
 	};
 	struct err err = { 0 };
-	pid_t pid;
 
 	if (null == -1) {
 		fail_later(p, "cannot open /dev/null", errno);
 		return;
 	}
-	if (child_spawn(&c, &pid, &err) == ERR_OK)
-		reaper_watch(&p->watch, pid, on_command_ended, p);
+	if (child_spawn(&c, &p->pid, &err) == ERR_OK)
+		reaper_watch(&p->watch, p->pid, on_command_ended, p);
 	else
 		fail_later(p, err.text, 0);
 	close(null);

@@ -1,7 +1,7 @@
 /* loop.c - one epoll set; mailbox and signals are descriptors in it like any other.
  *
  * A turn is: wait, fire the timers that are due, call back for descriptors.  Each part is
- * bounded (timers by how many were set when it began, descriptors by READY_MAX, mails by
+ * bounded (timers by how many were due when it began, descriptors by READY_MAX, mails by
  * MAILS_PER_TURN), so that a flood of one kind does not starve the others.
  *
  * epoll may report a descriptor that an earlier callback of the same turn removed.  Such
@@ -176,13 +176,23 @@ loop_timer_pending(const struct loop_timer *t)
 	return t->node.at != 0;
 }
 
-/* A timer that sets itself to "now" again fires in the next turn, not for ever in this. */
+/* due: how many of the timers at and below place i; a parent is never later than its children. */
+static size_t
+due(const struct loop *l, size_t i)
+{
+	const struct heap *h = &l->timers;
+
+	return i >= h->n || h->v[i]->key > l->now.ns ? 0 : 1 + due(l, 2 * i + 1) + due(l, 2 * i + 2);
+}
+
+/* No more fire in a turn than were due at its beginning, so that one which sets itself to
+ * "now" again does not hold the turn for ever. */
 static void
 fire_timers(struct loop *l)
 {
 	struct heap_node *n;
 
-	for (size_t left = l->timers.n; left > 0; left--) {
+	for (size_t left = due(l, 0); left > 0; left--) {
 		n = heap_min(&l->timers);
 		if (n == NULL || n->key > l->now.ns)
 			break;
@@ -406,6 +416,12 @@ bool
 loop_take(struct loop *l, struct mail *m)
 {
 	return mailbox_take(l->box, m);
+}
+
+void
+loop_discard(struct loop *l, void (*deliver)(struct mail *m))
+{
+	mailbox_discard(l->box, deliver);
 }
 
 /* A call is shared by the one who waits and by the mail; the last one frees it.  State

@@ -68,6 +68,10 @@ enum err_code loop_post(struct loop *l, struct mail *m);
  * sits in is freed.  False when it is not on its way. */
 bool loop_take(struct loop *l, struct mail *m);
 
+/* loop_discard(l, deliver): discards the undelivered mails of one kind (mailbox_discard), before
+ * what they lead to is freed. */
+void loop_discard(struct loop *l, void (*deliver)(struct mail *m));
+
 /* loop_call(l, fn, arg, timeout_ns, err): runs fn(arg) on the loop's thread and waits for
  * it; never from a loop callback.  ERR_TIMEOUT when the loop did not get to it in time,
  * ERR_BUSY when its mailbox is full, ERR_CLOSED when it was freed meanwhile: then fn did

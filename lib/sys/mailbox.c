@@ -168,6 +168,48 @@ mailbox_take(struct mailbox *b, struct mail *m)
 	return found;
 }
 
+/* pick_from: moves the mails of one kind behind the end of `out`; how many. */
+static size_t
+pick_from(struct mail **list, void (*deliver)(struct mail *m), struct mail ***out)
+{
+	size_t n = 0;
+
+	while (*list != NULL) {
+		struct mail *m = *list;
+		if (m->deliver != deliver) {
+			list = &m->next;
+			continue;
+		}
+		*list = m->next;
+		m->next = NULL;
+		**out = m;
+		*out = &m->next;
+		n++;
+	}
+	return n;
+}
+
+void
+mailbox_discard(struct mailbox *b, void (*deliver)(struct mail *m))
+{
+	struct mail *list = NULL, **end = &list, *next;
+
+	pick_from(&b->delivering, deliver, &end);
+	pthread_mutex_lock(&b->lock);
+	size_t n = pick_from(&b->first, deliver, &end);
+	if (n > 0) {
+		for (b->end = &b->first; *b->end != NULL; b->end = &(*b->end)->next)
+			continue;
+		atomic_fetch_sub_explicit(&b->depth, n, memory_order_relaxed);
+		silence(b);
+	}
+	pthread_mutex_unlock(&b->lock);
+	for (struct mail *m = list; m != NULL; m = next) {
+		next = m->next;
+		m->discard(m);
+	}
+}
+
 size_t
 mailbox_depth(const struct mailbox *b)
 {

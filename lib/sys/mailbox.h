@@ -40,6 +40,11 @@ void mailbox_deliver(struct mailbox *b, size_t max);
  * it was not there.  The loop's thread only: whoever ends frees what its mails sit in. */
 bool mailbox_take(struct mailbox *b, struct mail *m);
 
+/* mailbox_discard(b, deliver): discards every undelivered mail with that deliver function, as
+ * mailbox_free would; the others stay in order.  The loop's thread only; those mails have a
+ * discard function, and nobody posts any more of them. */
+void mailbox_discard(struct mailbox *b, void (*deliver)(struct mail *m));
+
 size_t mailbox_depth(const struct mailbox *b);
 uint64_t mailbox_refused(const struct mailbox *b);	/* how many posts found it full */
 

@@ -43,6 +43,7 @@ wrong 2 "--app-port" "exclude" run-service --name a-service --app-port 80 --app-
 wrong 2 "--heartbeat-interval" "shorter" run-service --name a-service --heartbeat-interval 40s -- true
 wrong 2 "'SIGNOTHING'" "TERM" run-service --name a-service --stop-signal SIGNOTHING -- true
 wrong 2 "'novalue'" "KEY=VALUE" run-service --name a-service --metadata novalue -- true
+wrong 2 "--metadata: 'zone'" "twice" run-service --name a-service --metadata zone=a --metadata x=1 --metadata zone=b -- true
 wrong 2 "--tls-key" "--tls-cert" registry ls --tls-cert /dev/null
 
 # Names: the character that is not allowed, and where.

@@ -7,7 +7,7 @@
 nats_start nats "$NATS_SERVER" "trace: true"
 listen bus '$KV.service_registry.>' 'internal.>'
 port=$(free_port)
-wrap w --name order-service --instance-id o-1 --version 1.2.3 --metadata zone=z1 --heartbeat-interval 500ms \
+wrap w --name order-service --instance-id o-1 --version 1.2.3 --metadata zone=z1 --metadata service_type=mine --service-type other --heartbeat-interval 500ms \
     --app-port "$port" --ready-http /ready -- node "$S/app.mjs" http "$port"
 
 # Not ready: it runs and is asked, but nobody hears of it.  Half a second of nothing.
@@ -25,9 +25,9 @@ awk '/<<- \[SUB rpc\.order-service\./ { subs++ } /<<- \[HPUB \$KV\.service_regis
 bus record order-service o-1 >"$T/record"
 is '["serviceName","instanceId","version","status","lastHeartbeat","stickyActiveGroup","metadata"]' \
     'Object.keys(m.json)' "$T/record"
-is '["order-service","o-1","1.2.3","ACTIVE",null,"z1",true,"string"]' '[m.json.serviceName, m.json.instanceId,
+is '["order-service","o-1","1.2.3","ACTIVE",null,"z1",true,"string","mine"]' '[m.json.serviceName, m.json.instanceId,
     m.json.version, m.json.status, m.json.stickyActiveGroup, m.json.metadata.zone, m.json.metadata.direct_rpc,
-    typeof m.json.metadata.nonce]' "$T/record"
+    typeof m.json.metadata.nonce, m.json.metadata.service_type]' "$T/record"
 is true 'JSON.stringify(m.json) === m.text' "$T/record"
 is true '/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00$/.test(m.json.lastHeartbeat)' "$T/record"
 

@@ -30,6 +30,9 @@ nonces() {
 	"$AEGIS" registry ls --instances --all --json | js 'm.map((x) => x.instanceId + x.metadata.nonce)'
 }
 before=$(nonces)
+# One warning for the whole absence, and a word when it is over.
+[ "$(logged w1 '"registry.retry"')" -eq 1 ] || fail "told $(logged w1 '"registry.retry"') times that the registry is away"
+[ "$(logged w1 '"registry.back"')" -eq 1 ] || fail "told $(logged w1 '"registry.back"') times that the registry is back"
 
 spawn load node "$S/load.mjs" echo-service echo
 for round in 1 2 3 4 5; do

@@ -67,3 +67,27 @@ start=$(now_ms)
 end d
 took=$(($(now_ms) - start))
 [ "$took" -lt $((1000 * AEGIS_TEST_SLOW)) ] || fail "an idle service took $took ms to stop"
+
+# A second TERM while calls pour in stops at once, and every caller is told something: those
+# on their way are refused.
+for round in 1 2 3; do
+	wrap "e$round" --name poured-service --instance-id "e-$round" --drain-delay 60s --app-stdio -- node "$S/app.mjs" stdio
+	until_true 10 registered poured-service "e-$round" ACTIVE
+	for i in 1 2 3 4; do
+		spawn "load-$round-$i" node "$S/load.mjs" poured-service who 0
+		until_true 10 grep -q good "$T/load-$round-$i.out"
+	done
+	spawn "burst-$round" node "$S/once.mjs" poured-service sleep '{"ms": 50}' 3000
+	kill -TERM "$(cat "$T/e$round.pid")"
+	until_true 5 not registered poured-service "e-$round"
+	start=$(now_ms)
+	end "e$round"
+	took=$(($(now_ms) - start))
+	[ "$rc" -eq 137 ] || fail "round $round: exit $rc after a second TERM, not that of a killed program"
+	[ "$took" -lt $((5000 * AEGIS_TEST_SLOW)) ] || fail "round $round: the second TERM took $took ms"
+	log_has "e$round" 'stopping at once'
+	for i in 1 2 3 4; do
+		end "load-$round-$i" KILL
+	done
+	end "burst-$round" KILL
+done

@@ -1,6 +1,6 @@
 # Calls into a program through an HTTP port, a Unix socket and stdio: results, the program's
-# own errors, the headers that it sees, methods that it does not have, and refusal at once
-# when too much waits.
+# own errors, the headers that it sees, methods that it or only another member has, and refusal
+# at once when too much waits.
 . "$(dirname "$0")/../support/lib.sh"
 . "$(dirname "$0")/../support/wrap.sh"
 nats_start
@@ -49,6 +49,20 @@ answers named-service who || fail "a named method: exit $rc"
 call named-service sleep '{"ms": 1}'
 [ "$rc" -eq 8 ] || fail "a method that is not named: exit $rc, not 8"
 [ "$(grep -c sleep "$APP_LOG" || :)" -eq 0 ] || fail "a method that is not named reached the program"
+
+# Members of one service need not have the same methods: whoever is picked first, each call
+# gets to one that has it.
+wrap left --name mixed-service --instance-id left --app-stdio --method echo -- node "$S/app.mjs" stdio
+wrap right --name mixed-service --instance-id right --app-stdio --method who -- node "$S/app.mjs" stdio
+until_true 10 registered mixed-service left ACTIVE
+until_true 10 registered mixed-service right ACTIVE
+for n in 1 2 3 4 5 6; do
+	answers mixed-service echo || fail "call $n of echo: exit $rc, $(cat "$T/stderr")"
+	answers mixed-service who --json || fail "call $n of who: exit $rc, $(cat "$T/stderr")"
+	is right m.result.instance "$T/stdout"
+done
+call mixed-service echo --instance right
+[ "$rc" -eq 8 ] || fail "a method that the demanded member lacks: exit $rc, not 8"
 
 # Back-pressure: two run, three wait, the rest is refused while they still run.
 wrap full --name full-service --instance-id i-1 --max-inflight 2 --max-queue 3 --app-stdio -- node "$S/app.mjs" stdio

@@ -89,6 +89,20 @@ code 0 "$AEGIS" registry get order-service
 end third
 ended third
 
+# A nats-server that cannot be started again is the end of it, and an error.
+ln -s "$NATS_SERVER" "$T/own-nats"
+there=$NATS_SERVER
+NATS_SERVER=$T/own-nats
+dev hapless
+NATS_SERVER=$there
+rm "$T/own-nats"
+kill -9 "$(awk '$1 == "nats-server" { print $2 }' "$T/hapless.out")"
+until_true 10 unmarked "dev-$$-hapless"
+rc=0
+wait "$(cat "$T/hapless.pid")" || rc=$?
+[ "$rc" -gt 0 ] && [ "$rc" -lt 128 ] || fail "it ended with $rc"
+grep -q '^aegis dev: the nats-server died and does not start again' "$T/hapless.log" || fail "it does not say why it ends"
+
 # Somebody else's directory is not emptied.
 mkdir "$T/foreign"
 echo precious >"$T/foreign/file"

@@ -26,8 +26,22 @@ until_true 5 answers echo-service who --instance e-1
 [ "$(who)" = "$before" ] || fail "the record was doubled or replaced: $(who), before $before"
 [ "$(logged w1 'runs as process')" -eq 1 ] || fail "the program was restarted"
 
-# The server: its connections stay open and say nothing.
+# The server: its connections stay open and say nothing.  A watch that is ended now has to
+# wait for it, unless it is told a second time.
+spawn watch "$AEGIS" registry watch -o ndjson
+until_true 10 grep -q '"e-2"' "$T/watch.out"
 kill -STOP "$(cat "$T/nats.pid")"
+watch=$(cat "$T/watch.pid")
+kill -INT "$watch"
+heard() {	# SIGINT is bit 1
+	[ $((0x$(sed -n 's/^SigBlk:[[:space:]]*//p' "/proc/$watch/status") & 2)) -eq 0 ]
+}
+until_true 5 heard
+start=$(now_ms)
+end watch INT
+took=$(($(now_ms) - start))
+[ "$rc" -eq 130 ] || fail "a watch that was told twice ended with $rc"
+[ "$took" -lt $((1000 * AEGIS_TEST_SLOW)) ] || fail "a watch that was told twice took $took ms to end"
 stopped=$(now_ms)
 call echo-service who --timeout 1s
 took=$(($(now_ms) - stopped))

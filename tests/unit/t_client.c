@@ -7,6 +7,7 @@
 #include "base/magic.h"
 #include "bus.h"
 #include "client/aegis.h"
+#include "codec/codec.h"
 #include "nats/conn.h"
 #include "registry/registry.h"
 
@@ -128,6 +129,30 @@ too_large(void *arg, aegis_request *r)
 	atomic_store(&bad_reply, aegis_reply(r, out));
 }
 
+/* nest: n maps in the outermost one. */
+static aegis_out *
+nest(int n)
+{
+	aegis_out *out = aegis_out_new();
+
+	for (int i = 0; i < n; i++) {
+		aegis_out_map(out, "m");
+		aegis_out_list(out, "l");
+		aegis_out_text(out, NULL, "x");
+		aegis_out_end(out);
+	}
+	for (int i = 0; i < n; i++)
+		aegis_out_end(out);
+	return out;
+}
+
+static void
+too_deep(void *arg, aegis_request *r)
+{
+	(void)arg;
+	atomic_store(&bad_reply, aegis_reply(r, nest(20)));
+}
+
 /* kept: requests that are answered when the test wants. */
 static _Atomic(aegis_request *) kept[8];
 static atomic_uint nkept;
@@ -186,6 +211,7 @@ set_up_all(void **state)
 	serve("nothing", nothing, AEGIS_INLINE);
 	serve("unsendable", unsendable, 0);
 	serve("too_large", too_large, 0);
+	serve("too_deep", too_deep, 0);
 	serve("keep", keep, 0);
 	serve("gate", wait_at_gate, 0);
 	enrol(server, "test-service", "test-1");
@@ -370,6 +396,25 @@ built_values_nest(void **state)
 	aegis_out_free(NULL);
 }
 
+/* How deep a value goes may come from data, so it is an error and no bug. */
+static void
+values_that_nest_too_deep_are_refused(void **state)
+{
+	aegis_result *r = NULL;
+	atomic_int unused = 0;
+
+	(void)state;
+	ok(aegis_call(caller, "test-service", "echo", nest(14), NULL, &r, &e));
+	aegis_result_free(r);
+	for (int n = 15; n <= 40; n += 5) {
+		r = NULL;
+		e = (aegis_error){ 0 };
+		fails(aegis_call(caller, "test-service", "echo", nest(n), NULL, &r, &e), AEGIS_INVALID, "16 deep");
+		assert_null(r);
+	}
+	fails(aegis_call_start(caller, "test-service", "echo", nest(15), NULL, NULL, &unused, &e), AEGIS_INVALID, "16 deep");
+}
+
 /* --- failures ---------------------------------------------------------------------------- */
 
 static int
@@ -395,6 +440,11 @@ a_handlers_error_arrives_as_it_is(void **state)
 	    AEGIS_HANDLER, "no stock of \xc3\xa4pples");
 	assert_string_equal(e.text, "no stock of \xc3\xa4pples");
 	assert_null(r);
+	/* Also when its words look like ours. */
+	fails(aegis_call_json(caller, "test-service", "refuse", "{\"why\":\"TIMEOUT: the printer\"}", NULL, &r, &e),
+	    AEGIS_HANDLER, "TIMEOUT: the printer");
+	fails(aegis_call_json(caller, "test-service", "refuse", "{\"why\":\"NOT_ACTIVE\"}", NULL, &r, &e), AEGIS_HANDLER,
+	    "NOT_ACTIVE");
 	/* The code counts without a place for the sentence, too. */
 	assert_int_equal(aegis_call_json(caller, "test-service", "refuse", "{\"why\":\"x\"}", NULL, &r, NULL), AEGIS_HANDLER);
 }
@@ -408,6 +458,8 @@ an_answer_that_cannot_be_sent_is_an_error(void **state)
 	atomic_store(&bad_reply, 0);
 	fails(call("test-service", "too_large", NULL), AEGIS_HANDLER, "larger than");
 	WAIT_FOR(atomic_load(&bad_reply) == AEGIS_TOO_LARGE);
+	fails(call("test-service", "too_deep", NULL), AEGIS_HANDLER, "16 deep");
+	WAIT_FOR(atomic_load(&bad_reply) == AEGIS_INVALID);
 }
 
 static void
@@ -438,7 +490,7 @@ unknown_names_are_told_with_near_ones(void **state)
 	WAIT_FOR(call("test-service", "echo", &(aegis_call_options){ .instance = "test-1" }) == AEGIS_OK);
 	fails(call("test-servce", "echo", NULL), AEGIS_SERVICE_UNKNOWN, "did you mean 'test-service'");
 	fails(call("something-else", "echo", NULL), AEGIS_SERVICE_UNKNOWN, "'something-else'");
-	fails(call("test-service", "ecko", NULL), AEGIS_UNKNOWN_METHOD, "no method 'ecko'");
+	fails(call("test-service", "ecko", NULL), AEGIS_NO_MEMBER, "none listens for method 'ecko'");
 	fails(call("test-service", "echo", &(aegis_call_options){ .instance = "test-2" }), AEGIS_INSTANCE_UNKNOWN,
 	    "did you mean 'test-1'");
 	fails(call("something-else", "echo", &(aegis_call_options){ .instance = "test-2" }), AEGIS_INSTANCE_UNKNOWN,
@@ -482,6 +534,99 @@ of_instances_that_are_gone_is_told_when_they_were_seen(void **state)
 	WAIT_FOR(call("mute-service", "x", NULL) == AEGIS_NO_MEMBER);
 	fails(call("mute-service", "x", NULL), AEGIS_NO_MEMBER, "none listens");
 	fails(call("mute-service", "x", &(aegis_call_options){ .instance = "mute-1" }), AEGIS_NO_MEMBER, "does not listen");
+}
+
+/* A service that is not ours: it answers with the words of its request's `say`, as bytes. */
+static void
+say(void *arg, struct msg *m)
+{
+	struct value v, payload;
+	struct text words;
+	struct data d = { DATA_JSON, msg_data(m), msg_size(m) };
+
+	MUST(codec_parse(codec_mine(), d, &v, NULL) == ERR_OK);
+	payload = *value_field(&v, "params");
+	MUST(value_text(value_field(&payload, "say"), &words));
+	conn_publish(arg, &(struct conn_msg){ .subject = msg_reply(m), .data = words.p, .n = words.n }, NULL);
+	msg_free(m);
+}
+
+/* told: what a call makes of an answer whose success, result and error are these. */
+static int
+told(aegis *a, const char *success, const char *result, const char *error)
+{
+	aegis_result *r = NULL;
+	aegis_out *params = aegis_out_new();
+	char text[512];
+
+	snprintf(text, sizeof text, "{\"message_id\":\"m2\",\"trace_id\":\"t2\",\"correlation_id\":\"m1\","
+	    "\"timestamp\":\"2025-01-01T00:00:00+00:00\",\"source\":null,\"target\":null,\"success\":%s,\"result\":%s,"
+	    "\"error\":%s}", success, result, error);
+	aegis_out_text(params, "say", text);
+	e = (aegis_error){ 0 };
+	int code = aegis_call(a, "foreign-service", "say", params, NULL, &r, &e);
+	if (code == AEGIS_OK)
+		assert_string_equal(aegis_result_json(r), result);
+	aegis_result_free(r);
+	return code;
+}
+
+static void
+answers_of_others_are_read_by_their_words(void **state)
+{
+	aegis *a = connect_as(&(aegis_options){ .json = true });
+	struct err err;
+	struct conn *c = conn_new(&(struct conn_opts){ .servers = bus_url(&bus) }, &err);
+	struct sub *s = sub_new(&(struct sub_opts){
+		.conn = c, .subject = "rpc.foreign-service.say", .queue = "rpc.foreign-service", .handler = say, .arg = c,
+	}, &err);
+
+	(void)state;
+	assert_non_null(s);
+	expect_ok(conn_flush(c, NS_PER_S, &err), &err);
+	fails(told(a, "false", "null", "\"TIMEOUT: the disk\""), AEGIS_TIMEOUT, "TIMEOUT: the disk");
+	fails(told(a, "false", "null", "\"NOT_ACTIVE\""), AEGIS_BUSY, "NOT_ACTIVE");
+	fails(told(a, "false", "null", "\"TIMEOUTS happen\""), AEGIS_HANDLER, "TIMEOUTS happen");
+	fails(told(a, "false", "null", "\"a TIMEOUT: no\""), AEGIS_HANDLER, "a TIMEOUT: no");
+	/* The reply of an exclusive method lies in the result. */
+	fails(told(a, "true", "{\"success\":false,\"error\":\"NOT_ACTIVE\",\"message\":\"standby\",\"result\":null}", "null"),
+	    AEGIS_BUSY, "NOT_ACTIVE: standby");
+	fails(told(a, "true", "{\"success\":false,\"error\":\"NOT_ACTIVE\",\"message\":null,\"result\":null}", "null"),
+	    AEGIS_BUSY, "NOT_ACTIVE");
+	fails(told(a, "true", "{\"success\":false,\"error\":\"EXECUTION_ERROR\",\"message\":\"boom\",\"result\":null}",
+	    "null"), AEGIS_HANDLER, "boom");
+	/* Whatever is not exactly that is a result. */
+	ok(told(a, "true", "{\"success\":true,\"error\":null,\"message\":null,\"result\":{\"data\":42}}", "null"));
+	ok(told(a, "true", "{\"success\":false,\"error\":\"NOT_ACTIVE\",\"message\":null}", "null"));
+	ok(told(a, "true", "{\"success\":false,\"error\":\"NOT_ACTIVE\",\"message\":null,\"result\":null,\"more\":1}", "null"));
+	ok(told(a, "true", "{\"success\":false,\"error\":\"OTHER\",\"message\":null,\"result\":null}", "null"));
+	ok(told(a, "true", "{\"success\":false,\"error\":\"NOT_ACTIVE\",\"message\":1,\"result\":null}", "null"));
+	aegis_close(a);
+	sub_free(s);
+	conn_free(c);
+}
+
+/* Each is asked for what only the other has, as often as the turn comes to it. */
+static void
+members_of_one_service_may_have_different_methods(void **state)
+{
+	aegis *a = connect_as(NULL), *b = connect_as(NULL);
+
+	(void)state;
+	ok(aegis_serve(a, "left", echo, NULL, 0, &e));
+	ok(aegis_serve(b, "right", echo, NULL, 0, &e));
+	enrol(a, "mixed-service", "mixed-a");
+	enrol(b, "mixed-service", "mixed-b");
+	WAIT_FOR(call("mixed-service", "left", &(aegis_call_options){ .instance = "mixed-a" }) == AEGIS_OK);
+	WAIT_FOR(call("mixed-service", "right", &(aegis_call_options){ .instance = "mixed-b" }) == AEGIS_OK);
+	for (int i = 0; i < 20; i++) {
+		ok(call("mixed-service", "left", NULL));
+		ok(call("mixed-service", "right", NULL));
+	}
+	fails(call("mixed-service", "left", &(aegis_call_options){ .instance = "mixed-b" }), AEGIS_NO_MEMBER, "does not listen");
+	fails(call("mixed-service", "up", NULL), AEGIS_NO_MEMBER, "none listens");
+	aegis_close(a);
+	aegis_close(b);
 }
 
 static void
@@ -768,11 +913,14 @@ main(int argc, char **argv)
 		cmocka_unit_test(a_registered_caller_is_named_and_every_call_has_a_trace),
 		cmocka_unit_test(a_result_is_read_by_type),
 		cmocka_unit_test(built_values_nest),
+		cmocka_unit_test(values_that_nest_too_deep_are_refused),
 		cmocka_unit_test(a_handlers_error_arrives_as_it_is),
 		cmocka_unit_test(an_answer_that_cannot_be_sent_is_an_error),
 		cmocka_unit_test(a_request_that_cannot_be_sent_is_an_error),
 		cmocka_unit_test(unknown_names_are_told_with_near_ones),
 		cmocka_unit_test(of_instances_that_are_gone_is_told_when_they_were_seen),
+		cmocka_unit_test(answers_of_others_are_read_by_their_words),
+		cmocka_unit_test(members_of_one_service_may_have_different_methods),
 		cmocka_unit_test(the_unhealthy_are_passed_over_until_they_recover),
 		cmocka_unit_test(a_call_ends_at_its_time_out_and_a_late_answer_harms_nobody),
 		cmocka_unit_test(what_waits_beyond_the_bound_is_refused),

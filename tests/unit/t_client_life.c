@@ -12,6 +12,7 @@
 #include "bus.h"
 #include "client/aegis.h"
 #include "nats/conn.h"
+#include "registry/registry.h"
 
 static struct bus bus;
 static aegis_error e;
@@ -228,7 +229,6 @@ a_twin_is_refused_and_takes_no_calls(void **state)
 	ok(aegis_serve(b, "go", count, &second, 0, &e));
 	assert_int_equal(enrol(b, "twin-service", "twin-1"), AEGIS_TWIN);
 	assert_non_null(strstr(e.text, "'twin-1' of 'twin-service'"));
-	assert_int_equal(enrol(b, "twin-service", "twin-2"), AEGIS_EXISTS);
 	/* What reached it before it knew is served; nothing comes afterwards. */
 	WAIT_FOR((atomic_store(&second, 0), call(c, "twin-service", 1000) == AEGIS_OK && atomic_load(&second) == 0));
 	atomic_store(&first, 0);
@@ -236,7 +236,15 @@ a_twin_is_refused_and_takes_no_calls(void **state)
 		ok(call(c, "twin-service", 0));
 	assert_int_equal(atomic_load(&first), 50);
 	assert_int_equal(atomic_load(&second), 0);
+	/* With an id of its own it is welcome; once. */
+	ok(enrol(b, "twin-service", "twin-2"));
+	assert_string_equal(aegis_instance(b), "twin-2");
+	assert_int_equal(enrol(b, "twin-service", "twin-3"), AEGIS_EXISTS);
+	aegis_call_options o = { .instance = "twin-2" };
+	WAIT_FOR(aegis_call(c, "twin-service", "go", NULL, &o, NULL, &e) == AEGIS_OK);
+	assert_true(atomic_load(&second) > 0);
 	aegis_close(b);
+	WAIT_FOR(aegis_call(c, "twin-service", "go", NULL, &o, NULL, &e) == AEGIS_INSTANCE_UNKNOWN);
 	ok(call(c, "twin-service", 0));		/* its end took nothing from the first */
 	aegis_close(a);
 	a = serve("twin-service", "twin-1", count, &first);	/* the id is free again */
@@ -371,6 +379,118 @@ calls_in_flight_end_when_their_handle_closes(void **state)
 	aegis_close(s);
 }
 
+/* --- closing while other threads are somewhere in a call --------------------------------- */
+
+struct asleep {
+	aegis *a;
+	const char *service;
+	atomic_int tid, code;
+	struct mono ended;
+};
+
+static void *
+call_asleep(void *arg)
+{
+	struct asleep *w = arg;
+
+	atomic_store(&w->tid, (int)gettid());
+	int code = aegis_call(w->a, w->service, "go", NULL, &(aegis_call_options){ .timeout_ms = 60000 }, NULL, NULL);
+	w->ended = clock_mono(clock_system());
+	atomic_store(&w->code, code);
+	return NULL;
+}
+
+/* sleeps: the thread waits for something, so it is inside its call. */
+static bool
+sleeps(const struct asleep *w)
+{
+	char path[64], text[256];
+
+	if (atomic_load(&w->tid) == 0)
+		return false;
+	snprintf(path, sizeof path, "/proc/self/task/%d/stat", atomic_load(&w->tid));
+	FILE *f = fopen(path, "re");
+	if (f == NULL)
+		return false;
+	text[fread(text, 1, sizeof text - 1, f)] = '\0';
+	fclose(f);
+	const char *state = strrchr(text, ')');
+	return state != NULL && strlen(state) > 2 && state[2] == 'S';
+}
+
+/* The server stands still, so the first listing does not come, for which a first call waits. */
+static void
+a_call_that_waits_for_the_registry_ends_with_its_handle(void **state)
+{
+	static const char *const none[] = { NULL };
+	struct plain p;
+	pthread_t t;
+
+	(void)state;
+	plain_start(&p, none);
+	struct asleep w = { .a = connect_as(&(aegis_options){ .servers = p.url }), .service = "any-service", .code = -1 };
+	kill(p.pid, SIGSTOP);
+	assert_int_equal(pthread_create(&t, NULL, call_asleep, &w), 0);
+	WAIT_FOR(sleeps(&w));
+	struct mono began = clock_mono(clock_system());
+	aegis_close(w.a);
+	pthread_join(t, NULL);
+	assert_int_equal(atomic_load(&w.code), AEGIS_CLOSED);
+	assert_true(mono_since(w.ended, began) < NS_PER_S);
+	plain_stop(&p);
+}
+
+/* put_mute_record: an instance is registered, and nobody listens. */
+static void
+put_mute_record(void)
+{
+	struct err err;
+	struct conn *c = conn_new(&(struct conn_opts){ .servers = bus_url(&bus) }, &err);
+	struct registry *r = registry_new(&(struct registry_opts){ .conn = c, .create = true }, &err);
+	struct instance i;
+	uint64_t rev;
+
+	instance_init(&i);
+	i.service = mem_text("mute-service");
+	i.id = mem_text("mute-1");
+	i.version = mem_text("1.0.0");
+	i.last_heartbeat = clock_wall(clock_system());
+	expect_ok(registry_put_instance(r, &i, 300, REGISTRY_NEW, &rev, &err), &err);
+	instance_release(&i);
+	registry_free(r);
+	conn_free(c);
+}
+
+/* Nobody listens, so the calls pause before their second attempt, or are just at it. */
+static void
+calls_between_their_attempts_end_with_their_handle(void **state)
+{
+	unsigned closed = 0;
+
+	(void)state;
+	put_mute_record();
+	for (int round = 0; round < 20; round++) {
+		struct asleep w[4];
+		pthread_t t[COUNT_OF(w)];
+		aegis *a = connect_as(NULL);
+		WAIT_FOR(call(a, "mute-service", 10) == AEGIS_NO_MEMBER);	/* so no call waits for the listing */
+		for (size_t i = 0; i < COUNT_OF(w); i++) {
+			w[i] = (struct asleep){ .a = a, .service = "mute-service", .code = -1 };
+			assert_int_equal(pthread_create(&t[i], NULL, call_asleep, &w[i]), 0);
+		}
+		for (size_t i = 0; i < COUNT_OF(w); i++)
+			WAIT_FOR(sleeps(&w[i]) || atomic_load(&w[i].code) != -1);
+		aegis_close(a);
+		for (size_t i = 0; i < COUNT_OF(w); i++) {
+			pthread_join(t[i], NULL);
+			int code = atomic_load(&w[i].code);
+			assert_true(code == AEGIS_CLOSED || code == AEGIS_NO_MEMBER);
+			closed += code == AEGIS_CLOSED;
+		}
+	}
+	assert_true(closed > 0);
+}
+
 static void *
 close_it(void *arg)
 {
@@ -480,6 +600,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(a_handle_may_wait_for_the_server),
 		cmocka_unit_test(a_handle_closes_without_the_server),
 		cmocka_unit_test(calls_in_flight_end_when_their_handle_closes),
+		cmocka_unit_test(a_call_that_waits_for_the_registry_ends_with_its_handle),
+		cmocka_unit_test(calls_between_their_attempts_end_with_their_handle),
 		cmocka_unit_test(a_closing_service_finishes_what_arrived),
 		cmocka_unit_test(a_handler_in_a_call_does_not_stop_the_close),
 		cmocka_unit_test(handles_come_and_go),

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -287,6 +288,109 @@ goes_to_standard_error_unless_told_otherwise(void **state)
 	assert_text(" INFO    here  [process.start]\n");
 }
 
+/* fill: until nothing fits any more; the flags of fd stay as they are. */
+static void
+fill(int fd)
+{
+	char path[32], block[512];
+
+	memset(block, '.', sizeof block);
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	int own = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	assert_true(own >= 0);
+	while (write(own, block, sizeof block) > 0)
+		continue;
+	while (write(own, block, 1) > 0)
+		continue;
+	close(own);
+}
+
+static void
+drain(int fd)
+{
+	static char all[1 << 16];
+
+	assert_true(read(fd, all, sizeof all) > 0);
+}
+
+static void
+a_full_pipe_holds_up_nobody(void **state)
+{
+	enum log_format formats[] = { LOG_TEXT, LOG_JSON };
+	int p[2];
+
+	(void)state;
+	assert_int_equal(pipe2(p, O_CLOEXEC), 0);	/* blocking, as a shell makes them */
+	alarm(20);					/* a line that waits would wait for ever */
+	for (size_t i = 0; i < COUNT_OF(formats); i++) {
+		log_init(&(struct log_opts){ .level = LOG_INFO, .format = formats[i], .fd = p[1] });
+		assert_int_equal(fcntl(p[1], F_GETFL) & O_NONBLOCK, 0);
+		fill(p[1]);
+		log_info(EV_PROCESS_START, LOG_NONE, "no room");
+		log_info(EV_PROCESS_START, LOG_F(LOG_S("k", "v")), "none either");
+		drain(p[0]);
+		log_info(EV_PROCESS_START, LOG_F(LOG_S("k", "v")), "room");
+		log_info(EV_PROCESS_START, LOG_NONE, "more");
+		line[read(p[0], line, sizeof line - 1)] = '\0';
+		assert_null(strstr(line, "no room"));
+		assert_non_null(strstr(line, formats[i] == LOG_TEXT ? "room k=v lost=2" : "\"k\":\"v\",\"lost\":2}"));
+		assert_null(strstr(strstr(line, "more"), "lost"));
+	}
+	alarm(0);
+	close(p[0]);
+	close(p[1]);
+}
+
+static void
+setting_it_up_again_opens_nothing_more(void **state)
+{
+	int p[2];
+
+	(void)state;
+	assert_int_equal(pipe2(p, O_CLOEXEC), 0);
+	log_init(&(struct log_opts){ .level = LOG_INFO, .format = LOG_TEXT, .fd = p[1] });
+	int next = fcntl(0, F_DUPFD_CLOEXEC, 0);
+	close(next);
+	for (int i = 0; i < 10; i++)
+		log_init(&(struct log_opts){ .level = LOG_INFO, .format = LOG_TEXT, .fd = p[1] });
+	int after = fcntl(0, F_DUPFD_CLOEXEC, 0);
+	close(after);
+	assert_int_equal(after, next);
+	close(p[0]);
+	close(p[1]);
+}
+
+/* A stream socket takes a part of a line: the next one that gets through begins a new one. */
+static void
+a_full_socket_holds_up_nobody(void **state)
+{
+	static char all[1 << 20];
+	size_t sent = 0, n = 0;
+	int s[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s), 0);
+	log_init(&(struct log_opts){ .level = LOG_INFO, .format = LOG_TEXT, .fd = s[1] });
+	alarm(20);
+	for (; sent < 10000; sent++)
+		log_info(EV_PROCESS_START, LOG_NONE, "one of many");
+	for (ssize_t got; (got = recv(s[0], all + n, sizeof all - 1 - n, MSG_DONTWAIT)) > 0;)
+		n += (size_t)got;
+	log_info(EV_PROCESS_START, LOG_NONE, "after them");
+	n += (size_t)recv(s[0], all + n, sizeof all - 1 - n, MSG_DONTWAIT);
+	all[n] = '\0';
+	alarm(0);
+	const char *last = strstr(all, "after them lost=");
+	assert_non_null(last);
+	assert_true(strtoul(last + strlen("after them lost="), NULL, 10) > 0);
+	while (last > all && last[-1] != '\n')
+		last--;
+	assert_int_equal(strspn(last, "0123456789:."), 12);
+	init((struct log_opts){ .level = LOG_INFO, .format = LOG_TEXT });
+	close(s[0]);
+	close(s[1]);
+}
+
 int
 main(void)
 {
@@ -303,6 +407,9 @@ main(void)
 		cmocka_unit_test(every_event_has_a_name_and_a_sentence),
 		cmocka_unit_test(may_be_set_up_anew_while_others_write),
 		cmocka_unit_test(goes_to_standard_error_unless_told_otherwise),
+		cmocka_unit_test(a_full_pipe_holds_up_nobody),
+		cmocka_unit_test(setting_it_up_again_opens_nothing_more),
+		cmocka_unit_test(a_full_socket_holds_up_nobody),
 	};
 
 	if (pipe2(out, O_CLOEXEC | O_NONBLOCK) == -1)

@@ -219,6 +219,31 @@ a_timer_that_is_always_due_starves_nobody(void **state)
 	close(p[1]);
 }
 
+/* However many others are set for later, it has its one place in each turn. */
+static void
+a_timer_that_is_always_due_fires_once_in_a_turn(void **state)
+{
+	static struct loop_timer later[100];
+	int p[2];
+
+	(void)state;
+	assert_int_equal(pipe2(p, O_CLOEXEC | O_NONBLOCK), 0);
+	assert_int_equal(write(p[1], "x", 1), 1);
+	struct loop_fd *f = loop_fd_add(l, p[0], LOOP_READ, stop_at_once, NULL, NULL);
+	for (size_t i = 0; i < COUNT_OF(later); i++)
+		loop_timer_set(l, &later[i], MONO_NEVER, mark, "n");
+	restless_fired = 0;
+	loop_timer_set(l, &restless, loop_now(l), again_at_once, NULL);
+	run("the pipe");
+	assert_int_equal(restless_fired, 1);
+	loop_timer_cancel(l, &restless);
+	for (size_t i = 0; i < COUNT_OF(later); i++)
+		loop_timer_cancel(l, &later[i]);
+	loop_fd_del(f);
+	close(p[0]);
+	close(p[1]);
+}
+
 static void
 cancel_victim(void *arg)
 {
@@ -830,6 +855,7 @@ main(void)
 		LOOP_TEST(works_in_milliseconds_where_the_kernel_knows_no_finer),
 		LOOP_TEST(setting_a_timer_again_moves_it_and_cancelling_stops_it),
 		LOOP_TEST(a_timer_that_is_always_due_starves_nobody),
+		LOOP_TEST(a_timer_that_is_always_due_fires_once_in_a_turn),
 		LOOP_TEST(a_timer_may_cancel_one_that_is_due_as_well),
 		LOOP_TEST(reports_what_is_wanted_and_ready),
 		LOOP_TEST(a_hang_up_comes_with_what_was_wanted),

@@ -195,6 +195,37 @@ takes_back_what_was_not_delivered(void **state)
 }
 
 static void
+ignore(struct mail *m)
+{
+	(void)m;
+}
+
+static void
+discards_one_kind_and_keeps_the_others_in_order(void **state)
+{
+	struct mailbox *b = *state;
+	struct note n[3] = { note(1, false), note(2, false), note(3, false) }, late = note(4, false);
+
+	n[0].mail.deliver = n[2].mail.deliver = ignore;
+	for (size_t i = 0; i < COUNT_OF(n); i++)
+		assert_int_equal(mailbox_post(b, &n[i].mail), ERR_OK);
+	mailbox_discard(b, ignore);
+	assert_int_equal(ndiscarded, 2);
+	assert_int_equal(mailbox_depth(b), 1);
+	assert_int_equal(mailbox_post(b, &late.mail), ERR_OK);	/* behind the second, not the third */
+	mailbox_deliver(b, 8);
+	assert_int_equal(ngot, 2);
+	assert_int_equal(got[0], 2);
+	assert_int_equal(got[1], 4);
+	assert_int_equal(mailbox_post(b, &n[0].mail), ERR_OK);
+	mailbox_discard(b, ignore);	/* the only one: nothing is to be read */
+	assert_false(is_readable(b));
+	assert_int_equal(ndiscarded, 3);
+	mailbox_free(b);
+	assert_int_equal(ndiscarded, 3);
+}
+
+static void
 says_when_descriptors_are_used_up(void **state)
 {
 	struct rlimit was, none;
@@ -283,6 +314,7 @@ main(void)
 		cmocka_unit_test_setup(the_descriptor_tells_whether_mails_wait, set_up),
 		cmocka_unit_test_setup(refuses_when_full_but_not_vital_mails, set_up),
 		cmocka_unit_test_setup(takes_back_what_was_not_delivered, set_up),
+		cmocka_unit_test_setup(discards_one_kind_and_keeps_the_others_in_order, set_up),
 		cmocka_unit_test_setup(free_discards_also_what_discarding_posts, set_up),
 		cmocka_unit_test_setup(says_when_descriptors_are_used_up, set_up),
 		cmocka_unit_test_setup(loses_no_mail_and_no_wake_up_among_many_posters, set_up),

@@ -622,6 +622,23 @@ a_probe_that_hangs_is_killed(void **state)
 	end_life(&l);
 }
 
+/* What a command leaves behind when it ends by itself goes as well. */
+static void
+a_probe_leaves_nothing_behind(void **state)
+{
+	struct runner_opts o = sh("exec sleep 1000");
+	struct life l;
+
+	(void)state;
+	o.health = (struct runner_probe){ .kind = RUNNER_PROBE_CMD,
+	    .target = "test -e $D/left && exit 0; sleep 777 & echo $! >$D/left.tmp; mv $D/left.tmp $D/left; exit 0" };
+	o.probe_interval_ns = 20 * NS_PER_MS;
+	run(&l, o);
+	pid_t left = pid_in("left");
+	assert_true(until(loop, is_dead, &left));
+	end_life(&l);
+}
+
 static struct runner_opts
 server(const char *socket, const char *delay_ms)
 {
@@ -1242,6 +1259,7 @@ main(int argc, char **argv)
 		TEST(closing_the_descriptor_without_a_line_is_not_ready),
 		TEST(ready_by_command),
 		TEST(a_probe_that_hangs_is_killed),
+		TEST(a_probe_leaves_nothing_behind),
 		TEST(ready_when_the_app_socket_accepts_and_callable_then),
 		TEST(health_turns_and_returns),
 		TEST(health_by_tcp_notices_a_closed_listener),

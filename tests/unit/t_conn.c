@@ -1,0 +1,125 @@
+/* t_conn - the list of servers: what is shown of it, how long it may be, when it means TLS. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "base/str.h"
+#include "bus.h"
+#include "nats/conn.h"
+
+static struct bus bus;
+
+/* refused: what conn_new says of servers that it cannot use. */
+static struct err
+refused(const char *servers, enum err_code code)
+{
+	struct err err = { ERR_OK, "" };
+	struct conn *c = conn_new(&(struct conn_opts){ .servers = servers, .timeout_ns = 2 * NS_PER_S }, &err);
+
+	if (c != NULL)
+		fail_msg("'%s' was accepted", servers);
+	if (err.code != code)
+		fail_msg("'%s': %s, not %s: %s", servers, err_name(err.code), err_name(code), err.text);
+	return err;
+}
+
+static void
+no_error_shows_a_secret(void **state)
+{
+	static const struct { const char *servers, *shown; } rows[] = {
+		{ "nats://me:hidden@127.0.0.1:1", "nats://127.0.0.1:1" },
+		{ "nats://me:hid@den@127.0.0.1:1", "nats://127.0.0.1:1" },
+		{ "nats://hidden@127.0.0.1:1", "nats://127.0.0.1:1" },
+		{ "me:hidden@127.0.0.1:1", "127.0.0.1:1" },
+		{ "nats://me:hid://den@127.0.0.1:1", "nats://127.0.0.1:1" },
+		{ "nats://127.0.0.1:1,nats://me:hidden@127.0.0.1:2", "nats://127.0.0.1:1,nats://127.0.0.1:2" },
+		{ "nats://me:hidden@127.0.0.1:port", "nats://127.0.0.1:port" },
+		{ "me:hidden@127.0.0.1:port", "127.0.0.1:port" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		/* What the library makes of a strange one is its affair; what is shown is ours. */
+		struct err err = { ERR_OK, "" };
+		assert_null(conn_new(&(struct conn_opts){ .servers = rows[i].servers, .timeout_ns = NS_PER_S }, &err));
+		if (strstr(err.text, "hid") != NULL || strstr(err.text, "den") != NULL || strstr(err.text, "me:") != NULL)
+			fail_msg("'%s' is told as: %s", rows[i].servers, err.text);
+		if (strstr(err.text, rows[i].shown) == NULL)
+			fail_msg("'%s' is not shown: %s", rows[i].shown, err.text);
+	}
+}
+
+static void
+a_list_has_a_bound(void **state)
+{
+	struct str list = STR_INIT;
+
+	(void)state;
+	str_puts(&list, "nats://me:hidden@127.0.0.1:1");
+	for (int i = 2; i <= 65; i++)
+		str_printf(&list, ", 127.0.0.1:%d", i);
+	struct err err = refused(str_text(&list), ERR_CONFIG);
+	assert_non_null(strstr(err.text, "65 servers"));
+	assert_non_null(strstr(err.text, "64"));
+	assert_null(strstr(err.text, "hidden"));
+	*strrchr(list.p, ',') = '\0';
+	refused(str_text(&list), ERR_UNAVAILABLE);
+	str_release(&list);
+	refused(" , ", ERR_CONFIG);
+}
+
+/* One URL that demands TLS makes all of them demand it, wherever it stands. */
+static void
+tls_is_demanded_wherever_it_is_asked_for(void **state)
+{
+	static const char *const forms[] = { "%s,tls://127.0.0.1:1", "%s, tls://127.0.0.1:1", " tls://127.0.0.1:1,%s" };
+	struct conn_opts plain = { .servers = bus_url(&bus), .timeout_ns = 5 * NS_PER_S };
+	struct conn *c = conn_new(&plain, NULL);
+
+	(void)state;
+	assert_non_null(c);
+	conn_free(c);
+	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+		struct str servers = STR_INIT;
+		const char *at = strstr(forms[i], "%s");
+		str_printf(&servers, "%.*s%s%s", (int)(at - forms[i]), forms[i], bus_url(&bus), at + 2);
+		plain.servers = str_text(&servers);
+		plain.timeout_ns = 300 * NS_PER_MS;
+		if ((c = conn_new(&plain, NULL)) != NULL)
+			fail_msg("'%s': connected without TLS", str_text(&servers));
+		str_release(&servers);
+	}
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	return !bus_start(&bus);
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	bus_end(&bus);
+	conn_library_close();
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(no_error_shows_a_secret),
+		cmocka_unit_test(a_list_has_a_bound),
+		cmocka_unit_test(tls_is_demanded_wherever_it_is_asked_for),
+	};
+
+	BUS_SHIM(argc, argv);
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
