@@ -93,8 +93,9 @@ struct job {
 	void *user;
 
 	enum attempt_event verdict;	/* the handler's answer */
-	struct str completion;		/* encoded, of DONE */
+	struct str completion;		/* encoded, of DONE; the handler's, as the next */
 	struct str text;		/* why it failed */
+	struct str notice;		/* the completion that the loop itself composes */
 	bool buried;
 };
 
@@ -136,6 +137,7 @@ job_unref(struct job *j)
 	str_release(&j->payload);
 	str_release(&j->completion);
 	str_release(&j->text);
+	str_release(&j->notice);
 	struct worker *w = j->worker;
 	MAGIC_WIPE(j);
 	mem_free(j);
@@ -192,6 +194,8 @@ reason_text(const struct job *j)
 	return str_text(&j->text);
 }
 
+/* tell: how it ended.  What the handler encoded is sent as it is; a handler that answers too
+ * late may be writing there just now, so other endings are composed apart. */
 static void
 tell(struct job *j, enum attempt_tell what)
 {
@@ -203,10 +207,10 @@ tell(struct job *j, enum attempt_tell what)
 		bool failed = what == ATTEMPT_TELL_FAILED;
 		c.status = failed ? COMMAND_FAILED : COMMAND_CANCELLED;
 		c.error = text_of(failed ? reason_text(j) : "CANCELLED");
-		str_clear(&j->completion);
-		MUST(command_completion_encode(&c, j->format, &j->completion, NULL) == ERR_OK);
+		str_clear(&j->notice);
+		MUST(command_completion_encode(&c, j->format, &j->notice, NULL) == ERR_OK);
 	}
-	send_core(j, subject_callback(str_text(&j->id)), &j->completion);
+	send_core(j, subject_callback(str_text(&j->id)), what != ATTEMPT_TELL_COMPLETED ? &j->notice : &j->completion);
 }
 
 /* --- dead letters ------------------------------------------------------------------------- */

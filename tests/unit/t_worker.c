@@ -66,6 +66,18 @@ note(const char *word)
 	atomic_fetch_add(&runs, 1);
 }
 
+/* saw: what ran so far, word by word. */
+static void
+saw(const char *words)
+{
+	char copy[sizeof seen];
+
+	pthread_mutex_lock(&lock);
+	memcpy(copy, seen, sizeof copy);
+	pthread_mutex_unlock(&lock);
+	assert_string_equal(copy, words);
+}
+
 static void
 forget(void)
 {
@@ -262,7 +274,7 @@ always_failing_runs_thrice_and_is_buried(void **state)
 		forget();
 		fails(aegis_send_json(senders[i], "fail-service", "fail", "{\"a\":1}",
 		    &(aegis_send_options){ .max_retries = 2 }, NULL, &e), AEGIS_HANDLER, "no \"stock\"");
-		assert_string_equal(seen, "1 2 3 ");
+		saw("1 2 3 ");
 		/* It was buried before it was told. */
 		assert_int_equal(dlq_next(conn, STREAM_COMMANDS_DLQ, "commands.fail-service.fail", i + 1, &l, &err), ERR_OK);
 		assert_string_equal(l.subject, "commands.fail-service.fail");
@@ -285,7 +297,7 @@ a_long_run_is_a_failed_attempt(void **state)
 	atomic_store(&hold, true);	/* the handler ends when it sees that nobody waits */
 	fails(aegis_send_json(sender, "late-service", "gate", NULL, &(aegis_send_options){ .id = "late", .timeout_ms = 100,
 	    .max_retries = 1, .wait_ms = 15000 }, NULL, &e), AEGIS_HANDLER, "TIMEOUT");
-	assert_string_equal(seen, "late late ");
+	saw("late late ");
 	atomic_store(&hold, false);
 	aegis_close(a);
 }
@@ -377,7 +389,7 @@ running_queued_and_future_commands_are_cancelled(void **state)
 	fails(finish(&s[0]), AEGIS_CANCELLED, "cancelled");
 	start(&s[2]);
 	fails(finish(&s[2]), AEGIS_CANCELLED, "cancelled");
-	assert_string_equal(seen, "running ");
+	saw("running ");
 	WAIT_FOR(stored("COMMANDS") == 0);
 	atomic_store(&hold, false);
 	aegis_close(a);
@@ -412,7 +424,7 @@ critical_comes_before_low(void **state)
 	WAIT_FOR(unacked("order-service__gate") == COUNT_OF(rows));
 	atomic_store(&hold, false);
 	WAIT_FOR(atomic_load(&runs) == COUNT_OF(rows));
-	assert_string_equal(seen, "first critical1 critical2 high normal low1 low2 ");
+	saw("first critical1 critical2 high normal low1 low2 ");
 	aegis_close(a);
 }
 
@@ -453,7 +465,7 @@ what_a_closed_handle_had_goes_to_another(void **state)
 	ok(finish(&s[1]));
 	pthread_join(closer, NULL);
 	WAIT_FOR(stored("COMMANDS") == 0);
-	assert_string_equal(seen, "p1 p2 ");
+	saw("p1 p2 ");
 	aegis_close(b);
 }
 
