@@ -21,10 +21,12 @@
 #include "registry/registry.h"
 #include "sys/loop.h"
 #include "sys/pool.h"
+#include "sys/thread.h"
 
 #define MEMBER_MAGIC 0x3e3b0001u
 #define DEFAULT_HEARTBEAT_NS (10 * NS_PER_S)
 #define DEFAULT_TTL_S 30
+#define PROBE_AGAIN_NS (100 * NS_PER_MS)
 #define EARLY_NS NS_PER_S	/* after the bus came back, nobody's silence proves a death */
 #define PROBE_NS NS_PER_S		/* a live twin on the same bus answers in microseconds */
 
@@ -127,7 +129,14 @@ work_probe(struct op *op)
 	struct member *m = op->owner;
 	enum micro_presence who;
 
-	if (micro_probe(m->o.conn, m->o.service, m->o.instance, m->nonce, PROBE_NS, &who, &op->err) == ERR_OK)
+	enum err_code code = micro_probe(m->o.conn, m->o.service, m->o.instance, m->nonce, PROBE_NS, &who, &op->err);
+	/* One that registered just now may not have reached the server with its subscriptions:
+	 * nobody is nobody when it is so twice. */
+	if (code == ERR_OK && who == MICRO_NOBODY) {
+		thread_pause(PROBE_AGAIN_NS);
+		code = micro_probe(m->o.conn, m->o.service, m->o.instance, m->nonce, PROBE_NS, &who, &op->err);
+	}
+	if (code == ERR_OK)
 		op->result.kind = kinds[who];
 	int64_t back_ns = atomic_load(&m->back_ns);
 	if (op->result.kind == TENURE_EV_PROBE_NOBODY && back_ns != 0 &&
