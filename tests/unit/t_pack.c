@@ -10,6 +10,7 @@
 
 #include "base/magic.h"
 #include "codec/codec.h"
+#include "codec/inner.h"
 
 static struct str out;
 
@@ -463,6 +464,24 @@ conversion_appends(void **state)
 	expect_str(&out, "x=[1, \"z\"]");
 }
 
+static void
+a_known_key_behind_a_failure_is_ignored_like_any(void **state)
+{
+	struct str text = STR_INIT;
+	struct pack p;
+
+	(void)state;
+	pack_init(&p, &text, DATA_JSON, PACK_COMPACT);
+	pack_map(&p, 2);
+	pack_key(&p, "a");
+	pack_real(&p, (double)NAN);
+	pack_key_known(&p, text_of("b"));
+	pack_null(&p);
+	assert_int_equal(pack_end(&p, NULL), ERR_INVALID);
+	assert_int_equal(text.len, 0);
+	str_release(&text);
+}
+
 int
 main(void)
 {
@@ -478,6 +497,7 @@ main(void)
 		cmocka_unit_test_setup(encoded_data_is_copied_only_where_the_style_allows, clear),
 		cmocka_unit_test_setup(refused_data_leaves_nothing_behind, clear),
 		cmocka_unit_test_setup(after_a_failure_everything_is_ignored, clear),
+		cmocka_unit_test_setup(a_known_key_behind_a_failure_is_ignored_like_any, clear),
 		cmocka_unit_test_setup(nesting_ends_at_32, clear),
 		cmocka_unit_test_setup(misuse_stops_the_program, clear),
 		cmocka_unit_test_setup(conversion_appends, clear),
