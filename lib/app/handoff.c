@@ -97,28 +97,55 @@ trace_parent(const char *parent, const char *id, char out[PARENT_MAX])
 	return out;
 }
 
+/* What every message tells the workload besides its content (design.md §7).  A header more is
+ * one line in head_fill. */
+struct head {
+	struct workload_header v[5];
+	size_t n;
+	char made[PARENT_MAX], count[24];
+};
+
+struct head_facts {
+	const char *message_id, *trace_id;
+	const char *source, *parent;	/* NULL when there is none */
+	uint64_t deliveries;		/* 0: it is not delivered repeatedly */
+};
+
+/* head_fill(h, f): h keeps pointing into f's texts and into itself. */
+static void
+head_fill(struct head *h, const struct head_facts *f)
+{
+	const char *parent = trace_parent(f->parent, f->trace_id, h->made);
+
+	h->n = 0;
+	h->v[h->n++] = (struct workload_header){ "Aegis-Message-Id", text_of(f->message_id) };
+	h->v[h->n++] = (struct workload_header){ "Aegis-Trace-Id", text_of(f->trace_id) };
+	if (f->deliveries > 0) {
+		snprintf(h->count, sizeof h->count, "%llu", (unsigned long long)f->deliveries);
+		h->v[h->n++] = (struct workload_header){ "Aegis-Delivery", text_of(h->count) };
+	}
+	if (f->source != NULL)
+		h->v[h->n++] = (struct workload_header){ "Aegis-Source", text_of(f->source) };
+	if (parent != NULL)
+		h->v[h->n++] = (struct workload_header){ "traceparent", text_of(parent) };
+}
+
 static void
 parcel_deliver(struct mail *m)
 {
 	struct parcel *p = CONTAINER_OF(m, struct parcel, mail);
 	struct rpc_call *call = p->call;
-	struct workload_header headers[4];
-	char made[PARENT_MAX];
-	const char *source = rpc_call_source(call);
-	const char *parent = trace_parent(rpc_call_header(call, "traceparent"), rpc_call_trace_id(call), made);
-	size_t n = 0;
+	struct head head;
 
-	headers[n++] = (struct workload_header){ "Aegis-Message-Id", text_of(rpc_call_message_id(call)) };
-	headers[n++] = (struct workload_header){ "Aegis-Trace-Id", text_of(rpc_call_trace_id(call)) };
-	if (source != NULL)
-		headers[n++] = (struct workload_header){ "Aegis-Source", text_of(source) };
-	if (parent != NULL)
-		headers[n++] = (struct workload_header){ "traceparent", text_of(parent) };
+	head_fill(&head, &(struct head_facts){
+		.message_id = rpc_call_message_id(call), .trace_id = rpc_call_trace_id(call), .source = rpc_call_source(call),
+		.parent = rpc_call_header(call, "traceparent"),
+	});
 	struct workload *w = runner_workload(p->h->runner);
 	mem_free(p);
 	workload_call(w, &(struct workload_request){
 		.method = rpc_call_method(call), .message_id = text_of(rpc_call_message_id(call)),
-		.params = text_of(rpc_call_params_json(call)), .headers = headers, .nheaders = n,
+		.params = text_of(rpc_call_params_json(call)), .headers = head.v, .nheaders = head.n,
 		.deadline = rpc_call_deadline(call), .waiting = &rpc_call_stats(call)->waiting,
 	}, answer, call);
 }
@@ -183,23 +210,15 @@ pass_progress(void *arg, double percent, struct text status)
 void
 handoff_job(struct handoff *h, struct job *job)
 {
-	struct workload_header headers[5];
-	char made[PARENT_MAX], count[24];
-	const char *source = job_source(job);
-	const char *parent = trace_parent(job_header(job, "traceparent"), job_trace_id(job), made);
-	size_t n = 0;
+	struct head head;
 
-	snprintf(count, sizeof count, "%llu", (unsigned long long)job_deliveries(job));
-	headers[n++] = (struct workload_header){ "Aegis-Message-Id", text_of(job_id(job)) };
-	headers[n++] = (struct workload_header){ "Aegis-Trace-Id", text_of(job_trace_id(job)) };
-	headers[n++] = (struct workload_header){ "Aegis-Delivery", text_of(count) };
-	if (source != NULL)
-		headers[n++] = (struct workload_header){ "Aegis-Source", text_of(source) };
-	if (parent != NULL)
-		headers[n++] = (struct workload_header){ "traceparent", text_of(parent) };
+	head_fill(&head, &(struct head_facts){
+		.message_id = job_id(job), .trace_id = job_trace_id(job), .source = job_source(job),
+		.parent = job_header(job, "traceparent"), .deliveries = job_deliveries(job),
+	});
 	workload_call(runner_workload(h->runner), &(struct workload_request){
 		.type = WORKLOAD_COMMAND, .method = job_command(job), .message_id = text_of(job_id(job)),
-		.params = text_of(job_payload_json(job)), .headers = headers, .nheaders = n,
+		.params = text_of(job_payload_json(job)), .headers = head.v, .nheaders = head.n,
 		.deadline = mono_after(job_deadline(job), JOB_GRACE_NS), .progress = pass_progress,
 	}, end_job, job);
 }
@@ -247,26 +266,18 @@ event_parcel_deliver(struct mail *m)
 {
 	struct event_parcel *p = CONTAINER_OF(m, struct event_parcel, mail);
 	struct event *e = p->event;
-	struct workload_header headers[5];
-	char made[PARENT_MAX], count[24];
-	const char *source = event_source(e);
-	const char *parent = trace_parent(event_header(e, "traceparent"), event_trace_id(e), made);
-	size_t n = 0;
+	struct head head;
 
-	snprintf(count, sizeof count, "%llu", (unsigned long long)event_deliveries(e));
-	headers[n++] = (struct workload_header){ "Aegis-Message-Id", text_of(event_message_id(e)) };
-	headers[n++] = (struct workload_header){ "Aegis-Trace-Id", text_of(event_trace_id(e)) };
-	headers[n++] = (struct workload_header){ "Aegis-Delivery", text_of(count) };
-	if (source != NULL)
-		headers[n++] = (struct workload_header){ "Aegis-Source", text_of(source) };
-	if (parent != NULL)
-		headers[n++] = (struct workload_header){ "traceparent", text_of(parent) };
+	head_fill(&head, &(struct head_facts){
+		.message_id = event_message_id(e), .trace_id = event_trace_id(e), .source = event_source(e),
+		.parent = event_header(e, "traceparent"), .deliveries = event_deliveries(e),
+	});
 	struct workload *w = runner_workload(p->h->runner);
 	mem_free(p);
 	char *name = mem_printf("%s.%s", event_domain(e), event_type(e));
 	workload_call(w, &(struct workload_request){
 		.type = WORKLOAD_EVENT, .method = name, .message_id = text_of(event_message_id(e)),
-		.params = text_of(event_payload_json(e)), .headers = headers, .nheaders = n, .deadline = event_deadline(e),
+		.params = text_of(event_payload_json(e)), .headers = head.v, .nheaders = head.n, .deadline = event_deadline(e),
 	}, end_event, e);
 	mem_free(name);
 }
