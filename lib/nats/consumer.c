@@ -1,14 +1,11 @@
-/* consumer.c - looking for a durable, making it, asking for deliveries, and doubting.
+/* consumer.c - looking for a durable, making it, and doubting.
  *
  * Everything goes through JetStream's raw API on one inbox: {inbox}.q{n} brings the answer to
- * question n, {inbox}.p{n} the statuses of pull n; deliveries come to the same subscription under
- * their own subject.  The loop owns what step we are at; the delivering thread and whoever
- * finishes a delivery share the counts with it, under the lock. */
-#include "nats/consumer.h"
+ * question n, {inbox}.p{n} the statuses of pull n (delivery.c); deliveries come to the same
+ * subscription under their own subject. */
+#include "nats/consumer_inner.h"
 
 #include <inttypes.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,65 +13,15 @@
 #include "base/log.h"
 #include "base/magic.h"
 #include "base/mem.h"
-#include "base/num.h"
-#include "nats/conn.h"
+#include "base/str.h"
 #include "nats/consumer_wire.h"
-#include "nats/jetack.h"
 #include "nats/nats_c.h"
-#include "sys/clock.h"
-#include "sys/loop.h"
 
 #define HAND_BACK_NS (500 * NS_PER_MS)	/* how long a closing consumer waits for that */
-#define CONSUMER_MAGIC 0xc0110004u
-#define DELIVERY_MAGIC 0xc0110005u
-#define EXPIRES_NS (30 * NS_PER_S)	/* of one pull; the server says so when it is over */
-#define HEARTBEAT_NS (5 * NS_PER_S)	/* how often a pull that waits is told that it is alive */
 #define SILENCE_NS (12 * NS_PER_S)	/* two heartbeats missed */
 #define RECHECK_NS (30 * NS_PER_S)	/* a push consumer says nothing when it is deleted */
 #define RETRY_MIN_NS (250 * NS_PER_MS)
 #define RETRY_MAX_NS (5 * NS_PER_S)
-#define PULLS 16			/* whose size is remembered */
-
-enum step { STEP_AWAY, STEP_PAUSE, STEP_LOOKING, STEP_MAKING, STEP_RUNNING };
-
-struct consumer {
-	unsigned magic;
-	atomic_int refs;		/* the owner's, and each delivery's */
-	struct consumer_opts o;		/* strings are ours */
-	char inbox[CONN_INBOX_MAX];
-	size_t ninbox;
-	struct sub *sub, *pushed;
-	atomic_int state;
-	atomic_ulong foreign;
-
-	pthread_mutex_t lock;		/* leaf: up to the blank line */
-	bool stop, pulling;
-	bool doubt, link_changed;	/* for the loop to look at */
-	bool kicked;			/* the mail is on its way */
-	unsigned asked, unfinished;	/* deliveries that were asked for; that are in somebody's hands */
-	uint64_t pull, first_pull;	/* the last one; older ones than first_pull do not count any more */
-	unsigned batch[PULLS];
-	struct mono heard;
-	uint64_t question;		/* whose answer is awaited; 0: none */
-	struct msg *answer;
-	char drift[256];
-
-	/* The loop's thread only. */
-	enum step step;
-	struct loop_timer timer;
-	struct mail kick;
-	int64_t retry_ns;
-	uint64_t questions;
-	char deliver_subject[160], deliver_group[160];	/* of the push consumer we joined */
-	struct err why;
-};
-
-struct delivery {
-	unsigned magic;
-	struct consumer *consumer;
-	struct msg *msg;
-	struct ack_facts facts;
-};
 
 static const char *const state_names[] = {
 	[CONSUMER_STARTING] = "starting", [CONSUMER_READY] = "ready", [CONSUMER_AWAY] = "away",
@@ -87,13 +34,7 @@ consumer_state_name(enum consumer_state s)
 	return state_names[s];
 }
 
-static struct mono
-now_mono(void)
-{
-	return clock_mono(clock_system());
-}
-
-static void
+void
 consumer_unref(struct consumer *c)
 {
 	if (atomic_fetch_sub(&c->refs, 1) != 1)
@@ -106,9 +47,8 @@ consumer_unref(struct consumer *c)
 	mem_free(c);
 }
 
-/* kick: the loop is to look at what changed. */
-static void
-kick(struct consumer *c)
+void
+consumer_kick(struct consumer *c)
 {
 	pthread_mutex_lock(&c->lock);
 	bool post = !c->kicked && !c->stop;
@@ -118,229 +58,7 @@ kick(struct consumer *c)
 		loop_post(c->o.loop, &c->kick);
 }
 
-/* --- asking for deliveries --------------------------------------------------------------- */
-
-/* want: how many to ask for now; 0 while too few are missing to be worth a message. */
-static unsigned
-want(const struct consumer *c)
-{
-	unsigned out = c->asked + c->unfinished;
-
-	if (!c->pulling || c->stop || out >= c->o.window)
-		return 0;
-	unsigned credit = c->o.window - out;
-	return c->asked == 0 || credit >= (c->o.window + 1) / 2 ? credit : 0;
-}
-
-static void
-pull(struct consumer *c)
-{
-	char subject[512], reply[CONN_INBOX_MAX + 24];
-	struct str body = STR_INIT;
-
-	pthread_mutex_lock(&c->lock);
-	unsigned n = want(c);
-	if (n > 0) {
-		c->asked += n;
-		c->pull++;
-		c->batch[c->pull % PULLS] = n;
-		snprintf(reply, sizeof reply, "%s.p%" PRIu64, c->inbox, c->pull);
-	}
-	pthread_mutex_unlock(&c->lock);
-	if (n == 0)
-		return;
-	snprintf(subject, sizeof subject, "%s.CONSUMER.MSG.NEXT.%s.%s", conn_js_prefix(c->o.conn), c->o.stream, c->o.durable);
-	consumer_write_pull(n, EXPIRES_NS, HEARTBEAT_NS, &body);
-	conn_publish(c->o.conn, &(struct conn_msg){
-		.subject = subject, .reply = reply, .data = body.p, .n = body.len,
-	}, NULL);	/* when that fails, silence tells */
-	str_release(&body);
-}
-
-/* --- deliveries -------------------------------------------------------------------------- */
-
-static void
-say(struct delivery *d, const char *word)
-{
-	conn_publish(d->consumer->o.conn, &(struct conn_msg){
-		.subject = msg_reply(d->msg), .data = word, .n = strlen(word),
-	}, NULL);
-}
-
-static void
-finish(struct delivery *d, const char *word)
-{
-	struct consumer *c = d->consumer;
-
-	MAGIC_CHECK(d, DELIVERY_MAGIC);
-	if (word != NULL)
-		say(d, word);
-	MAGIC_WIPE(d);
-	msg_free(d->msg);
-	mem_free(d);
-	pthread_mutex_lock(&c->lock);
-	c->unfinished--;
-	pthread_mutex_unlock(&c->lock);
-	if (!c->o.push)
-		pull(c);
-	consumer_unref(c);
-}
-
-void
-delivery_ack(struct delivery *d)
-{
-	finish(d, "+ACK");
-}
-
-void
-delivery_nak(struct delivery *d, int64_t delay_ns)
-{
-	char word[64];
-
-	snprintf(word, sizeof word, "-NAK {\"delay\":%" PRId64 "}", delay_ns);
-	finish(d, delay_ns > 0 ? word : "-NAK");
-}
-
-void
-delivery_term(struct delivery *d)
-{
-	finish(d, "+TERM");
-}
-
-void
-delivery_forget(struct delivery *d)
-{
-	finish(d, NULL);
-}
-
-void
-delivery_working(struct delivery *d)
-{
-	MAGIC_CHECK(d, DELIVERY_MAGIC);
-	say(d, "+WPI");
-}
-
-const char *
-delivery_subject(const struct delivery *d)
-{
-	return msg_subject(d->msg);
-}
-
-const void *
-delivery_data(const struct delivery *d)
-{
-	return msg_data(d->msg);
-}
-
-size_t
-delivery_size(const struct delivery *d)
-{
-	return msg_size(d->msg);
-}
-
-const char *
-delivery_header(const struct delivery *d, const char *name)
-{
-	return msg_header(d->msg, name);
-}
-
-uint64_t
-delivery_seq(const struct delivery *d)
-{
-	return d->facts.stream_seq;
-}
-
-uint64_t
-delivery_count(const struct delivery *d)
-{
-	return d->facts.delivered;
-}
-
-uint64_t
-delivery_pending(const struct delivery *d)
-{
-	return d->facts.pending;
-}
-
-struct wall
-delivery_stored(const struct delivery *d)
-{
-	return (struct wall){ d->facts.stored_ns };
-}
-
-/* deliver: one message of the stream, into the handler's hands. */
-static void
-deliver(struct consumer *c, struct msg *m)
-{
-	struct ack_facts facts;
-
-	if (!ack_facts_parse(msg_reply(m), &facts)) {
-		atomic_fetch_add(&c->foreign, 1);
-		msg_free(m);
-		return;
-	}
-	struct delivery *d = mem_new(sizeof *d);
-	*d = (struct delivery){ DELIVERY_MAGIC, c, m, facts };
-	atomic_fetch_add(&c->refs, 1);
-	pthread_mutex_lock(&c->lock);
-	c->heard = now_mono();
-	c->asked -= c->asked > 0 ? 1 : 0;
-	c->unfinished++;
-	bool stop = c->stop;
-	pthread_mutex_unlock(&c->lock);
-	if (stop) {
-		delivery_nak(d, 0);
-		return;
-	}
-	c->o.handler(c->o.arg, d);
-	if (!c->o.push)
-		pull(c);
-}
-
-/* --- statuses and answers ---------------------------------------------------------------- */
-
-/* pull_over: what a pull did not bring does not come any more; the lock is held. */
-static void
-pull_over(struct consumer *c, uint64_t number, const char *left)
-{
-	uint64_t n;
-
-	if (number < c->first_pull || number > c->pull)
-		return;
-	if (left == NULL || !num_uint(left, &n))
-		n = c->pull - number < PULLS ? c->batch[number % PULLS] : 0;
-	c->asked -= n < c->asked ? (unsigned)n : c->asked;
-}
-
-/* ends_consumer: statuses after which asking again is no use before looking. */
-static bool
-ends_consumer(const char *status, const char *words)
-{
-	return strcmp(status, "503") == 0 || (strcmp(status, "409") == 0 && words != NULL &&
-	    (strncmp(words, "Consumer", 8) == 0 || strncmp(words, "Leadership", 10) == 0 ||
-	    strncmp(words, "Server", 6) == 0));
-}
-
-static void
-on_status(struct consumer *c, struct msg *m, uint64_t number)
-{
-	const char *status = msg_header(m, "Status");
-
-	pthread_mutex_lock(&c->lock);
-	c->heard = now_mono();
-	bool over = status != NULL && strcmp(status, "100") != 0;
-	if (over) {
-		pull_over(c, number, msg_header(m, "Nats-Pending-Messages"));
-		c->doubt |= number >= c->first_pull && ends_consumer(status, msg_header(m, "Description"));
-	}
-	bool doubt = c->doubt;
-	pthread_mutex_unlock(&c->lock);
-	if (doubt)
-		kick(c);
-	else if (over)
-		pull(c);
-	msg_free(m);
-}
+/* --- what comes to the inbox -------------------------------------------------------------- */
 
 static void
 on_answer(struct consumer *c, struct msg *m, uint64_t number)
@@ -351,7 +69,7 @@ on_answer(struct consumer *c, struct msg *m, uint64_t number)
 		c->answer = m;
 	pthread_mutex_unlock(&c->lock);
 	if (mine)
-		kick(c);
+		consumer_kick(c);
 	else
 		msg_free(m);
 }
@@ -364,14 +82,14 @@ on_message(void *arg, struct msg *m)
 
 	MAGIC_CHECK(c, CONSUMER_MAGIC);
 	if (strncmp(subject, c->inbox, c->ninbox) != 0 || subject[c->ninbox] != '.') {
-		deliver(c, m);
+		consumer_deliver(c, m);
 		return;
 	}
 	uint64_t number = strtoull(subject + c->ninbox + 2, NULL, 10);
 	if (subject[c->ninbox + 1] == 'q')
 		on_answer(c, m, number);
 	else
-		on_status(c, m, number);
+		consumer_on_status(c, m, number);
 }
 
 /* on_pushed: deliveries of a push consumer, its heartbeats and its flow control. */
@@ -383,7 +101,7 @@ on_pushed(void *arg, struct msg *m)
 	MAGIC_CHECK(c, CONSUMER_MAGIC);
 	const char *status = msg_size(m) == 0 ? msg_header(m, "Status") : NULL;
 	if (status == NULL) {
-		deliver(c, m);
+		consumer_deliver(c, m);
 		return;
 	}
 	const char *answer = msg_reply(m) != NULL ? msg_reply(m) : msg_header(m, "Nats-Consumer-Stalled");
@@ -404,7 +122,7 @@ on_conn(void *arg, enum conn_event ev)
 	else
 		c->link_changed = true;
 	pthread_mutex_unlock(&c->lock);
-	kick(c);
+	consumer_kick(c);
 }
 
 /* --- the loop's part --------------------------------------------------------------------- */
@@ -414,7 +132,7 @@ static void on_timer(void *arg);
 static void
 set_timer(struct consumer *c, int64_t ns)
 {
-	loop_timer_set(c->o.loop, &c->timer, mono_after(now_mono(), ns), on_timer, c);
+	loop_timer_set(c->o.loop, &c->timer, mono_after(consumer_now(), ns), on_timer, c);
 }
 
 /* enter_state: tells whoever listens, and the log, what is new. */
@@ -575,12 +293,12 @@ run(struct consumer *c, const struct consumer_answer *a)
 	c->step = STEP_RUNNING;
 	pthread_mutex_lock(&c->lock);
 	c->pulling = !c->o.push && !c->stop;
-	c->heard = now_mono();
+	c->heard = consumer_now();
 	pthread_mutex_unlock(&c->lock);
 	set_timer(c, c->o.push ? RECHECK_NS : HEARTBEAT_NS);
 	enter_state(c, CONSUMER_READY, NULL);
 	if (!c->o.push)
-		pull(c);
+		consumer_pull(c);
 }
 
 /* refused: an answer that is an error. */
@@ -659,13 +377,13 @@ static void
 watch_over(struct consumer *c)
 {
 	pthread_mutex_lock(&c->lock);
-	bool silent = c->asked > 0 && mono_since(now_mono(), c->heard) > SILENCE_NS;
+	bool silent = c->asked > 0 && mono_since(consumer_now(), c->heard) > SILENCE_NS;
 	pthread_mutex_unlock(&c->lock);
 	if (silent || c->o.push) {
 		look(c);
 		return;
 	}
-	pull(c);
+	consumer_pull(c);
 	set_timer(c, HEARTBEAT_NS);
 }
 

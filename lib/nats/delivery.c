@@ -1,0 +1,250 @@
+/* delivery.c - asking for deliveries, handing them out, and the word that ends each.
+ *
+ * A pull is a message with a number; what it brought, or will not bring, is counted back, so
+ * that what is asked for and what is in somebody's hands never exceed the window. */
+#include "nats/consumer_inner.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/magic.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "base/str.h"
+#include "nats/consumer_wire.h"
+#include "nats/jetack.h"
+#include "nats/nats_c.h"
+
+#define DELIVERY_MAGIC 0xc0110005u
+#define EXPIRES_NS (30 * NS_PER_S)	/* of one pull; the server says so when it is over */
+
+struct delivery {
+	unsigned magic;
+	struct consumer *consumer;
+	struct msg *msg;
+	struct ack_facts facts;
+};
+
+/* --- asking for deliveries --------------------------------------------------------------- */
+
+/* want: how many to ask for now; 0 while too few are missing to be worth a message. */
+static unsigned
+want(const struct consumer *c)
+{
+	unsigned out = c->asked + c->unfinished;
+
+	if (!c->pulling || c->stop || out >= c->o.window)
+		return 0;
+	unsigned credit = c->o.window - out;
+	return c->asked == 0 || credit >= (c->o.window + 1) / 2 ? credit : 0;
+}
+
+void
+consumer_pull(struct consumer *c)
+{
+	char subject[512], reply[CONN_INBOX_MAX + 24];
+	struct str body = STR_INIT;
+
+	pthread_mutex_lock(&c->lock);
+	unsigned n = want(c);
+	if (n > 0) {
+		c->asked += n;
+		c->pull++;
+		c->batch[c->pull % PULLS] = n;
+		snprintf(reply, sizeof reply, "%s.p%" PRIu64, c->inbox, c->pull);
+	}
+	pthread_mutex_unlock(&c->lock);
+	if (n == 0)
+		return;
+	snprintf(subject, sizeof subject, "%s.CONSUMER.MSG.NEXT.%s.%s", conn_js_prefix(c->o.conn), c->o.stream, c->o.durable);
+	consumer_write_pull(n, EXPIRES_NS, HEARTBEAT_NS, &body);
+	conn_publish(c->o.conn, &(struct conn_msg){
+		.subject = subject, .reply = reply, .data = body.p, .n = body.len,
+	}, NULL);	/* when that fails, silence tells */
+	str_release(&body);
+}
+
+/* --- deliveries -------------------------------------------------------------------------- */
+
+static void
+say(struct delivery *d, const char *word)
+{
+	conn_publish(d->consumer->o.conn, &(struct conn_msg){
+		.subject = msg_reply(d->msg), .data = word, .n = strlen(word),
+	}, NULL);
+}
+
+static void
+finish(struct delivery *d, const char *word)
+{
+	struct consumer *c = d->consumer;
+
+	MAGIC_CHECK(d, DELIVERY_MAGIC);
+	if (word != NULL)
+		say(d, word);
+	MAGIC_WIPE(d);
+	msg_free(d->msg);
+	mem_free(d);
+	pthread_mutex_lock(&c->lock);
+	c->unfinished--;
+	pthread_mutex_unlock(&c->lock);
+	if (!c->o.push)
+		consumer_pull(c);
+	consumer_unref(c);
+}
+
+void
+delivery_ack(struct delivery *d)
+{
+	finish(d, "+ACK");
+}
+
+void
+delivery_nak(struct delivery *d, int64_t delay_ns)
+{
+	char word[64];
+
+	snprintf(word, sizeof word, "-NAK {\"delay\":%" PRId64 "}", delay_ns);
+	finish(d, delay_ns > 0 ? word : "-NAK");
+}
+
+void
+delivery_term(struct delivery *d)
+{
+	finish(d, "+TERM");
+}
+
+void
+delivery_forget(struct delivery *d)
+{
+	finish(d, NULL);
+}
+
+void
+delivery_working(struct delivery *d)
+{
+	MAGIC_CHECK(d, DELIVERY_MAGIC);
+	say(d, "+WPI");
+}
+
+const char *
+delivery_subject(const struct delivery *d)
+{
+	return msg_subject(d->msg);
+}
+
+const void *
+delivery_data(const struct delivery *d)
+{
+	return msg_data(d->msg);
+}
+
+size_t
+delivery_size(const struct delivery *d)
+{
+	return msg_size(d->msg);
+}
+
+const char *
+delivery_header(const struct delivery *d, const char *name)
+{
+	return msg_header(d->msg, name);
+}
+
+uint64_t
+delivery_seq(const struct delivery *d)
+{
+	return d->facts.stream_seq;
+}
+
+uint64_t
+delivery_count(const struct delivery *d)
+{
+	return d->facts.delivered;
+}
+
+uint64_t
+delivery_pending(const struct delivery *d)
+{
+	return d->facts.pending;
+}
+
+struct wall
+delivery_stored(const struct delivery *d)
+{
+	return (struct wall){ d->facts.stored_ns };
+}
+
+void
+consumer_deliver(struct consumer *c, struct msg *m)
+{
+	struct ack_facts facts;
+
+	if (!ack_facts_parse(msg_reply(m), &facts)) {
+		atomic_fetch_add(&c->foreign, 1);
+		msg_free(m);
+		return;
+	}
+	struct delivery *d = mem_new(sizeof *d);
+	*d = (struct delivery){ DELIVERY_MAGIC, c, m, facts };
+	atomic_fetch_add(&c->refs, 1);
+	pthread_mutex_lock(&c->lock);
+	c->heard = consumer_now();
+	c->asked -= c->asked > 0 ? 1 : 0;
+	c->unfinished++;
+	bool stop = c->stop;
+	pthread_mutex_unlock(&c->lock);
+	if (stop) {
+		delivery_nak(d, 0);
+		return;
+	}
+	c->o.handler(c->o.arg, d);
+	if (!c->o.push)
+		consumer_pull(c);
+}
+
+/* --- statuses ---------------------------------------------------------------------------- */
+
+/* pull_over: what a pull did not bring does not come any more; the lock is held. */
+static void
+pull_over(struct consumer *c, uint64_t number, const char *left)
+{
+	uint64_t n;
+
+	if (number < c->first_pull || number > c->pull)
+		return;
+	if (left == NULL || !num_uint(left, &n))
+		n = c->pull - number < PULLS ? c->batch[number % PULLS] : 0;
+	c->asked -= n < c->asked ? (unsigned)n : c->asked;
+}
+
+/* ends_consumer: statuses after which asking again is no use before looking. */
+static bool
+ends_consumer(const char *status, const char *words)
+{
+	return strcmp(status, "503") == 0 || (strcmp(status, "409") == 0 && words != NULL &&
+	    (strncmp(words, "Consumer", 8) == 0 || strncmp(words, "Leadership", 10) == 0 ||
+	    strncmp(words, "Server", 6) == 0));
+}
+
+void
+consumer_on_status(struct consumer *c, struct msg *m, uint64_t number)
+{
+	const char *status = msg_header(m, "Status");
+
+	pthread_mutex_lock(&c->lock);
+	c->heard = consumer_now();
+	bool over = status != NULL && strcmp(status, "100") != 0;
+	if (over) {
+		pull_over(c, number, msg_header(m, "Nats-Pending-Messages"));
+		c->doubt |= number >= c->first_pull && ends_consumer(status, msg_header(m, "Description"));
+	}
+	bool doubt = c->doubt;
+	pthread_mutex_unlock(&c->lock);
+	if (doubt)
+		consumer_kick(c);
+	else if (over)
+		consumer_pull(c);
+	msg_free(m);
+}
