@@ -218,6 +218,24 @@ with_shim(const char *const *argv, const char *self)
 	return v;
 }
 
+/* undispatched_shim(): this process is itself a shim copy whose main went on as if it were
+ * the program.  Every further copy would do the same: a fork bomb, so none is started. */
+static bool
+undispatched_shim(void)
+{
+	char words[64];		/* "aegis\0__exec\0..." and more, which does not matter */
+	int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	ssize_t n = read(fd, words, sizeof words - 1);
+	close(fd);
+	if (n <= 0)
+		return false;
+	words[n] = '\0';
+	size_t first = strlen(words) + 1;
+	return first < (size_t)n && strcmp(words + first, CHILD_SHIM_VERB) == 0;
+}
+
 enum err_code
 child_spawn(const struct child_opts *o, pid_t *pid, struct err *err)
 {
@@ -226,6 +244,9 @@ child_spawn(const struct child_opts *o, pid_t *pid, struct err *err)
 
 	MUST(o->argv != NULL && o->argv[0] != NULL);
 	if (o->dies_with_parent) {
+		if (undispatched_shim())
+			return err_set(err, ERR_WRAPPER, "%s was started as %s, which its main must hand to child_shim_main",
+			    child_self_path(), CHILD_SHIM_VERB);
 		char self[2 * NUM_TEXT_MAX];
 		snprintf(self, sizeof self, "%d:%d", (int)getpid(), o->verdict);
 		const char **argv = with_shim(o->argv, self);

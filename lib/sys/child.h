@@ -31,7 +31,9 @@ struct child_opts {
 
 /* child_spawn(o, pid, err): starts it.  ERR_NO_COMMAND or ERR_NOT_EXECUTABLE when the
  * command cannot be executed (without dies_with_parent; with it the child ends with
- * exit code 127 or 126 instead).  The caller reaps pid.
+ * exit code 127 or 126 instead).  ERR_WRAPPER with dies_with_parent in a program whose main
+ * does not know the hidden verb below: copies of it would only make copies.  The caller
+ * reaps pid.
  *
  * With a verdict descriptor the caller learns which it was: end of file says that the
  * command is being executed, a sentence that it cannot be (otherwise standard error gets

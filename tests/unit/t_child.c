@@ -453,6 +453,30 @@ the_shim_refuses_people(void **state)
 	close(devnull);
 }
 
+#define FORGETS "T_CHILD_FORGETS"
+#define REFUSED 42
+
+/* forgetful: a main that does not know the hidden verb and starts what it always starts. */
+static int
+forgetful(void)
+{
+	const struct child_opts o = { .argv = WORDS("true"), .dies_with_parent = true };
+	pid_t pid;
+
+	return child_spawn(&o, &pid, NULL) == ERR_WRAPPER ? REFUSED : 1;
+}
+
+static void
+a_program_that_does_not_know_the_verb_starts_no_copies(void **state)
+{
+	(void)state;
+	char **env = child_env_copy(NULL);
+	child_env_set(&env, FORGETS, "1");
+	assert_says((struct child_opts){ .argv = WORDS(child_self(), CHILD_SHIM_VERB, "1:0", "--", "true"), .env = env },
+	    "", REFUSED);
+	child_env_free(env);
+}
+
 /* stand_in: a parent that starts a child which holds descriptor 3 open, then waits. */
 static int
 stand_in(bool dies_with_parent)
@@ -553,6 +577,8 @@ a_copy_of_nothing_is_our_own_environment(void **state)
 int
 main(int argc, char **argv)
 {
+	if (getenv(FORGETS) != NULL)
+		return forgetful();
 	if (argc > 1 && strcmp(argv[1], CHILD_SHIM_VERB) == 0)
 		child_shim_main(argc, argv);
 	if (argc > 2 && strcmp(argv[1], "stand-in") == 0)
@@ -575,6 +601,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(the_shim_ends_with_the_codes_of_a_shell),
 		cmocka_unit_test(a_verdict_tells_whether_the_command_is_executed),
 		cmocka_unit_test(the_shim_refuses_people),
+		cmocka_unit_test(a_program_that_does_not_know_the_verb_starts_no_copies),
 		cmocka_unit_test(the_child_dies_with_its_parent),
 		cmocka_unit_test(an_environment_can_be_copied_and_changed),
 		cmocka_unit_test(a_copy_of_nothing_is_our_own_environment),
