@@ -165,7 +165,7 @@ $(V)/unit/%: tests/unit/%.c $(LIB_A)
 	@mkdir -p $(@D)
 	$(call say,test,$@)
 	$(Q)$(CC) $(CFLAGS) $(OWN) -Itests/support $(INCLUDE) $(if $(filter $(CMD_A),$^),-Icmd) -o $@ $< $(TEST_LD) $(filter $(CMD_A),$^) $(LIB_A) -L$(LIBDIR) $(WRAP) $(DYNAMIC) -lcmocka
-$(V)/unit/t_out $(V)/unit/t_commands: $(CMD_A)
+$(V)/unit/t_out $(V)/unit/t_commands $(V)/unit/t_demo: $(CMD_A)
 -include $(UNIT:=.d)
 
 ## make coverage     line and branch coverage of lib/, from the whole suite

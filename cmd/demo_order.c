@@ -1,9 +1,9 @@
-/* demo_order.c - orders: asks for a price and for the risk, and keeps what came of it.
+/* demo_order.c - orders: asks for a price and for the risk, keeps what came of it, and tells.
  *
- * Each instance keeps the orders that it took itself, the last few thousand.  To make a
- * system with something to see, it also lets a thread of its own place an order a second,
- * through the same call that anybody else would make, so at whichever instance. */
-#include <pthread.h>
+ * Each order is told as events.order.created or events.order.rejected.  What risk counts in comes
+ * back as an event, and marks the order as booked.  To make a system with something to see, a
+ * ticker places an order a second, through the same call that anybody else would make, so at
+ * whichever instance, and now and then has the positions recalculated. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,32 +11,20 @@
 
 #include "base/log.h"
 #include "demo.h"
+#include "demo_ring.h"
+#include "demo_ticker.h"
 
-#define ORDERS_MAX 4096			/* the oldest make room */
-#define ORDER_ID_MAX 128
 #define LIST_USUAL 20
 #define LIST_MAX 200
-#define STEP_MS 2000			/* of one call to pricing or risk */
+#define STEP_MS 2000			/* of one call to pricing or risk, and of telling */
 #define OWN_MS 1000			/* a stop waits for an order of our own */
-
-struct order {
-	char id[ORDER_ID_MAX], symbol[DEMO_SYMBOL_MAX + 1];
-	int64_t quantity;
-	bool sell, accepted;
-	double price;
-	char reason[160];		/* of a rejection */
-};
+#define RECALCULATE_EVERY 30		/* orders of our own */
 
 struct orders {
-	pthread_mutex_t lock;		/* leaf: all that follows */
-	pthread_cond_t changed;
-	struct order v[ORDERS_MAX];	/* a ring: order number n lies at n % ORDERS_MAX */
-	uint64_t n;			/* taken so far */
-	bool stop;
-
-	pthread_t thread;		/* places orders of our own */
-	bool running;
-	uint64_t chance;		/* that thread's only */
+	struct ring ring;
+	atomic_ulong warnings;		/* of risk, that a limit is exceeded */
+	struct demo_ticker ticker;	/* places orders of our own */
+	uint64_t chance, placed;	/* the ticker's only */
 };
 
 /* --- taking one -------------------------------------------------------------------------- */
@@ -50,7 +38,7 @@ pack_order(aegis_out *out, const struct order *o)
 	aegis_out_text(out, "side", o->sell ? "sell" : "buy");
 	aegis_out_real(out, "price", o->price);
 	aegis_out_real(out, "total", demo_cents(o->price * (double)o->quantity));
-	aegis_out_text(out, "status", o->accepted ? "accepted" : "rejected");
+	aegis_out_text(out, "status", !o->accepted ? "rejected" : o->booked ? "booked" : "accepted");
 	if (!o->accepted)
 		aegis_out_text(out, "reason", o->reason);
 }
@@ -101,15 +89,30 @@ ask_risk(struct demo *d, aegis_request *r, struct order *o)
 	return true;
 }
 
-static void
-keep(struct demo *d, struct order *o)
+static aegis_out *
+order_event(const struct order *o)
+{
+	aegis_out *out = aegis_out_new();
+
+	pack_order(out, o);
+	return out;
+}
+
+/* keep: it gets an id and is told.  False when r was answered: what nobody hears of is no order. */
+static bool
+keep(struct demo *d, aegis_request *r, struct order *o)
 {
 	struct orders *s = d->state;
+	aegis_publish_options options = { .timeout_ms = STEP_MS, .trace_id = aegis_request_trace_id(r) };
+	aegis_error e = { .code = AEGIS_OK };
 
-	pthread_mutex_lock(&s->lock);
-	snprintf(o->id, sizeof o->id, "%s.%llu", aegis_instance(d->a), (unsigned long long)s->n + 1);
-	s->v[s->n++ % ORDERS_MAX] = *o;
-	pthread_mutex_unlock(&s->lock);
+	ring_add(&s->ring, aegis_instance(d->a), o);
+	int code = aegis_publish(d->a, "order", o->accepted ? "created" : "rejected", order_event(o), &options, &e);
+	if (code == AEGIS_OK)
+		return true;
+	ring_reject(&s->ring, o->id, "its event was not stored");
+	demo_fail(r, "order '%s' is not taken, because its event was not stored: %s", o->id, e.text);
+	return false;
 }
 
 /* read_side: optional, "buy" or "sell"; false when r was answered. */
@@ -138,35 +141,17 @@ create_order(void *arg, aegis_request *r)
 	snprintf(o.symbol, sizeof o.symbol, "%s", symbol);
 	if (!ask_price(d, r, &o) || !ask_risk(d, r, &o))
 		return;
-	keep(d, &o);
-	aegis_out *out = aegis_out_new();
-	pack_order(out, &o);
-	aegis_reply(r, out);
+	if (keep(d, r, &o))
+		aegis_reply(r, order_event(&o));
 }
 
 /* --- looking at them --------------------------------------------------------------------- */
-
-/* find: the order's number is the end of its id; false when it is not (or no more) kept. */
-static bool
-find(struct orders *s, const char *id, struct order *out)
-{
-	const char *dot = strrchr(id, '.');
-	uint64_t number = dot != NULL ? strtoull(dot + 1, NULL, 10) : 0;
-	bool found = false;
-
-	pthread_mutex_lock(&s->lock);
-	if (number > 0 && number <= s->n) {
-		*out = s->v[(number - 1) % ORDERS_MAX];
-		found = strcmp(out->id, id) == 0;
-	}
-	pthread_mutex_unlock(&s->lock);
-	return found;
-}
 
 static void
 get_order(void *arg, aegis_request *r)
 {
 	struct demo *d = arg;
+	struct orders *s = d->state;
 	const char *id = aegis_param_text(r, "order_id");
 	struct order o;
 
@@ -175,14 +160,20 @@ get_order(void *arg, aegis_request *r)
 		demo_fail(r, "parameter 'order_id': needed is a text, as create_order returned it");
 		return;
 	}
-	if (!find(d->state, id, &o)) {
+	if (!ring_find(&s->ring, id, &o)) {
 		demo_fail(r, "parameter 'order_id': '%.100s' keeps no order '%.100s'; each instance keeps those that it "
 		    "took itself, and its name begins their ids", aegis_instance(d->a), id);
 		return;
 	}
-	aegis_out *out = aegis_out_new();
-	pack_order(out, &o);
-	aegis_reply(r, out);
+	aegis_reply(r, order_event(&o));
+}
+
+static void
+list_one(void *arg, const struct order *o)
+{
+	aegis_out_map(arg, NULL);
+	pack_order(arg, o);
+	aegis_out_end(arg);
 }
 
 static void
@@ -197,18 +188,41 @@ list_orders(void *arg, aegis_request *r)
 		return;
 	aegis_out *out = aegis_out_new();
 	aegis_out_list(out, "orders");		/* the newest first */
-	pthread_mutex_lock(&s->lock);
-	uint64_t kept = s->n < ORDERS_MAX ? s->n : ORDERS_MAX, total = s->n;
-	for (uint64_t i = 0; i < kept && i < (uint64_t)limit; i++) {
-		aegis_out_map(out, NULL);
-		pack_order(out, &s->v[(s->n - 1 - i) % ORDERS_MAX]);
-		aegis_out_end(out);
-	}
-	pthread_mutex_unlock(&s->lock);
+	uint64_t total = ring_each(&s->ring, (uint64_t)limit, list_one, out);
 	aegis_out_end(out);
 	aegis_out_int(out, "total", (int64_t)total);
+	aegis_out_int(out, "risk_warnings", (int64_t)atomic_load(&s->warnings));
 	aegis_out_text(out, "instance", aegis_instance(d->a));
 	aegis_reply(r, out);
+}
+
+/* --- what risk tells ----------------------------------------------------------------------- */
+
+/* on_position: one of its instances counted an order in, perhaps one of ours. */
+static void
+on_position(void *arg, aegis_event *v)
+{
+	struct demo *d = arg;
+	struct orders *s = d->state;
+	const char *id = aegis_event_text(v, "order_id");
+
+	if (id == NULL) {
+		aegis_event_fail(v, "order_id is missing or no text");
+		return;
+	}
+	ring_book(&s->ring, id);
+	aegis_event_done(v);
+}
+
+static void
+on_exceeded(void *arg, aegis_event *v)
+{
+	struct demo *d = arg;
+	struct orders *s = d->state;
+
+	atomic_fetch_add(&s->warnings, 1);
+	log_info(EV_DEMO_NOTE, LOG_NONE, "risk warns: %s", aegis_event_json(v));
+	aegis_event_done(v);
 }
 
 /* --- orders of our own ------------------------------------------------------------------- */
@@ -223,53 +237,50 @@ draw(struct orders *s, uint64_t below)
 }
 
 static void
-place_order(struct demo *d)
+recalculate(struct demo *d)
 {
-	static const char *const symbols[] = { "AAPL", "AMZN", "GOOG", "IBM", "MSFT", "NVDA", "SAP", "TSLA" };
+	aegis_error e = { .code = AEGIS_OK };
+
+	/* For nobody in particular, so without waiting for the end of it. */
+	if (aegis_send(d->a, "risk-service", "recalculate", NULL, &(aegis_send_options){ .forget = true }, NULL,
+	    &e) != AEGIS_OK)
+		log_debug(EV_DEMO_NOTE, LOG_F(LOG_S("err", e.text)), "the positions are not recalculated");
+}
+
+static void
+place_order(void *arg)
+{
+	struct demo *d = arg;
 	struct orders *s = d->state;
 	aegis_out *params = aegis_out_new();
 	aegis_result *result = NULL;
 	aegis_error e = { .code = AEGIS_OK };
+	size_t n = 0;
 
-	aegis_out_text(params, "symbol", symbols[draw(s, sizeof symbols / sizeof *symbols)]);
+	while (demo_symbols[n] != NULL)
+		n++;
+	aegis_out_text(params, "symbol", demo_symbols[draw(s, n)]);
 	aegis_out_int(params, "quantity", 1 + (int64_t)draw(s, 50));
 	aegis_out_text(params, "side", draw(s, 2) == 0 ? "buy" : "sell");
 	if (aegis_call(d->a, "order-service", "create_order", params, &(aegis_call_options){ .timeout_ms = OWN_MS },
-	    &result, &e) == AEGIS_OK)
+	    &result, &e) == AEGIS_OK) {
 		log_debug(EV_DEMO_NOTE, LOG_NONE, "%s took an order of ours: %s", aegis_result_instance(result),
 		    aegis_result_json(result));
-	else
+		if (++s->placed % RECALCULATE_EVERY == 0)
+			recalculate(d);
+	} else {
 		log_debug(EV_DEMO_NOTE, LOG_F(LOG_S("err", e.text)), "nobody took an order of ours");
+	}
 	aegis_result_free(result);
 }
 
-/* pause_s: about a second, so that instances do not march in step; false when it is over. */
-static bool
-pause_s(struct orders *s)
-{
-	struct timespec until;
-	uint64_t ns = 800000000 + draw(s, 400000000);
-
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	ns += (uint64_t)until.tv_nsec;
-	until.tv_sec += (time_t)(ns / 1000000000);
-	until.tv_nsec = (long)(ns % 1000000000);
-	pthread_mutex_lock(&s->lock);
-	while (!s->stop && pthread_cond_timedwait(&s->changed, &s->lock, &until) == 0)
-		continue;
-	bool go_on = !s->stop;
-	pthread_mutex_unlock(&s->lock);
-	return go_on;
-}
-
-static void *
-place_orders(void *arg)
+/* about_a_second: so that instances do not march in step. */
+static int64_t
+about_a_second(void *arg)
 {
 	struct demo *d = arg;
 
-	while (pause_s(d->state))
-		place_order(d);
-	return NULL;
+	return 800 + (int64_t)draw(d->state, 400);
 }
 
 /* --- the service ------------------------------------------------------------------------- */
@@ -278,15 +289,10 @@ static void *
 open_orders(struct demo *d)
 {
 	struct orders *s = calloc(1, sizeof *s);
-	pthread_condattr_t mono;
 
 	if (s == NULL)
 		abort();
-	pthread_mutex_init(&s->lock, NULL);
-	pthread_condattr_init(&mono);
-	pthread_condattr_setclock(&mono, CLOCK_MONOTONIC);
-	pthread_cond_init(&s->changed, &mono);
-	pthread_condattr_destroy(&mono);
+	ring_init(&s->ring);
 	s->chance = ((uint64_t)d->started.tv_nsec << 32 | (uint64_t)getpid()) | 1;
 	return s;
 }
@@ -296,10 +302,7 @@ start_orders(struct demo *d)
 {
 	struct orders *s = d->state;
 
-	/* Without the thread there is less to see, and nothing else is missing. */
-	s->running = pthread_create(&s->thread, NULL, place_orders, d) == 0;
-	if (s->running)
-		pthread_setname_np(s->thread, "orders");
+	demo_ticker_start(&s->ticker, "orders", about_a_second, place_order, d);
 }
 
 static void
@@ -307,12 +310,7 @@ stop_orders(struct demo *d)
 {
 	struct orders *s = d->state;
 
-	pthread_mutex_lock(&s->lock);
-	s->stop = true;
-	pthread_cond_broadcast(&s->changed);
-	pthread_mutex_unlock(&s->lock);
-	if (s->running)
-		pthread_join(s->thread, NULL);
+	demo_ticker_stop(&s->ticker);
 }
 
 static void
@@ -320,8 +318,7 @@ close_orders(struct demo *d)
 {
 	struct orders *s = d->state;
 
-	pthread_cond_destroy(&s->changed);
-	pthread_mutex_destroy(&s->lock);
+	ring_release(&s->ring);
 	free(s);
 }
 
@@ -332,7 +329,14 @@ static const struct demo_method methods[] = {
 	{ NULL, NULL, 0 },
 };
 
+static const struct demo_event events[] = {
+	{ "events.risk.limit_exceeded", on_exceeded },
+	{ "events.risk.position_updated", on_position },
+	{ NULL, NULL },
+};
+
 const struct demo_service demo_order = {
 	.word = "order", .name = "order-service", .description = "creates and lists orders; asks pricing and risk",
-	.methods = methods, .open = open_orders, .start = start_orders, .stop = stop_orders, .close = close_orders,
+	.methods = methods, .events = events, .open = open_orders, .start = start_orders, .stop = stop_orders,
+	.close = close_orders,
 };

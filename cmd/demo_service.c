@@ -13,6 +13,7 @@
 #include "cmd.h"
 #include "demo.h"
 
+#define PRICE_INTERVAL_MS 1000
 #define WORK_MAX_MS 10000		/* a worker is not taken out of service for longer */
 
 struct demo_opts {
@@ -20,9 +21,12 @@ struct demo_opts {
 	struct cmd_nats nats;
 	struct cmd_log log;
 	const char *instance;
+	int64_t price_interval_ns;
 };
 
 static const struct opt demo_rows[] = {
+	OPT_DURATION(struct demo_opts, price_interval_ns, "price-interval", 0, "how often pricing tells its prices",
+	    .def_text = "1s", .min = 10 * NS_PER_MS, .max = 3600 * NS_PER_S),
 	OPT_TEXT(struct demo_opts, instance, "instance-id", 0, "ID", "name of this instance",
 	    .def_text = "the service's name and 8 random digits"),
 	OPTS_END
@@ -39,6 +43,8 @@ const struct cmd_form demo_service_form = {
 };
 
 static const struct demo_service *const services[] = { &demo_order, &demo_pricing, &demo_risk, &demo_echo };
+
+const char *const demo_symbols[] = { "AAPL", "AMZN", "GOOG", "IBM", "MSFT", "NVDA", "SAP", "TSLA", NULL };
 
 /* --- parameters -------------------------------------------------------------------------- */
 
@@ -110,6 +116,17 @@ double
 demo_cents(double v)
 {
 	return round(v * 100) / 100;
+}
+
+void
+demo_id(const char *what, char out[DEMO_ID_MAX])
+{
+	uint64_t a = demo_hash(what, 1, 0), b = demo_hash(what, 2, 0);
+
+	/* The form of a uuid4, as wire.md wants it. */
+	snprintf(out, DEMO_ID_MAX, "%08x-%04x-4%03x-%04x-%012llx", (unsigned)(a >> 32), (unsigned)(a >> 16 & 0xffff),
+	    (unsigned)(a & 0xfff), (unsigned)(0x8000 | (b >> 48 & 0x3fff)),
+	    (unsigned long long)(b & UINT64_C(0xffffffffffff)));
 }
 
 /* --- what every service answers ---------------------------------------------------------- */
@@ -192,11 +209,34 @@ serve(struct demo *d, const struct demo_method *m, aegis_error *e)
 }
 
 static int
+listen_to(struct demo *d, const struct demo_event *v, aegis_error *e)
+{
+	const aegis_subscribe_options every = { .mode = AEGIS_BROADCAST };
+	int code = AEGIS_OK;
+
+	for (; code == AEGIS_OK && v != NULL && v->pattern != NULL; v++)
+		code = aegis_subscribe(d->a, v->pattern, v->handler, d, &every, e);
+	return code;
+}
+
+static int
+take(struct demo *d, const struct demo_command *k, aegis_error *e)
+{
+	int code = AEGIS_OK;
+
+	for (; code == AEGIS_OK && k != NULL && k->name != NULL; k++)
+		code = aegis_work(d->a, k->name, k->handler, d, NULL, e);
+	return code;
+}
+
+static int
 join(struct demo *d, const char *instance, aegis_error *e)
 {
 	int code;
 
-	if ((code = serve(d, common, e)) != AEGIS_OK || (code = serve(d, d->service->methods, e)) != AEGIS_OK)
+	if ((code = serve(d, common, e)) != AEGIS_OK || (code = serve(d, d->service->methods, e)) != AEGIS_OK ||
+	    (code = listen_to(d, d->service->events, e)) != AEGIS_OK ||
+	    (code = take(d, d->service->commands, e)) != AEGIS_OK)
 		return code;
 	return aegis_register(d->a, &(aegis_identity){
 		.service = d->service->name, .instance = instance, .description = d->service->description,
@@ -274,11 +314,15 @@ cmd_demo_service_run(struct cmd *c, struct err *err)
 {
 	const struct demo_opts *o = c->opts;
 	aegis_error e = { .code = AEGIS_OK };
-	struct demo d = { .service = find(c->words[0]) };
+	struct demo d = { .service = find(c->words[0]), .price_interval_ms = PRICE_INTERVAL_MS };
 
 	if (d.service == NULL)
 		return err_set(err, ERR_USAGE, "there is no demo service '%s'; write order, pricing, risk or echo",
 		    c->words[0]);
+	if (o->price_interval_ns > 0 && d.service != &demo_pricing)
+		return err_set(err, ERR_USAGE, "--price-interval is for pricing; %s tells no prices", d.service->word);
+	if (o->price_interval_ns > 0)
+		d.price_interval_ms = o->price_interval_ns / NS_PER_MS;
 	clock_gettime(CLOCK_MONOTONIC, &d.started);
 	d.a = connect_demo(c, o, &e);
 	if (d.a == NULL)

@@ -267,8 +267,10 @@ print_units(const struct dev *d, const struct directory *dir)
 	    "  export NATS_URL=%s\n"
 	    "  %s registry ls\n"
 	    "  %s call greeter-service greet '{\"name\": \"world\"}'\n"
-	    "  %s call order-service create_order '{\"symbol\": \"AAPL\", \"quantity\": 10}'\n\n"
-	    "Ctrl-C ends all of it.\n", d->dir, url, self, self, self);
+	    "  %s call order-service create_order '{\"symbol\": \"AAPL\", \"quantity\": 10}'\n"
+	    "  %s event subscribe 'events.>' --count 5\n"
+	    "  %s command send risk-service recalculate '{\"pace_ms\": 200}'\n\n"
+	    "Ctrl-C ends all of it.\n", d->dir, url, self, self, self, self, self);
 	fflush(stdout);
 }
 

@@ -37,8 +37,11 @@ while read -r line; do
 	( unset NATS_URL; bash -ec "$(grep '^export' "$T/commands"); $line" ) >"$T/stdout" 2>"$T/stderr" </dev/null ||
 	    { cat "$T/stderr" >&2; fail "it prints a command that fails: $line"; }
 	case $line in export*) ;; *) [ -s "$T/stdout" ] || fail "no answer: $line" ;; esac
+	cat "$T/stdout" >>"$T/answers"
 done <"$T/commands"
-says stdout order_id
+for text in '"order_id":' '"total":' events. '"positions":'; do
+	says answers "$text"
+done
 answers greeter-service greet '{"name": "world"}'
 says stdout 'Hello, world!'
 

@@ -33,7 +33,7 @@ lines() {
 
 # consumer NAME: its info as JSON, of the stream EVENTS.
 consumer() {
-	js consumer-list EVENTS | grep -F "\"name\":\"$1\""
+	node "$S/nats.mjs" consumer-list EVENTS | grep -F "\"name\":\"$1\""
 }
 
 # ready_for DURABLE: the durable exists and waits for events (a pull), or is bound (a push).
