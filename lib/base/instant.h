@@ -43,6 +43,36 @@ mono_since(struct mono now, struct mono then)
 	return now.ns - then.ns;
 }
 
+#define BOOT_NEVER ((struct boot){ INT64_MAX })		/* will not come */
+#define BOOT_LONG_AGO ((struct boot){ INT64_MIN })	/* never happened */
+
+/* boot_after(t, ns): BOOT_NEVER and BOOT_LONG_AGO stay what they are; ns >= 0. */
+static inline struct boot
+boot_after(struct boot t, int64_t ns)
+{
+	if (t.ns == INT64_MIN)
+		return t;
+	return (struct boot){ t.ns > INT64_MAX - ns ? INT64_MAX : t.ns + ns };
+}
+
+static inline bool
+boot_reached(struct boot now, struct boot deadline)
+{
+	return now.ns >= deadline.ns;
+}
+
+static inline struct boot
+boot_min(struct boot a, struct boot b)
+{
+	return a.ns < b.ns ? a : b;
+}
+
+static inline struct boot
+boot_max(struct boot a, struct boot b)
+{
+	return a.ns > b.ns ? a : b;
+}
+
 static inline struct mono
 mono_min(struct mono a, struct mono b)
 {
