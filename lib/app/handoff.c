@@ -7,13 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/id.h"
 #include "base/log.h"
 #include "base/magic.h"
 #include "base/mem.h"
 #include "messaging/events.h"
 #include "messaging/methods.h"
 #include "messaging/server.h"
+#include "messaging/trace.h"
 #include "messaging/worker.h"
 #include "runner/runner.h"
 #include "runner/workload.h"
@@ -69,45 +69,18 @@ answer(void *arg, const struct workload_result *res)
 	}
 }
 
-/* trace_parent: the caller's header, or one made of the envelope's trace id where that is
- * a UUID: Python callers send no headers, and their traces shall go on all the same. */
-#define PARENT_MAX 56		/* 00-, 32 digits, -, 16 digits, -01 */
-
-static const char *
-trace_parent(const char *parent, const char *id, char out[PARENT_MAX])
-{
-	char digits[33], span[17];
-	size_t n = 0;
-
-	if (parent != NULL || id == NULL || strlen(id) != 36)
-		return parent;
-	for (size_t i = 0; i < 36; i++) {
-		if (i == 8 || i == 13 || i == 18 || i == 23) {
-			if (id[i] != '-')
-				return NULL;
-		} else if ((id[i] >= '0' && id[i] <= '9') || (id[i] >= 'a' && id[i] <= 'f')) {
-			digits[n++] = id[i];
-		} else {
-			return NULL;
-		}
-	}
-	digits[n] = '\0';
-	id_hex(span, sizeof span - 1);
-	snprintf(out, PARENT_MAX, "00-%s-%s-01", digits, span);
-	return out;
-}
-
 /* What every message tells the workload besides its content (design.md §7).  A header more is
  * one line in head_fill. */
 struct head {
 	struct workload_header v[5];
 	size_t n;
-	char made[PARENT_MAX], count[24];
+	char made[TRACE_PARENT_MAX], count[24];
 };
 
 struct head_facts {
 	const char *message_id, *trace_id;
-	const char *source, *parent;	/* NULL when there is none */
+	const char *source, *parent;	/* NULL when there is none; Python callers send no headers, and
+					   their traces shall go on all the same */
 	uint64_t deliveries;		/* 0: it is not delivered repeatedly */
 };
 

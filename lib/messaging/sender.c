@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "codec/envelope.h"
 #include "codec/subject.h"
+#include "messaging/source.h"
 #include "nats/conn.h"
 #include "nats/publisher.h"
 #include "nats/stream.h"
@@ -33,7 +34,7 @@ struct sender {
 	unsigned magic;
 	struct conn *conn;
 	struct publisher *publisher;
-	_Atomic(char *) source;
+	struct source source;
 	enum data_format format;
 	atomic_llong looked;		/* when the queue's depth was asked for, mono */
 
@@ -61,7 +62,7 @@ sender_new(const struct sender_opts *o)
 	s->conn = o->conn;
 	s->publisher = o->publisher;
 	s->format = o->format;
-	atomic_init(&s->source, mem_text(o->source));
+	source_set(&s->source, o->source);
 	atomic_init(&s->looked, INT64_MIN / 2);
 	pthread_mutex_init(&s->lock, NULL);
 	thread_cond_init(&s->changed);
@@ -71,11 +72,8 @@ sender_new(const struct sender_opts *o)
 void
 sender_source(struct sender *s, const char *instance)
 {
-	char *none = NULL, *own = mem_text(instance);
-
 	MAGIC_CHECK(s, SENDER_MAGIC);
-	if (!atomic_compare_exchange_strong(&s->source, &none, own))
-		mem_free(own);
+	source_set(&s->source, instance);
 }
 
 void
@@ -100,7 +98,7 @@ sender_free(struct sender *s)
 	while (s->sending > 0)
 		pthread_cond_wait(&s->changed, &s->lock);
 	pthread_mutex_unlock(&s->lock);
-	mem_free(atomic_load(&s->source));
+	source_release(&s->source);
 	pthread_cond_destroy(&s->changed);
 	pthread_mutex_destroy(&s->lock);
 	MAGIC_WIPE(s);
@@ -150,7 +148,7 @@ fill_envelope(const struct sender *s, const struct send_spec *spec, const char *
 	envelope_init(e, ENVELOPE_COMMAND);
 	e->message_id = text_of(id);
 	e->trace_id = text_of(spec->trace_id);
-	e->source = text_of(atomic_load(&s->source));
+	e->source = text_of(source_text(&s->source));
 	e->target = text_of(spec->service);
 	e->command = text_of(spec->command);
 	if (spec->payload.p != NULL)

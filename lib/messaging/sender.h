@@ -37,8 +37,8 @@ struct sender *sender_new(const struct sender_opts *o);
 void sender_stop(struct sender *s);
 void sender_free(struct sender *s);
 
-/* sender_source(s, instance): the instance id that commands name from now on, where sender_opts
- * gave none.  Once; any thread. */
+/* sender_source(s, instance): the instance id that commands name from now on, instead of the one
+ * of sender_opts, or the last one.  Any thread. */
 void sender_source(struct sender *s, const char *instance);
 
 struct send_spec {
