@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/hist.h"
+#include "base/id.h"
 #include "base/magic.h"
 #include "base/mem.h"
 #include "client/aegis.h"
@@ -16,6 +17,7 @@
 
 #define COUNT_MAX 100000		/* more is a benchmark */
 
+static const char *const retries[] = { "default", "none", "patient", NULL };
 static const char *const strategies[] = { "round_robin", "random", "sticky", "least_inflight", NULL };
 
 struct call_opts {
@@ -23,9 +25,12 @@ struct call_opts {
 	struct cmd_nats nats;
 	struct cmd_log log;
 	const char *data, *instance, *trace_id;
+	const char *traceparent;
 	enum aegis_strategy strategy;
-	uint64_t count;
-	int64_t stale_ns;
+	enum aegis_retry retry;
+	bool idempotent;
+	uint64_t count, retries;
+	int64_t stale_ns, attempt_ns;
 };
 
 static const struct opt call_rows[] = {
@@ -38,6 +43,17 @@ static const struct opt call_rows[] = {
 	    .min = 1, .max = COUNT_MAX),
 	OPT_TEXT(struct call_opts, trace_id, "trace-id", 0, "ID", "the trace that the call belongs to",
 	    .def_text = "a fresh one"),
+	OPT_TEXT(struct call_opts, traceparent, "traceparent", 0, "W3C", "its header, passed on to whoever answers",
+	    .def_text = "made of the trace"),
+	OPT_CHOICE(struct call_opts, retry, "retry-policy", 0, retries,
+	    "what is tried again within --timeout: refused calls, and once what nobody heard; nothing; all that never left",
+	    .def = "default"),
+	OPT_UINT(struct call_opts, retries, "retries", 0, "N", "at most that many further attempts",
+	    .def_text = "as the policy says", .min = 1, .max = 1000),
+	OPT_FLAG(struct call_opts, idempotent, "idempotent", 0,
+	    "executed twice is as good as once: repeat also what may have been executed"),
+	OPT_DURATION(struct call_opts, attempt_ns, "attempt-timeout", 0, "with --idempotent: wait no longer for one attempt",
+	    .def_text = "--timeout"),
 	STALE_ROW(struct call_opts),
 	OPTS_END
 };
@@ -71,13 +87,13 @@ struct calling {
 
 /* answer_json: what json and ndjson say of one call. */
 static void
-answer_json(const struct calling *k, const char *result, const char *instance, double ms,
+answer_json(const struct calling *k, const char *result, const char *instance, double ms, unsigned attempts,
     const aegis_error *e, struct str *out)
 {
 	struct pack p;
 
 	pack_init(&p, out, DATA_JSON, PACK_COMPACT);
-	pack_map(&p, e == NULL ? 6 : 5);
+	pack_map(&p, e == NULL ? 7 : 5);
 	pack_key(&p, "service");
 	pack_puts(&p, k->service);
 	pack_key(&p, "method");
@@ -89,6 +105,8 @@ answer_json(const struct calling *k, const char *result, const char *instance, d
 		pack_puts(&p, instance[0] != '\0' ? instance : NULL);
 		pack_key(&p, "latency_ms");
 		pack_real(&p, ms);
+		pack_key(&p, "attempts");
+		pack_uint(&p, attempts);
 		pack_key(&p, "result");
 		pack_data(&p, (struct data){ DATA_JSON, result, strlen(result) });
 	} else {
@@ -111,7 +129,8 @@ one_row(struct calling *k, uint64_t number, const aegis_result *r, const aegis_e
 
 	snprintf(count, sizeof count, "%llu", (unsigned long long)number);
 	snprintf(took, sizeof took, "%.3f", ms);
-	answer_json(k, r != NULL ? aegis_result_json(r) : "null", instance, ms, e, &json);
+	answer_json(k, r != NULL ? aegis_result_json(r) : "null", instance, ms,
+	    r != NULL ? aegis_result_attempts(r) : 0, e, &json);
 	out_row(k->c->out, (const struct out_cell[]){ { count, OUT_DIM }, { instance, OUT_PLAIN },
 	    { r != NULL ? took : NULL, OUT_PLAIN },
 	    { r != NULL ? aegis_result_json(r) : e->text, r != NULL ? OUT_PLAIN : OUT_BAD } }, str_text(&json));
@@ -127,7 +146,8 @@ only_answer(struct calling *k, const aegis_result *r)
 		out_value(k->c->out, aegis_result_json(r));
 		return;
 	}
-	answer_json(k, aegis_result_json(r), aegis_result_instance(r), aegis_result_latency_ms(r), NULL, &json);
+	answer_json(k, aegis_result_json(r), aegis_result_instance(r), aegis_result_latency_ms(r),
+	    aegis_result_attempts(r), NULL, &json);
 	out_object(k->c->out, NULL, NULL, 0, str_text(&json));
 	str_release(&json);
 }
@@ -137,7 +157,12 @@ call_once(struct calling *k, uint64_t number)
 {
 	aegis_result *r = NULL;
 	aegis_error e = { .code = AEGIS_OK };
+	char trace[ID_UUID_MAX];
 
+	/* Always named, so that whoever looks at the bus or at a log can follow it. */
+	id_uuid4(trace);
+	if (k->o->trace_id == NULL && k->o->traceparent == NULL)
+		k->options.trace_id = trace;
 	aegis_call_json(k->a, k->service, k->method, k->params, &k->options, &r, &e);
 	if (e.code != AEGIS_OK && k->failed++ == 0)
 		k->first = e;
@@ -175,6 +200,8 @@ cmd_call_run(struct cmd *c, struct err *err)
 	struct str params = STR_INIT;
 	enum err_code code;
 
+	if (o->attempt_ns > 0 && !o->idempotent)
+		return err_set(err, ERR_USAGE, "--attempt-timeout is for calls that may be repeated: say --idempotent, too");
 	if (o->data != NULL && c->nwords > 2)
 		return err_set(err, ERR_USAGE, "the parameters are given twice: as --data and as a word");
 	if ((code = name_check(NAME_SERVICE_CALLED, k.service, err)) != ERR_OK ||
@@ -189,7 +216,9 @@ cmd_call_run(struct cmd *c, struct err *err)
 	}
 	k.params = str_text(&params);
 	k.options = (aegis_call_options){ .timeout_ms = 0, .strategy = o->strategy, .instance = o->instance,
-	    .trace_id = o->trace_id };
+	    .trace_id = o->trace_id, .traceparent = o->traceparent, .retry = o->retry,
+	    .max_retries = (unsigned)o->retries, .idempotent = o->idempotent,
+	    .attempt_timeout_ms = o->attempt_ns / NS_PER_MS };
 	k.hist = hist_new();
 	code = call_all(&k, err);
 	hist_free(k.hist);

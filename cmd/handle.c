@@ -1,9 +1,11 @@
 /* handle.c - from options to a handle, from a word to a JSON object. */
 #include "handle.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "app/config.h"
+#include "base/id.h"
 #include "codec/codec.h"
 
 aegis *
@@ -11,8 +13,12 @@ cmd_handle(struct cmd *c, int64_t stale_ns, struct err *err)
 {
 	struct conn_opts co = cmd_conn_opts(c, NULL);
 	aegis_error e = { .code = AEGIS_OK };
+	char source[24], id[9];
+
+	id_hex(id, sizeof id - 1);
+	snprintf(source, sizeof source, "aegis-cli-%s", id);	/* as a Python client names itself */
 	aegis_options ao = {
-		.servers = co.servers, .name = co.name, .user = co.user, .password = co.password,
+		.servers = co.servers, .name = co.name, .source = source, .user = co.user, .password = co.password,
 		.token = co.token, .creds_file = co.creds_file, .nkey_file = co.nkey_file,
 		.tls_ca = co.tls_ca, .tls_cert = co.tls_cert, .tls_key = co.tls_key,
 		.js_domain = co.js_domain, .js_api_prefix = co.js_api_prefix, .inbox_prefix = co.inbox_prefix,

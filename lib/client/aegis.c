@@ -101,7 +101,8 @@ open_handle(aegis *a, const aegis_options *o, struct err *err)
 		.loop = a->loop, .conn = a->conn, .stale_ns = o->stale_after_ms * NS_PER_MS,
 	});
 	a->caller = caller_new(&(struct caller_opts){
-		.conn = a->conn, .discovery = a->discovery, .loop = a->loop, .format = a->format,
+		.conn = a->conn, .discovery = a->discovery, .loop = a->loop, .source = o->source,
+		.format = a->format,
 	}, err);
 	if (a->caller == NULL)
 		return ERR_UNAVAILABLE;
@@ -109,7 +110,7 @@ open_handle(aegis *a, const aegis_options *o, struct err *err)
 	if (a->publisher == NULL)
 		return ERR_UNAVAILABLE;
 	a->sender = sender_new(&(struct sender_opts){
-		.conn = a->conn, .publisher = a->publisher, .format = a->format,
+		.conn = a->conn, .publisher = a->publisher, .source = o->source, .format = a->format,
 	});
 	if ((a->pool = pool_new(a->loop, STORE_THREADS, STORE_QUEUE, err)) == NULL)
 		return ERR_SYSTEM;

@@ -52,6 +52,8 @@ typedef struct aegis_error {
 typedef struct aegis_options {
 	const char *servers;		/* "nats://host:4222,…"; NULL: NATS_URL, else localhost */
 	const char *name;		/* of the connection, for the server's lists */
+	const char *source;		/* who calls and sends, until aegis_register says it; NULL: nobody in
+					   particular */
 	const char *user, *password, *token;
 	const char *creds_file, *nkey_file;
 	const char *tls_ca, *tls_cert, *tls_key;	/* files; a CA given here is the only one trusted */
@@ -120,6 +122,8 @@ const char *aegis_instance(const aegis *a);	/* "" before aegis_register; valid u
 const char *aegis_request_method(const aegis_request *r);
 const char *aegis_request_trace_id(const aegis_request *r);
 const char *aegis_request_source(const aegis_request *r);	/* NULL when not told */
+const char *aegis_request_traceparent(const aegis_request *r);	/* W3C; NULL when not told */
+int64_t aegis_request_left_ms(const aegis_request *r);	/* until nobody waits any more; at least 1 */
 const char *aegis_params_json(const aegis_request *r);		/* all parameters as JSON */
 bool aegis_param_given(const aegis_request *r, const char *key);	/* it is there, and not null */
 const char *aegis_param_text(const aegis_request *r, const char *key);
@@ -154,6 +158,11 @@ void aegis_out_end(aegis_out *o);			/* … up to here */
 
 /* --- calling ---------------------------------------------------------------------------- */
 
+/* What was certainly not executed is tried again.  DEFAULT: refused (busy, not the active instance):
+ * until the time is over, with pauses from 100 ms doubling to 5 s; nobody listens: once, after
+ * 50 ms.  PATIENT: also until somebody listens, the service exists, and NATS is back. */
+enum aegis_retry { AEGIS_RETRY_DEFAULT, AEGIS_RETRY_NONE, AEGIS_RETRY_PATIENT };
+
 enum aegis_strategy { AEGIS_ROUND_ROBIN, AEGIS_RANDOM, AEGIS_PREFER, AEGIS_LEAST_INFLIGHT };
 
 typedef struct aegis_call_options {
@@ -161,12 +170,21 @@ typedef struct aegis_call_options {
 	enum aegis_strategy strategy;
 	const char *instance;		/* this one and no other; with AEGIS_PREFER: this one if it can */
 	const char *trace_id;		/* pass on the request's, to be found in one trace */
+	const char *traceparent;	/* likewise; NULL: made of trace_id where that is a UUID */
+
+	/* What aegis_call tries again, all within timeout_ms.  aegis_call_start makes one attempt. */
+	enum aegis_retry retry;
+	unsigned max_retries;		/* further attempts of any kind; 0: as many as retry allows */
+	bool idempotent;		/* executed twice is as good as once: repeat also what perhaps was, under
+					   the same message id */
+	int64_t attempt_timeout_ms;	/* with idempotent: how long to wait for one attempt; 0: to the end */
 } aegis_call_options;
 
 /* aegis_call(a, service, method, params, o, result, e): blocks for the answer.  params (a
  * map; NULL: empty) is taken over in every case.  On success *result is the caller's
- * (aegis_result_free).  AEGIS_SERVICE_UNKNOWN, AEGIS_NO_MEMBER and AEGIS_BUSY: certainly not
- * executed.  AEGIS_TIMEOUT, AEGIS_UNAVAILABLE: perhaps.  AEGIS_HANDLER: it was, and failed. */
+ * (aegis_result_free).  AEGIS_SERVICE_UNKNOWN, AEGIS_NO_MEMBER, AEGIS_BUSY and AEGIS_NOT_ACTIVE:
+ * certainly not executed.  AEGIS_TIMEOUT, AEGIS_UNAVAILABLE, AEGIS_OUTCOME_UNKNOWN: perhaps.
+ * AEGIS_HANDLER: it was, and failed. */
 int aegis_call(aegis *a, const char *service, const char *method, aegis_out *params,
     const aegis_call_options *o, aegis_result **result, aegis_error *e);
 
@@ -187,7 +205,8 @@ bool aegis_result_int(const aegis_result *r, const char *key, int64_t *out);
 bool aegis_result_real(const aegis_result *r, const char *key, double *out);
 bool aegis_result_bool(const aegis_result *r, const char *key, bool *out);
 const char *aegis_result_instance(const aegis_result *r);	/* who answered; "" if not told */
-double aegis_result_latency_ms(const aegis_result *r);
+double aegis_result_latency_ms(const aegis_result *r);		/* of the attempt that succeeded */
+unsigned aegis_result_attempts(const aegis_result *r);		/* 1: at once; 0 for a command's */
 void aegis_result_free(aegis_result *r);
 
 /* --- commands: sending ------------------------------------------------------------------ */

@@ -16,6 +16,7 @@ struct aegis_result {
 	struct str json;
 	struct kept kept;
 	double latency_ms;
+	unsigned attempts;
 	char instance[104];
 	char *id;			/* of a command; NULL */
 };
@@ -27,14 +28,19 @@ fill_spec(struct call_spec *s, const aegis *a, const char *service, const char *
 		[AEGIS_ROUND_ROBIN] = PICK_ROUND_ROBIN, [AEGIS_RANDOM] = PICK_RANDOM,
 		[AEGIS_PREFER] = PICK_STICKY, [AEGIS_LEAST_INFLIGHT] = PICK_LEAST_INFLIGHT,
 	};
+	static const enum retry_name retries[] = {
+		[AEGIS_RETRY_DEFAULT] = RETRY_DEFAULT, [AEGIS_RETRY_NONE] = RETRY_NONE, [AEGIS_RETRY_PATIENT] = RETRY_PATIENT,
+	};
 	static const aegis_call_options none;
 
 	if (o == NULL)
 		o = &none;
-	MUST((size_t)o->strategy < COUNT_OF(strategies));
+	MUST((size_t)o->strategy < COUNT_OF(strategies) && (size_t)o->retry < COUNT_OF(retries));
 	*s = (struct call_spec){
 		.service = service, .method = method, .strategy = strategies[o->strategy], .trace_id = o->trace_id,
-		.timeout_ns = o->timeout_ms > 0 ? o->timeout_ms * NS_PER_MS : a->timeout_ns,
+		.traceparent = o->traceparent, .timeout_ns = o->timeout_ms > 0 ? o->timeout_ms * NS_PER_MS : a->timeout_ns,
+		.retry = retries[o->retry], .retries = o->max_retries, .idempotent = o->idempotent,
+		.attempt_ns = o->attempt_timeout_ms * NS_PER_MS,
 	};
 	if (o->strategy == AEGIS_PREFER)
 		s->preferred = o->instance;
@@ -61,6 +67,7 @@ keep_result(const struct call_reply *reply)
 	pack_value(&p, &reply->result);
 	MUST(pack_end(&p, NULL) == ERR_OK);	/* it was decoded, so it can be encoded */
 	r->latency_ms = reply->latency_ms;
+	r->attempts = reply->attempts;
 	memcpy(r->instance, reply->instance, sizeof r->instance);
 	return r;
 }
@@ -133,6 +140,7 @@ on_done(void *arg, const struct call_reply *reply, const struct err *err)
 	if (reply != NULL) {
 		view.view = &reply->result;
 		view.latency_ms = reply->latency_ms;
+		view.attempts = reply->attempts;
 		memcpy(view.instance, reply->instance, sizeof view.instance);
 	}
 	p->done(p->arg, reply != NULL ? &view : NULL, (const aegis_error *)(const void *)err);
@@ -234,6 +242,12 @@ double
 aegis_result_latency_ms(const aegis_result *r)
 {
 	return r->latency_ms;
+}
+
+unsigned
+aegis_result_attempts(const aegis_result *r)
+{
+	return r->attempts;
 }
 
 void

@@ -178,6 +178,20 @@ aegis_request_source(const aegis_request *r)
 }
 
 const char *
+aegis_request_traceparent(const aegis_request *r)
+{
+	return rpc_call_header(r->call, "traceparent");
+}
+
+int64_t
+aegis_request_left_ms(const aegis_request *r)
+{
+	int64_t left = mono_since(rpc_call_deadline(r->call), clock_mono(clock_system())) / NS_PER_MS;
+
+	return left > 0 ? left : 1;
+}
+
+const char *
 aegis_params_json(const aegis_request *r)
 {
 	return rpc_call_params_json(r->call);

@@ -11,21 +11,24 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/id.h"
 #include "base/magic.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "codec/envelope.h"
 #include "discovery/discovery.h"
+#include "messaging/caller_inner.h"
 #include "messaging/route.h"
+#include "messaging/source.h"
+#include "messaging/told.h"
+#include "messaging/trace.h"
 #include "sys/clock.h"
 #include "sys/loop.h"
 #include "sys/thread.h"
 
 #define CALLER_MAGIC 0xca110001u
-#define DEFAULT_TIMEOUT_NS (5 * NS_PER_S)
 #define SWEEP_NS (5 * NS_PER_MS)	/* how late a time-out may be noticed */
 #define FIRST_LISTING_NS (2 * NS_PER_S)	/* how long a first call waits to know who is there */
-#define RETRY_NS (50 * NS_PER_MS)	/* before a call that nobody listened to is repeated once */
 #define SPARE_BYTES (64 * 1024)
 #define PLACE_BITS 12
 #define PLACE_MASK (CALLER_MAX_INFLIGHT - 1)
@@ -43,7 +46,8 @@ struct place {
 	void *arg;
 	bool unread;			/* done reads the reply itself, in its own decoder */
 	struct route route;
-	struct str request;		/* kept while a fall-back is possible */
+	struct str request;		/* kept while a fall-back is possible, … */
+	struct told told;		/* … with its headers */
 };
 
 struct caller {
@@ -51,7 +55,8 @@ struct caller {
 	struct conn *conn;
 	struct discovery *discovery;
 	struct loop *loop;
-	_Atomic(char *) source;		/* set at most once */
+	struct source source;
+	atomic_ulong retries;
 	enum data_format format;
 	char inbox[CONN_INBOX_MAX];
 	size_t ninbox;
@@ -96,10 +101,19 @@ call_reply_release(struct call_reply *r)
 void
 caller_source(struct caller *c, const char *instance)
 {
-	char *mine = mem_text(instance), *none = NULL;
+	source_set(&c->source, instance);
+}
 
-	if (!atomic_compare_exchange_strong(&c->source, &none, mine))
-		mem_free(mine);
+void
+caller_count_retry(struct caller *c)
+{
+	atomic_fetch_add(&c->retries, 1);
+}
+
+uint64_t
+caller_retries(const struct caller *c)
+{
+	return atomic_load(&c->retries);
 }
 
 unsigned
@@ -176,13 +190,15 @@ reply_subject(const struct caller *c, uint32_t number, char out[CONN_INBOX_MAX +
  * that has no such method, or one that just went.  The call was not executed, so the group may
  * have it: then its request is in `request` and its subject in `to`. */
 static bool
-prepare_fall_back(struct place *p, struct str *request, struct subject *to)
+prepare_fall_back(struct place *p, struct str *request, struct subject *to, struct told *told, struct mono *deadline)
 {
 	if (!p->route.direct || p->route.demanded)
 		return false;
 	p->route.direct = false;
 	*to = route_subject(&p->route);
 	str_add(request, p->request.p, p->request.len);
+	*told = p->told;
+	*deadline = p->deadline;
 	return true;
 }
 
@@ -192,7 +208,7 @@ prepare_fall_back(struct place *p, struct str *request, struct subject *to)
 static void
 finish(struct ended *e, struct msg *m, const struct err *err)
 {
-	struct call_reply reply = { .msg = m };
+	struct call_reply reply = { .msg = m, .attempts = 1, .direct = e->route.direct && !e->route.demanded };
 	struct err own;
 
 	route_release(&e->route);
@@ -221,17 +237,28 @@ number_of(const struct caller *c, const char *subject)
 	return number;
 }
 
+/* publish: a request with its headers. */
+static enum err_code
+publish(struct caller *c, struct conn_msg *m, const struct told *told, struct mono deadline, struct err *err)
+{
+	struct told_headers h;
+
+	if (told->any)
+		m->headers = told_headers(told, mono_since(deadline, now_mono()), &h);
+	return conn_publish(c->conn, m, err);
+}
+
 /* fall_back: sends the call on; without the lock, because the library may wait for a socket. */
 static void
-fall_back(struct caller *c, uint32_t number, const struct str *request, const struct subject *to)
+fall_back(struct caller *c, uint32_t number, const struct str *request, const struct subject *to,
+    const struct told *told, struct mono deadline)
 {
 	char reply[CONN_INBOX_MAX + 12];
 	struct err err;
 
 	reply_subject(c, number, reply);
-	if (conn_publish(c->conn, &(struct conn_msg){
-		.subject = to->s, .reply = reply, .data = request->p, .n = request->len,
-	}, &err) == ERR_OK)
+	if (publish(c, &(struct conn_msg){ .subject = to->s, .reply = reply, .data = request->p, .n = request->len },
+	    told, deadline, &err) == ERR_OK)
 		return;
 	pthread_mutex_lock(&c->lock);
 	struct place *p = place_find(c, number);
@@ -251,6 +278,8 @@ on_reply(void *arg, struct msg *m)
 	bool nobody = msg_is_no_responders(m), again = false;
 	struct str *request = codec_scratch();
 	struct subject to;
+	struct told told;
+	struct mono deadline;
 	struct ended e;
 	struct err err;
 
@@ -258,14 +287,14 @@ on_reply(void *arg, struct msg *m)
 	pthread_mutex_lock(&c->lock);
 	struct place *p = place_find(c, number);
 	if (p != NULL && nobody)
-		again = prepare_fall_back(p, request, &to);
+		again = prepare_fall_back(p, request, &to, &told, &deadline);
 	if (p != NULL && !again)
 		e = place_leave(c, p);
 	pthread_mutex_unlock(&c->lock);
 	if (p == NULL || again) {
 		msg_free(m);
 		if (again)
-			fall_back(c, number, request, &to);
+			fall_back(c, number, request, &to, &told, deadline);
 		return;
 	}
 	if (nobody)
@@ -311,23 +340,23 @@ arrange_sweep(struct mail *m)
 
 /* --- the start of a call ----------------------------------------------------------------- */
 
-static int64_t
-timeout_of(const struct call_spec *s)
-{
-	return s->timeout_ns > 0 ? s->timeout_ns : DEFAULT_TIMEOUT_NS;
-}
-
 static enum err_code
 encode(const struct caller *c, const struct call_spec *s, struct str *out, struct err *err)
 {
+	char trace[ID_UUID_MAX];
 	struct envelope e;
 
 	envelope_init(&e, ENVELOPE_REQUEST);
-	e.source = text_of(atomic_load(&c->source));
+	e.source = text_of(source_text(&c->source));
 	e.target = text_of(s->service);
 	e.method = text_of(s->method);
+	e.message_id = text_of(s->message_id);
 	e.trace_id = text_of(s->trace_id);
-	e.timeout_s = (double)timeout_of(s) / 1e9;
+	if (s->trace_id == NULL && s->traceparent != NULL) {
+		trace_id_of(s->traceparent, trace);
+		e.trace_id = text_of(trace);
+	}
+	e.timeout_s = (double)caller_timeout(s) / 1e9;
 	if (s->tree != NULL)
 		e.payload = *s->tree;
 	else if (s->params.p != NULL)
@@ -365,9 +394,8 @@ go_out(struct caller *c)
 	pthread_mutex_unlock(&c->lock);
 }
 
-/* pause_open: false when the caller was closed, before or meanwhile. */
-static bool
-pause_open(struct caller *c, int64_t ns)
+bool
+caller_pause(struct caller *c, int64_t ns)
 {
 	struct mono until = mono_after(now_mono(), ns);
 
@@ -389,6 +417,8 @@ struct entry {
 	bool unread;
 	bool alone;			/* nothing else is in flight: there is nothing to wait for */
 	uint32_t number;
+	struct mono deadline;
+	struct told told;
 };
 
 /* enter: gives the call a place; from then on it ends through done, or by a failing send. */
@@ -404,7 +434,7 @@ enter(struct caller *c, struct entry *e, struct err *err)
 			      : err_set(err, ERR_BUSY, "%d calls are in flight already", CALLER_MAX_INFLIGHT);
 	}
 	p->started = now_mono();
-	p->deadline = mono_after(p->started, timeout_of(e->spec));
+	p->deadline = e->deadline = mono_after(p->started, caller_timeout(e->spec));
 	p->done = e->done;
 	p->arg = e->arg;
 	p->unread = e->unread;
@@ -412,6 +442,10 @@ enter(struct caller *c, struct entry *e, struct err *err)
 	str_clear(&p->request);
 	if (e->route.direct && !e->route.demanded)
 		str_add(&p->request, e->request->p, e->request->len);
+	if (e->told.any)
+		p->told = e->told;
+	else
+		p->told.any = false;
 	e->number = p->number;
 	e->alone = c->inflight == 1;
 	bool arrange = !c->sweeping;
@@ -429,11 +463,11 @@ send_call(struct caller *c, const struct entry *e, struct err *err)
 
 	struct subject to = route_subject(&e->route);
 	reply_subject(c, e->number, reply);
-	enum err_code code = conn_publish(c->conn, &(struct conn_msg){
+	enum err_code code = publish(c, &(struct conn_msg){
 		.subject = to.s, .reply = reply,
 		.data = e->request->p, .n = e->request->len,
 		.urgent = e->unread && e->alone,	/* a thread waits, so nothing follows at once */
-	}, err);
+	}, &e->told, e->deadline, err);
 	if (code == ERR_OK)
 		return ERR_OK;
 	pthread_mutex_lock(&c->lock);
@@ -444,20 +478,26 @@ send_call(struct caller *c, const struct entry *e, struct err *err)
 	return p != NULL ? code : ERR_OK;	/* its time was over in between: done was called */
 }
 
+/* start: *sent on failure: the request may have left all the same. */
 static enum err_code
-start(struct caller *c, const struct call_spec *s, done_fn *done, void *arg, bool unread, struct err *err)
+start(struct caller *c, const struct call_spec *s, done_fn *done, void *arg, bool unread, bool *sent, struct err *err)
 {
 	struct entry e = { .spec = s, .request = codec_scratch(), .done = done, .arg = arg, .unread = unread };
 
+	*sent = false;
 	if (conn_state(c->conn) != CONN_UP)
 		return err_set(err, ERR_UNAVAILABLE, "not connected to NATS at %s", conn_servers(c->conn));
-	enum err_code code = discovery_start(c->discovery, err);
+	enum err_code code = told_set(&e.told, s, err);
+	if (code == ERR_OK)
+		code = discovery_start(c->discovery, err);
 	if (code == ERR_OK)
 		code = route_find(c->discovery, s, &e.route, err);
 	if (code != ERR_OK)
 		return code;
-	if ((code = encode(c, s, e.request, err)) == ERR_OK && (code = enter(c, &e, err)) == ERR_OK)
+	if ((code = encode(c, s, e.request, err)) == ERR_OK && (code = enter(c, &e, err)) == ERR_OK) {
+		*sent = true;		/* even when it fails: what is in the library's buffer may go out later */
 		code = send_call(c, &e, err);
+	}
 	if (code != ERR_OK)
 		route_release(&e.route);
 	return code;
@@ -468,10 +508,11 @@ caller_start(struct caller *c, const struct call_spec *s,
     void (*done)(void *arg, const struct call_reply *reply, const struct err *err), void *arg, struct err *err)
 {
 	enum err_code code = come_in(c, err);
+	bool sent;
 
 	if (code != ERR_OK)
 		return code;
-	code = start(c, s, done, arg, false, err);
+	code = start(c, s, done, arg, false, &sent, err);
 	go_out(c);
 	return code;
 }
@@ -503,11 +544,11 @@ wake(void *arg, const struct call_reply *reply, const struct err *err)
 	pthread_mutex_unlock(&w->lock);
 }
 
-static enum err_code
-call_once(struct caller *c, const struct call_spec *s, struct call_reply *reply, struct err *err)
+enum err_code
+caller_once(struct caller *c, const struct call_spec *s, struct call_reply *reply, bool *sent, struct err *err)
 {
 	struct wait w = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
-	enum err_code code = start(c, s, wake, &w, true, err);
+	enum err_code code = start(c, s, wake, &w, true, sent, err);
 
 	if (code != ERR_OK)
 		return code;
@@ -524,36 +565,19 @@ call_once(struct caller *c, const struct call_spec *s, struct call_reply *reply,
 	return route_read_reply(reply->msg, reply, err);
 }
 
-/* call_twice: a starting service is registered before it listens (Python), one that just died is
- * still registered: once more, it was certainly not executed. */
-static enum err_code
-call_twice(struct caller *c, const struct call_spec *s, struct call_reply *reply, struct err *err)
-{
-	struct mono began = now_mono();
-	int64_t timeout = timeout_of(s);
-	struct call_spec again = *s;
-
-	if (conn_state(c->conn) == CONN_UP)
-		discovery_wait(c->discovery, timeout < FIRST_LISTING_NS ? timeout : FIRST_LISTING_NS);
-	enum err_code code = call_once(c, s, reply, err);
-	again.timeout_ns = timeout - mono_since(now_mono(), began) - RETRY_NS;
-	if (code != ERR_NO_MEMBER || again.timeout_ns <= 0)
-		return code;
-	if (!pause_open(c, RETRY_NS))
-		return err_set(err, ERR_CLOSED, "the connection was closed while the call waited");
-	return call_once(c, &again, reply, err);
-}
-
 enum err_code
 caller_call(struct caller *c, const struct call_spec *s, struct call_reply *reply, struct err *err)
 {
+	struct mono began = now_mono();
 	struct err last;
 
 	memset(reply, 0, sizeof *reply);
 	enum err_code code = come_in(c, err);
 	if (code != ERR_OK)
 		return code;
-	code = call_twice(c, s, reply, &last);
+	if (conn_state(c->conn) == CONN_UP)
+		discovery_wait(c->discovery, caller_timeout(s) < FIRST_LISTING_NS ? caller_timeout(s) : FIRST_LISTING_NS);
+	code = caller_attempts(c, s, began, reply, &last);
 	go_out(c);
 	if (code != ERR_OK && err != NULL)
 		*err = last;		/* untouched when only the first attempt failed */
@@ -572,7 +596,7 @@ caller_new(const struct caller_opts *o, struct err *err)
 	c->conn = o->conn;
 	c->discovery = o->discovery;
 	c->loop = o->loop;
-	atomic_init(&c->source, mem_text(o->source));
+	source_set(&c->source, o->source);
 	c->format = o->format;
 	c->arrange = (struct mail){ .deliver = arrange_sweep, .vital = true };
 	pthread_mutex_init(&c->lock, NULL);
@@ -633,7 +657,7 @@ caller_free(struct caller *c)
 	}
 	pthread_cond_destroy(&c->changed);
 	pthread_mutex_destroy(&c->lock);
-	mem_free(atomic_load(&c->source));
+	source_release(&c->source);
 	MAGIC_WIPE(c);
 	mem_free(c);
 }

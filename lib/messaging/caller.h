@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "discovery/pick.h"
+#include "messaging/retry.h"
 #include "model/envelope.h"
 #include "nats/conn.h"
 
@@ -45,7 +46,18 @@ struct call_spec {
 	enum pick_strategy strategy;
 	const char *preferred;		/* for PICK_STICKY */
 	int64_t timeout_ns;		/* 0: 5 s */
-	const char *trace_id;		/* NULL: a fresh one */
+	const char *trace_id;		/* NULL: a fresh one, or that of traceparent */
+	const char *traceparent;	/* W3C, passed on in a header; NULL: made of trace_id where that can be */
+
+	/* caller_call alone: what is tried again. */
+	enum retry_name retry;
+	uint32_t retries;		/* further attempts at most; 0: as the policy says */
+	bool idempotent;		/* also what perhaps was executed; all attempts have one message_id */
+	int64_t attempt_ns;		/* with it: how long one attempt may take; 0: all that is left */
+
+	/* Set between attempts. */
+	const char *message_id;		/* NULL: a fresh one */
+	bool group;			/* no instance: whoever of the service takes it */
 };
 
 /* The answer.  result lies in this thread's decoder (codec_mine) and in msg: it lives until
@@ -54,18 +66,21 @@ struct call_reply {
 	struct msg *msg;
 	struct value result;
 	double latency_ms;
+	unsigned attempts;		/* made in all */
+	bool direct;			/* one instance was asked, though others may have answered */
 	char instance[104];		/* who answered, as far as known; else "" */
 };
 void call_reply_release(struct call_reply *r);
 
 /* caller_call(c, spec, reply, err): blocks until the answer or the deadline; any thread but
- * the core loop and library threads.  Errors tell apart: ERR_SERVICE_UNKNOWN (with near
- * names), ERR_INSTANCE_UNKNOWN, ERR_NO_MEMBER (last seen when), ERR_TIMEOUT, ERR_HANDLER
- * (the handler's text), ERR_UNAVAILABLE, ERR_BUSY, ERR_INVALID. */
+ * the core loop and library threads.  Tries again as spec says (retry.h).  Errors tell apart:
+ * ERR_SERVICE_UNKNOWN (with near names), ERR_INSTANCE_UNKNOWN, ERR_NO_MEMBER (last seen when),
+ * ERR_TIMEOUT, ERR_HANDLER (the handler's text), ERR_UNAVAILABLE, ERR_BUSY, ERR_NOT_ACTIVE,
+ * ERR_OUTCOME_UNKNOWN, ERR_INVALID; that of the last attempt counts. */
 enum err_code caller_call(struct caller *c, const struct call_spec *spec, struct call_reply *reply,
     struct err *err);
 
-/* caller_start(c, spec, done, arg, err): as above without waiting.  done(arg, reply, err) is
+/* caller_start(c, spec, done, arg, err): one attempt, without waiting.  done(arg, reply, err) is
  * called exactly once when this returns ERR_OK, on a library thread or the loop; reply is
  * NULL on failure and otherwise lives until done returns.  done must not block.  A first
  * call does not wait for the registry: until its listing is there, calls go to the group. */
@@ -73,10 +88,11 @@ enum err_code caller_start(struct caller *c, const struct call_spec *spec,
     void (*done)(void *arg, const struct call_reply *reply, const struct err *err), void *arg,
     struct err *err);
 
-/* caller_source(c, instance): the instance id that requests name from now on, where
- * caller_opts gave none.  Once; any thread. */
+/* caller_source(c, instance): the instance id that requests name from now on, instead of the one
+ * of caller_opts, or the last one.  Any thread. */
 void caller_source(struct caller *c, const char *instance);
 
 unsigned caller_inflight(const struct caller *c);
+uint64_t caller_retries(const struct caller *c);	/* further attempts, since the beginning */
 
 #endif

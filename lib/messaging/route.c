@@ -201,6 +201,8 @@ route_find(struct discovery *d, const struct call_spec *s, struct route *r, stru
 	r->instance[0] = '\0';
 	name(r->service, s->service);
 	name(r->method, s->method);
+	if (s->group && s->instance == NULL)
+		return ERR_OK;
 	const struct directory *dir = discovery_take(d);
 	struct wall now = clock_wall(clock_system());
 	if (s->instance != NULL)
@@ -259,7 +261,7 @@ static enum err_code
 code_of_word(struct text word)
 {
 	static const struct { const char *word; enum err_code code; } table[] = {
-		{ "SERVICE_UNAVAILABLE", ERR_BUSY }, { "NOT_ACTIVE", ERR_BUSY }, { "ELECTING", ERR_BUSY },
+		{ "SERVICE_UNAVAILABLE", ERR_BUSY }, { "NOT_ACTIVE", ERR_NOT_ACTIVE }, { "ELECTING", ERR_NOT_ACTIVE },
 		{ "TIMEOUT", ERR_TIMEOUT }, { "OUTCOME_UNKNOWN", ERR_OUTCOME_UNKNOWN },
 		{ "INVALID_REQUEST", ERR_UNKNOWN_METHOD },
 	};
@@ -270,17 +272,28 @@ code_of_word(struct text word)
 	return ERR_HANDLER;
 }
 
+static struct text
+first_word(struct text t)
+{
+	const char *colon = t.n > 0 ? memchr(t.p, ':', t.n) : NULL;
+
+	return (struct text){ t.p, colon != NULL ? (size_t)(colon - t.p) : t.n };
+}
+
 /* code_of: aegis servers say the code in a header, so that a handler's text decides nothing,
- * whatever it begins with.  Others (Python) have the text alone: its first word, up to a colon. */
+ * whatever it begins with.  Others (Python) have the text alone: its first word, up to a colon, or
+ * NOT_ACTIVE anywhere in it (wire.md §5.3). */
 static enum err_code
 code_of(const struct msg *m, struct text t)
 {
-	const char *header = msg_header(m, "Nats-Service-Error"), *colon;
+	static const char not_active[] = "NOT_ACTIVE";
+	const char *header = msg_header(m, "Nats-Service-Error");
 
 	if (header != NULL)
 		return code_of_word(text_of(header));
-	colon = t.n > 0 ? memchr(t.p, ':', t.n) : NULL;
-	return code_of_word((struct text){ t.p, colon != NULL ? (size_t)(colon - t.p) : t.n });
+	if (t.n > 0 && memmem(t.p, t.n, not_active, sizeof not_active - 1) != NULL)
+		return ERR_NOT_ACTIVE;
+	return code_of_word(first_word(t));
 }
 
 /* is_nested: v is the reply of an exclusive method (wire.md §5.3), these four members and no
@@ -308,11 +321,14 @@ read_nested(const struct value *result, struct err *err)
 	if (!is_nested_failure(result, &error, &message))
 		return ERR_OK;
 	if (text_is(error, "NOT_ACTIVE"))
-		return err_set(err, ERR_BUSY, "NOT_ACTIVE%s%.*s", message.n > 0 ? ": " : "", (int)message.n,
+		return err_set(err, ERR_NOT_ACTIVE, "NOT_ACTIVE%s%.*s", message.n > 0 ? ": " : "", (int)message.n,
 		    message.n > 0 ? message.p : "");
-	if (text_is(error, "EXECUTION_ERROR"))
-		return message.n > 0 ? err_set(err, ERR_HANDLER, "%.*s", (int)message.n, message.p)
-				     : err_set(err, ERR_HANDLER, "EXECUTION_ERROR");
+	if (text_is(error, "EXECUTION_ERROR") && message.n == 0)
+		return err_set(err, ERR_HANDLER, "EXECUTION_ERROR");
+	if (text_is(error, "EXECUTION_ERROR")) {
+		bool unknown = text_is(first_word(message), "OUTCOME_UNKNOWN");	/* election.md §6 */
+		return err_set(err, unknown ? ERR_OUTCOME_UNKNOWN : ERR_HANDLER, "%.*s", (int)message.n, message.p);
+	}
 	return ERR_OK;
 }
 

@@ -30,8 +30,9 @@ struct subject route_subject(const struct route *r);
 enum err_code route_nobody(const struct route *r, struct discovery *d, struct err *err);
 
 /* route_read_reply(m, reply, err): the result in m, or the error that it carries, be it in the
- * result (an exclusive method's NOT_ACTIVE: ERR_BUSY, EXECUTION_ERROR: ERR_HANDLER).  The nested
- * form of a success is a result like any other. */
+ * result (an exclusive method's NOT_ACTIVE: ERR_NOT_ACTIVE, EXECUTION_ERROR: ERR_HANDLER, or
+ * ERR_OUTCOME_UNKNOWN when its message says so).  The nested form of a success is a result like
+ * any other. */
 enum err_code route_read_reply(struct msg *m, struct call_reply *reply, struct err *err);
 
 #endif

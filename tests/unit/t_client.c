@@ -564,7 +564,8 @@ told(aegis *a, const char *success, const char *result, const char *error)
 	    "\"error\":%s}", success, result, error);
 	aegis_out_text(params, "say", text);
 	e = (aegis_error){ 0 };
-	int code = aegis_call(a, "foreign-service", "say", params, NULL, &r, &e);
+	int code = aegis_call(a, "foreign-service", "say", params, &(aegis_call_options){ .retry = AEGIS_RETRY_NONE },
+	    &r, &e);
 	if (code == AEGIS_OK)
 		assert_string_equal(aegis_result_json(r), result);
 	aegis_result_free(r);
@@ -585,16 +586,23 @@ answers_of_others_are_read_by_their_words(void **state)
 	assert_non_null(s);
 	expect_ok(conn_flush(c, NS_PER_S, &err), &err);
 	fails(told(a, "false", "null", "\"TIMEOUT: the disk\""), AEGIS_TIMEOUT, "TIMEOUT: the disk");
-	fails(told(a, "false", "null", "\"NOT_ACTIVE\""), AEGIS_BUSY, "NOT_ACTIVE");
+	fails(told(a, "false", "null", "\"NOT_ACTIVE\""), AEGIS_NOT_ACTIVE, "NOT_ACTIVE");
+	fails(told(a, "false", "null", "\"this member is NOT_ACTIVE now\""), AEGIS_NOT_ACTIVE, "is NOT_ACTIVE now");
+	fails(told(a, "false", "null", "\"ELECTING\""), AEGIS_NOT_ACTIVE, "ELECTING");
+	fails(told(a, "false", "null", "\"OUTCOME_UNKNOWN: the holder went\""), AEGIS_OUTCOME_UNKNOWN, "the holder went");
 	fails(told(a, "false", "null", "\"TIMEOUTS happen\""), AEGIS_HANDLER, "TIMEOUTS happen");
 	fails(told(a, "false", "null", "\"a TIMEOUT: no\""), AEGIS_HANDLER, "a TIMEOUT: no");
 	/* The reply of an exclusive method lies in the result. */
 	fails(told(a, "true", "{\"success\":false,\"error\":\"NOT_ACTIVE\",\"message\":\"standby\",\"result\":null}", "null"),
-	    AEGIS_BUSY, "NOT_ACTIVE: standby");
+	    AEGIS_NOT_ACTIVE, "NOT_ACTIVE: standby");
 	fails(told(a, "true", "{\"success\":false,\"error\":\"NOT_ACTIVE\",\"message\":null,\"result\":null}", "null"),
-	    AEGIS_BUSY, "NOT_ACTIVE");
+	    AEGIS_NOT_ACTIVE, "NOT_ACTIVE");
 	fails(told(a, "true", "{\"success\":false,\"error\":\"EXECUTION_ERROR\",\"message\":\"boom\",\"result\":null}",
 	    "null"), AEGIS_HANDLER, "boom");
+	fails(told(a, "true", "{\"success\":false,\"error\":\"EXECUTION_ERROR\",\"message\":null,\"result\":null}",
+	    "null"), AEGIS_HANDLER, "EXECUTION_ERROR");
+	fails(told(a, "true", "{\"success\":false,\"error\":\"EXECUTION_ERROR\",\"message\":\"OUTCOME_UNKNOWN: lost\","
+	    "\"result\":null}", "null"), AEGIS_OUTCOME_UNKNOWN, "lost");
 	/* Whatever is not exactly that is a result. */
 	ok(told(a, "true", "{\"success\":true,\"error\":null,\"message\":null,\"result\":{\"data\":42}}", "null"));
 	ok(told(a, "true", "{\"success\":false,\"error\":\"NOT_ACTIVE\",\"message\":null}", "null"));
@@ -700,8 +708,9 @@ what_waits_beyond_the_bound_is_refused(void **state)
 	}
 	WAIT_FOR(atomic_load(&at_gate) == 1);
 	/* One runs and two wait, or will in a moment; then there is no room. */
-	WAIT_FOR(call("busy-service", "gate", &(aegis_call_options){ .timeout_ms = 200 }) == AEGIS_BUSY);
-	fails(call("busy-service", "gate", NULL), AEGIS_BUSY, "too many calls wait");
+	WAIT_FOR(call("busy-service", "gate", &(aegis_call_options){ .timeout_ms = 200,
+	    .retry = AEGIS_RETRY_NONE }) == AEGIS_BUSY);
+	fails(call("busy-service", "gate", &(aegis_call_options){ .retry = AEGIS_RETRY_NONE }), AEGIS_BUSY, "too many calls wait");
 	atomic_store(&gate, true);
 	for (size_t i = 0; i < 3; i++)
 		pthread_join(t[i], NULL);

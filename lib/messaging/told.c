@@ -1,0 +1,40 @@
+/* told.c - from a call's options to headers. */
+#include "messaging/told.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/instant.h"
+
+enum err_code
+told_set(struct told *t, const struct call_spec *s, struct err *err)
+{
+	t->any = s->trace_id != NULL || s->traceparent != NULL || s->idempotent;
+	if (!t->any)
+		return ERR_OK;
+	t->idempotent = s->idempotent;
+	t->parent[0] = '\0';
+	if (s->traceparent == NULL) {
+		trace_parent(NULL, s->trace_id, t->parent);
+		return ERR_OK;
+	}
+	if (!trace_parent_valid(s->traceparent))
+		return err_set(err, ERR_INVALID, "traceparent '%s' is not of the form 00-{32 hex digits}-{16}-{2}", s->traceparent);
+	memcpy(t->parent, s->traceparent, TRACE_PARENT_MAX);
+	return ERR_OK;
+}
+
+const struct conn_header *
+told_headers(const struct told *t, int64_t left_ns, struct told_headers *h)
+{
+	size_t n = 0;
+
+	snprintf(h->left, sizeof h->left, "%lld", (long long)(left_ns > 0 ? left_ns / NS_PER_MS : 0));
+	h->v[n++] = (struct conn_header){ "Aegis-Deadline", h->left };
+	if (t->parent[0] != '\0')
+		h->v[n++] = (struct conn_header){ "traceparent", t->parent };
+	if (t->idempotent)
+		h->v[n++] = (struct conn_header){ "Aegis-Idempotent", "1" };
+	h->v[n] = (struct conn_header){ NULL, NULL };
+	return h->v;
+}

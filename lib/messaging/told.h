@@ -1,0 +1,31 @@
+/* told.h - inside lib/messaging: what a request says in headers beside its envelope.
+ *
+ * Aegis-Deadline (what is left, in ms), traceparent, Aegis-Idempotent (conventions.md §8).  A call that
+ * is part of nobody's trace and may not be repeated has none: its deadline and its trace are in the
+ * envelope, and for nats.c two headers are as much work as the rest of the message. */
+#ifndef MESSAGING_TOLD_H
+#define MESSAGING_TOLD_H
+
+#include <stdint.h>
+
+#include "messaging/caller.h"
+#include "messaging/trace.h"
+#include "nats/conn.h"
+
+struct told {
+	bool any, idempotent;
+	char parent[TRACE_PARENT_MAX];	/* or "" */
+};
+
+/* told_set(t, s, err): ERR_INVALID for a traceparent that is none. */
+enum err_code told_set(struct told *t, const struct call_spec *s, struct err *err);
+
+struct told_headers {
+	struct conn_header v[4];
+	char left[24];
+};
+
+/* told_headers(t, left_ns, h): the headers, ended as conn_msg wants them; they lie in h and t. */
+const struct conn_header *told_headers(const struct told *t, int64_t left_ns, struct told_headers *h);
+
+#endif
