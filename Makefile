@@ -23,6 +23,7 @@ endif
 ROOT    := build/root/usr
 LIBDIR  := $(ROOT)/lib/x86_64-linux-gnu
 YYJSON  := build/src/yyjson/src
+CIVET   := build/src/civetweb
 AEGIS   := $(V)/aegis
 
 # --- what is compiled -------------------------------------------------------------------
@@ -44,7 +45,7 @@ CMD_A    := $(V)/obj/cmd.a
 # --- how --------------------------------------------------------------------------------
 
 INCLUDE  := -Ilib -Ibuild/gen -isystem $(ROOT)/include -isystem $(ROOT)/include/x86_64-linux-gnu \
-	    -isystem $(YYJSON)
+	    -isystem $(YYJSON) -isystem $(CIVET)/include
 WARN     := -Wall -Wextra -Wformat=2 -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	    -Wpointer-arith -Wvla -Werror
 HARDEN   := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection \
@@ -66,7 +67,7 @@ endif
 
 # nats.c adds the system's trust store to any CA that it is given; lib/nats/tls.c decides.
 WRAP     := -Wl,--wrap=SSL_CTX_set_default_verify_paths
-ARCHIVES := -lnats_static -lssl -lcrypto -lsodium -lprotobuf-c -lmsgpackc -lhttp_parser -lhdr_histogram_static
+ARCHIVES := -lnats_static -lssl -lcrypto -lmbedtls -lmbedx509 -lmbedcrypto -lsodium -lprotobuf-c -lmsgpackc -lhttp_parser -lhdr_histogram_static
 DYNAMIC  := -Wl,-Bstatic $(ARCHIVES) -Wl,-Bdynamic -ldl -lm -lpthread
 ifeq ($(V),build)
 LIBS     := -L$(LIBDIR) $(WRAP) $(ARCHIVES) -lm -lpthread
@@ -117,6 +118,14 @@ $(V)/obj/yyjson.o: build/root/.stamp
 	$(call say,cc,yyjson.c)
 	$(Q)$(CC) $(filter-out -MMD -MP,$(CFLAGS)) -w -c $(YYJSON)/yyjson.c -o $@
 
+# civetweb serves what handlers answer, nothing else: no files, no scripts.  Its own wait is short, so
+# that it ends soon when it is to end; its date would differ from build to build.
+CIVET_USES := -DNO_SSL -DUSE_X_DOM_SOCKET -DNO_CGI -DNO_FILES -DNDEBUG -DSOCKET_TIMEOUT_QUANTUM=200 -DBUILD_DATE='"none"'
+$(V)/obj/civetweb.o: build/root/.stamp
+	@mkdir -p $(@D)
+	$(call say,cc,civetweb.c)
+	$(Q)$(CC) $(filter-out -MMD -MP,$(CFLAGS)) -w $(CIVET_USES) -I$(CIVET)/include -c $(CIVET)/src/civetweb.c -o $@
+
 # The version header changes only when the commit does, so that builds stay incremental.
 build/gen/version.h: FORCE
 	@mkdir -p $(@D)
@@ -141,7 +150,7 @@ $(EMBED): scripts/embed.S build/gen/notices.txt deploy/examples/greeter.sh
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(if $(SAN)$(COV),-fPIE,$(HARDEN) -fPIE) -c scripts/embed.S -o $@
 
-$(LIB_A): $(LIB_OBJ) $(V)/obj/yyjson.o $(EMBED)
+$(LIB_A): $(LIB_OBJ) $(V)/obj/yyjson.o $(V)/obj/civetweb.o $(EMBED)
 	@rm -f $@
 	$(Q)ar rcsD $@ $^
 
