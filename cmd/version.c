@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "cmd.h"
 #include "codec/codec.h"
+#include "http/server.h"
 #include "nats/conn.h"
 #include "nats/tls.h"
 #include "packages.h"
@@ -65,8 +66,8 @@ cmd_version_run(struct cmd *c, struct err *err)
 	/* OpenSSL adds its date: "OpenSSL 3.0.22 6 Oct 2026". */
 	const char *tls = tls_version(), *end = strchr(tls, ' ');
 	end = end != NULL ? strchr(end + 1, ' ') : NULL;
-	str_printf(&libraries, "%s, %.*s, %s, %s", conn_versions(),
-	    (int)(end != NULL ? end - tls : (int)strlen(tls)), tls, codec_versions(),
+	str_printf(&libraries, "%s, %.*s, %s, %s, %s", conn_versions(),
+	    (int)(end != NULL ? end - tls : (int)strlen(tls)), tls, web_versions(), codec_versions(),
 	    AEGIS_PACKAGES);
 
 	pack_init(&p, &json, DATA_JSON, PACK_COMPACT);

@@ -1,0 +1,23 @@
+/* problem.h - the one body of every error that leaves by HTTP (conventions.md §3): the members of
+ * RFC 9457, and beside them the object that older clients read. */
+#ifndef HTTP_PROBLEM_H
+#define HTTP_PROBLEM_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+struct problem {
+	int status;		/* 0: the code's own */
+	enum err_code code;	/* ERR_OK: the status alone decides ("HTTP_405") */
+	const char *detail;	/* the sentence; nothing of the server's own files or secrets */
+	const char *path;	/* of the request; NULL when it could not be read */
+	const char *request_id;
+};
+
+/* problem_status(p): what stands in the answer's first line. */
+int problem_status(const struct problem *p);
+
+/* problem_write(out, p): appends the body, as JSON.  What is no UTF-8 in the sentence is left out. */
+void problem_write(struct str *out, const struct problem *p);
+
+#endif

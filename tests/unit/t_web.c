@@ -1,0 +1,430 @@
+/* t_web - the HTTP server over real sockets: what it answers, what it refuses, what it survives, and
+ * who is served while others wait. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/magic.h"
+#include "base/mem.h"
+#include "bus.h"
+#include "http/server.h"
+#include "sys/thread.h"
+
+#define RECEIVE_NS (300 * NS_PER_MS)
+
+/* --- handlers ---------------------------------------------------------------------------- */
+
+static atomic_bool gate;
+static atomic_uint inside;
+
+static enum err_code
+echo(void *arg, struct web_request *r, struct err *err)
+{
+	struct text body = web_body(r);
+	bool given;
+	char q[32];
+
+	(void)arg;
+	enum err_code code = router_query(web_query_text(r), "q", q, sizeof q, &given, err);
+	if (code != ERR_OK)
+		return code;
+	web_set_header(r, "X-A", web_param(r, "a"));
+	web_set_header(r, "X-Q", given ? q : "none");
+	web_reply(r, 200, "text/plain", body);
+	return ERR_OK;
+}
+
+static enum err_code
+waits(void *arg, struct web_request *r, struct err *err)
+{
+	(void)arg;
+	atomic_fetch_add(&inside, 1);
+	while (!atomic_load(&gate) && !web_stopping(r))
+		thread_pause(NS_PER_MS);
+	atomic_fetch_sub(&inside, 1);
+	return err_set(err, ERR_TIMEOUT, "nobody came: \"%s\"", "\xff");
+}
+
+static enum err_code
+streams(void *arg, struct web_request *r, struct err *err)
+{
+	(void)arg;
+	(void)err;
+	web_stream_begin(r);
+	while (!web_stopping(r) && web_stream_write(r, text_of(":\n\n")))
+		thread_pause(5 * NS_PER_MS);
+	return ERR_OK;
+}
+
+static const struct web_route routes[] = {
+	{ "POST", "/echo/{a}", WEB_QUICK, 1000, echo, "gives back" },
+	{ "GET", "/echo/{a}", WEB_QUICK, 0, echo, "gives nothing back" },
+	{ "GET", "/waits", WEB_WAITS, 0, waits, "waits for the gate" },
+	{ "GET", "/streams", WEB_STREAMS, 0, streams, "goes on" },
+};
+
+static enum err_code
+admit(void *arg, const struct web_request *r, struct err *err)
+{
+	const char *told = web_header(r, "Authorization");
+
+	(void)arg;
+	return told != NULL && strcmp(told, "no") == 0 ? err_set(err, ERR_UNAUTHENTICATED, "no") : ERR_OK;
+}
+
+/* --- a client ---------------------------------------------------------------------------- */
+
+static struct web_server *server;
+static char got[65536];
+
+static int
+dial(const struct web_server *s)
+{
+	const char *address = web_server_address(s);
+	int fd;
+
+	if (strncmp(address, "unix:", 5) == 0) {
+		struct sockaddr_un to = { .sun_family = AF_UNIX };
+		snprintf(to.sun_path, sizeof to.sun_path, "%s", address + 5);
+		assert_true((fd = socket(AF_UNIX, SOCK_STREAM, 0)) >= 0);
+		assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+		return fd;
+	}
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)strtoul(strrchr(address, ':') + 1, NULL, 10)) };
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_true((fd = socket(AF_INET, SOCK_STREAM, 0)) >= 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+	return fd;
+}
+
+static void
+say(int fd, const char *text)
+{
+	size_t n = strlen(text);
+
+	while (n > 0) {
+		ssize_t sent = send(fd, text, n, MSG_NOSIGNAL);
+		if (sent <= 0)
+			return;		/* it closed before it had heard all */
+		text += sent;
+		n -= (size_t)sent;
+	}
+}
+
+/* hear: one whole answer, or what comes until the end; its status, 0 when there was none. */
+static int
+hear(int fd)
+{
+	size_t n = 0, want = sizeof got;
+	struct mono end = mono_after(clock_mono(clock_system()), WAIT_NS);
+
+	got[0] = '\0';
+	while (n < want && n + 1 < sizeof got) {
+		struct pollfd p = { fd, POLLIN, 0 };
+		assert_false(mono_reached(clock_mono(clock_system()), end));
+		if (poll(&p, 1, 100) == 0)
+			continue;
+		ssize_t more = recv(fd, got + n, sizeof got - 1 - n, 0);
+		if (more <= 0)
+			break;
+		n += (size_t)more;
+		got[n] = '\0';
+		const char *body = strstr(got, "\r\n\r\n"), *length = strcasestr(got, "content-length: ");
+		if (body != NULL && strstr(got, "100 Continue") == NULL)
+			want = (size_t)(body + 4 - got) + (length != NULL ? strtoul(length + 16, NULL, 10) : 0);
+	}
+	return strncmp(got, "HTTP/1.1 ", 9) == 0 ? (int)strtol(got + 9, NULL, 10) : 0;
+}
+
+/* ask: one request on a connection of its own. */
+static int
+ask(const char *request)
+{
+	int fd = dial(server);
+
+	say(fd, request);
+	int status = hear(fd);
+	close(fd);
+	return status;
+}
+
+static bool
+heard(const char *text)
+{
+	return strstr(got, text) != NULL;
+}
+
+static struct web_server *
+serve(const char *listen, unsigned max_waiting, unsigned max_streams)
+{
+	struct err err = { ERR_OK, "" };
+	struct web_server *s = web_server_new(&(struct web_server_opts){
+		.listen = listen, .routes = routes, .nroutes = COUNT_OF(routes), .admit = admit, .max_waiting = max_waiting,
+		.max_streams = max_streams, .receive_ns = RECEIVE_NS,
+	}, &err);
+
+	if (s == NULL)
+		print_error("%s\n", err.text);
+	return s;
+}
+
+static int
+begin(void **state)
+{
+	(void)state;
+	atomic_store(&gate, false);
+	server = serve("127.0.0.1:0", 2, 2);
+	return server == NULL;
+}
+
+static int
+end(void **state)
+{
+	(void)state;
+	atomic_store(&gate, true);
+	web_server_free(server);
+	server = NULL;
+	return atomic_load(&inside) != 0;
+}
+
+#define HOST "Host: x\r\n"
+
+/* --- tests ------------------------------------------------------------------------------- */
+
+static void
+answers(void **state)
+{
+	(void)state;
+	int fd = dial(server);
+	for (int i = 0; i < 3; i++) {		/* on one connection */
+		say(fd, "POST /echo/a%20b?q=%c3%a9 HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\nhello");
+		assert_int_equal(hear(fd), 200);
+		assert_true(heard("X-A: a b\r\n") && heard("X-Q: \xc3\xa9\r\n") && heard("Connection: keep-alive"));
+		assert_string_equal(strstr(got, "\r\n\r\n") + 4, "hello");
+	}
+	say(fd, "GET /echo/x HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n");
+	assert_int_equal(hear(fd), 200);
+	assert_true(heard("Connection: close"));
+	assert_int_equal(hear(fd), 0);		/* closed */
+	close(fd);
+	assert_int_equal(ask("HEAD /echo/x HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n"), 200);
+	assert_int_equal(ask("GET /echo/x HTTP/1.0\r\n\r\n"), 200);
+	assert_true(heard("Connection: close"));
+	assert_int_equal(ask("POST /echo/x HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"), 200);
+	assert_string_equal(strstr(got, "\r\n\r\n") + 4, "abcde");
+}
+
+static void
+waits_for_continue(void **state)
+{
+	(void)state;
+	int fd = dial(server);
+	say(fd, "POST /echo/x HTTP/1.1\r\n" HOST "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+	size_t n = 0;
+	while (n < 25)
+		n += (size_t)recv(fd, got + n, 25 - n, 0);
+	assert_memory_equal(got, "HTTP/1.1 100 Continue\r\n\r\n", 25);
+	say(fd, "ok");
+	assert_int_equal(hear(fd), 200);
+	close(fd);
+}
+
+static void
+refuses_by_name(void **state)
+{
+	char large[20000];
+
+	(void)state;
+	assert_int_equal(ask("GET /nothing HTTP/1.1\r\n" HOST "\r\n"), 404);
+	assert_true(heard("\"code\":\"HTTP_404\"") && heard("\"instance\":\"/nothing\"") && heard("\"request_id\":\""));
+	assert_int_equal(ask("DELETE /echo/x HTTP/1.1\r\n" HOST "\r\n"), 405);
+	assert_true(heard("Allow: POST, GET, HEAD\r\n") && heard("\"code\":\"HTTP_405\""));
+	assert_int_equal(ask("GET /echo/%00 HTTP/1.1\r\n" HOST "\r\n"), 422);
+	assert_int_equal(ask("GET /echo/x?q=%zz HTTP/1.1\r\n" HOST "\r\n"), 422);
+	assert_int_equal(ask("GET /echo/x HTTP/1.1\r\n" HOST "Authorization: no\r\n\r\n"), 401);
+	assert_true(heard("WWW-Authenticate: Bearer"));
+	assert_int_equal(ask("GET /echo/x HTTP/1.1\r\n" HOST "Content-Length: 1\r\n\r\nx"), 413);
+	assert_int_equal(ask("POST /echo/x HTTP/1.1\r\n" HOST "Content-Type: text/xml\r\nContent-Length: 1\r\n\r\nx"), 415);
+	assert_int_equal(ask("POST /echo/x HTTP/1.1\r\n" HOST "Content-Length: 1001\r\n\r\n"), 413);
+	assert_int_equal(ask("POST /echo/x HTTP/1.1\r\n" HOST "Content-Length: 99999999999999999999\r\n\r\n"), 413);
+	assert_int_equal(ask("POST /echo/x HTTP/1.1\r\n" HOST "Content-Length: -1\r\n\r\n"), 411);
+	memset(large, 'x', sizeof large);
+	snprintf(large, 200, "POST /echo/x HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n4000\r\n");
+	large[strlen(large)] = 'x';
+	large[sizeof large - 1] = '\0';
+	assert_int_equal(ask(large), 413);
+	assert_int_equal(ask("GET /echo/x HTTP/1.1\r\n" HOST "Accept: application/problem+json\r\nAuthorization: no\r\n\r\n"), 401);
+	assert_true(heard("Content-Type: application/problem+json"));
+}
+
+static void
+survives_garbage(void **state)
+{
+	static const char *const garbage[] = {
+		"\r\n\r\n", "hello\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+		"GET /echo/x HTTP/1.1\r\nno colon\r\n\r\n", "GET http://elsewhere/echo/x HTTP/1.1\r\n\r\n", "GET echo HTTP/1.1\r\n\r\n",
+		"GET * HTTP/1.1\r\n\r\n", "POST /echo/x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n0\r\n\r\n",
+		"POST /echo/x HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\nabc", "\xff\xfe\xfd\r\n\r\n",
+	};
+	char head[20000];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(garbage); i++) {
+		int status = ask(garbage[i]);
+		if (status != 0 && (status < 400 || status == 500))
+			fail_msg("garbage %zu: %d", i, status);
+	}
+	memset(head, 'x', sizeof head);
+	memcpy(head, "GET /echo/x HTTP/1.1\r\nX: ", 25);
+	head[sizeof head - 1] = '\0';
+	int status = ask(head);
+	assert_true(status == 0 || status == 413 || status == 431 || status == 400);
+	assert_int_equal(ask("GET /echo/x HTTP/1.1\r\n" HOST "\r\n"), 200);
+	assert_true(web_counters(server).malformed > 0);
+}
+
+/* Silent ones, and those that stop in the middle, are let go; others are served meanwhile. */
+static void
+survives_slowness(void **state)
+{
+	static const char *const begun[] = {
+		"", "GET /ec", "GET /echo/x HTTP/1.1\r\n", "POST /echo/x HTTP/1.1\r\n" HOST "Content-Length: 10\r\n\r\nabc",
+		"POST /echo/x HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n5\r\nab",
+	};
+	int fd[COUNT_OF(begun)];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(begun); i++) {
+		fd[i] = dial(server);
+		say(fd[i], begun[i]);
+	}
+	assert_int_equal(ask("GET /echo/x HTTP/1.1\r\n" HOST "\r\n"), 200);
+	for (size_t i = 0; i < COUNT_OF(begun); i++) {
+		int status = hear(fd[i]);
+		assert_true(status == 0 || (status >= 400 && status < 500));
+		close(fd[i]);
+	}
+	/* One that left in the middle. */
+	int gone = dial(server);
+	say(gone, begun[3]);
+	close(gone);
+	/* One that brings its chunks drop by drop is not waited for until its end. */
+	int drops = dial(server);
+	say(drops, "POST /echo/x HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n");
+	struct pollfd p = { drops, POLLIN, 0 };
+	unsigned n = 0;
+	for (; n < 900 && poll(&p, 1, 10) == 0; n++)
+		say(drops, "1\r\nx\r\n");
+	assert_true(n < 900);
+	assert_int_equal(hear(drops), 400);
+	close(drops);
+	WAIT_FOR(web_counters(server).connections == 0);
+}
+
+static void
+keeps_kinds_apart(void **state)
+{
+	int fd[4];
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		fd[i] = dial(server);
+		say(fd[i], "GET /waits HTTP/1.1\r\n" HOST "\r\n");
+		fd[2 + i] = dial(server);
+		say(fd[2 + i], "GET /streams HTTP/1.1\r\n" HOST "\r\n");
+		assert_int_equal(hear(fd[2 + i]), 200);
+	}
+	WAIT_FOR(web_counters(server).waiting == 2 && web_counters(server).streams == 2);
+	assert_int_equal(ask("GET /waits HTTP/1.1\r\n" HOST "\r\n"), 503);
+	assert_true(heard("Retry-After: ") && heard("\"code\":\"SERVICE_UNAVAILABLE\""));
+	assert_int_equal(ask("GET /streams HTTP/1.1\r\n" HOST "\r\n"), 503);
+	assert_int_equal(ask("GET /echo/x HTTP/1.1\r\n" HOST "\r\n"), 200);
+	assert_int_equal(web_counters(server).refused, 2);
+	atomic_store(&gate, true);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(hear(fd[i]), 504);
+		assert_true(heard("nobody came: \\\"\\\""));	/* what is no text is left out */
+		close(fd[i]);
+		close(fd[2 + i]);	/* a stream's reader leaves */
+	}
+	WAIT_FOR(web_counters(server).streams == 0 && web_counters(server).waiting == 0);
+}
+
+static void
+ends_while_they_wait(void **state)
+{
+	(void)state;
+	int w = dial(server), s = dial(server), idle = dial(server);
+	say(w, "GET /waits HTTP/1.1\r\n" HOST "\r\n");
+	say(s, "GET /streams HTTP/1.1\r\n" HOST "\r\n");
+	WAIT_FOR(web_counters(server).waiting == 1 && web_counters(server).streams == 1);
+	web_server_free(server);
+	server = NULL;
+	hear(w);
+	hear(s);
+	assert_int_equal(hear(idle), 0);
+	close(w);
+	close(s);
+	close(idle);
+}
+
+static void
+says_where_it_cannot_listen(void **state)
+{
+	struct web_server_opts o = { .routes = routes, .nroutes = COUNT_OF(routes) };
+	char dir[] = "/tmp/t_web.XXXXXX", where[64];
+	struct err err;
+
+	(void)state;
+	o.listen = web_server_address(server) + strlen("http://");
+	assert_null(web_server_new(&o, &err));
+	assert_int_equal(err.code, ERR_CONFIG);
+	assert_non_null(strstr(err.text, o.listen));
+	o.listen = "unix:/tmp/a,b";
+	assert_null(web_server_new(&o, &err));
+	o.listen = "unix:/tmp/0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789/x";
+	assert_null(web_server_new(&o, &err));
+	assert_non_null(strstr(err.text, "too long"));
+
+	struct web_server *tcp = server;
+	assert_non_null(mkdtemp(dir));
+	snprintf(where, sizeof where, "unix:%s/s", dir);
+	assert_non_null(server = serve(where, 1, 1));
+	assert_string_equal(web_server_address(server), where);
+	assert_int_equal(ask("GET /echo/x HTTP/1.1\r\n" HOST "\r\n"), 200);
+	web_server_free(server);
+	server = tcp;
+	assert_int_equal(access(where + 5, F_OK), -1);
+	assert_int_equal(rmdir(dir), 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(answers, begin, end),
+		cmocka_unit_test_setup_teardown(waits_for_continue, begin, end),
+		cmocka_unit_test_setup_teardown(refuses_by_name, begin, end),
+		cmocka_unit_test_setup_teardown(survives_garbage, begin, end),
+		cmocka_unit_test_setup_teardown(survives_slowness, begin, end),
+		cmocka_unit_test_setup_teardown(keeps_kinds_apart, begin, end),
+		cmocka_unit_test_setup_teardown(ends_while_they_wait, begin, end),
+		cmocka_unit_test_setup_teardown(says_where_it_cannot_listen, begin, end),
+	};
+
+	thread_block_signals();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
