@@ -119,6 +119,11 @@ failed_and_cancelled_are_the_reference(void **state)
 	str_clear(&out);
 	assert_int_equal(command_completion_encode(&cancelled, DATA_JSON, &out, NULL), ERR_OK);
 	expect_str(&out, "{\"command_id\": \"m5\", \"status\": \"cancelled\", \"result\": null, \"error\": \"CANCELLED\"}");
+	/* Whoever gives no words still writes the key: a reader may insist on it. */
+	str_clear(&out);
+	assert_int_equal(command_completion_encode(&(struct command_completion){ .command_id = text_of("m5"),
+	    .status = COMMAND_FAILED }, DATA_JSON, &out, NULL), ERR_OK);
+	expect_str(&out, "{\"command_id\": \"m5\", \"status\": \"failed\", \"result\": null, \"error\": \"\"}");
 }
 
 static void
@@ -169,6 +174,8 @@ readers_tolerate_what_they_may(void **state)
 {
 	static const char more[] = "{\"command_id\":\"x\",\"progress\":7,\"host\":{\"a\":[1]}}";
 	static const char odd[] = "{\"command_id\":\"x\",\"status\":\"exploded\",\"result\":1}";
+	static const char told[] = "{\"command_id\":\"x\",\"status\":\"exploded\",\"error\":\"boom\"}";
+	static const char bare[] = "{\"command_id\":\"x\",\"status\":\"completed\"}";
 	struct command_completion c;
 	struct command_progress p;
 	struct err err;
@@ -179,6 +186,13 @@ readers_tolerate_what_they_may(void **state)
 	expect_ok(command_completion_decode(codec, odd, strlen(odd), &c, &err), &err);
 	assert_int_equal(c.status, COMMAND_FAILED);
 	expect_text(c.error, "exploded");
+	/* Its own words are better than the unknown one. */
+	expect_ok(command_completion_decode(codec, told, strlen(told), &c, &err), &err);
+	assert_int_equal(c.status, COMMAND_FAILED);
+	expect_text(c.error, "boom");
+	expect_ok(command_completion_decode(codec, bare, strlen(bare), &c, &err), &err);
+	assert_int_equal(c.status, COMMAND_COMPLETED);
+	assert_int_equal(c.result.type, VALUE_NULL);
 }
 
 static void
@@ -201,6 +215,7 @@ readers_refuse_the_rest(void **state)
 		    rows[i].code, rows[i].part);
 	expect_refusal(command_progress_decode(codec, "{\"command_id\":\"a\",\"progress\":\"5\"}", 33, &p, &err), &err,
 	    ERR_INVALID, "progress");
+	expect_refusal(command_progress_decode(codec, "{\"progress\":5}", 14, &p, &err), &err, ERR_INVALID, "command_id");
 	expect_refusal(command_cancel_decode(codec, "{\"reason\":\"a\"}", 14, &x, &err), &err, ERR_INVALID, "command_id");
 }
 

@@ -27,7 +27,8 @@ refused(void **state)
 		{ "events.*", "domain and type" }, { "events..created", "token is empty" }, { "events.order.", "token is empty" },
 		{ "order.created", "must begin" }, { "events.>.created", "last one" }, { "events.order.cre*", "whole token" },
 		{ "events.order.a>", "last one" }, { "events.1order.created", "no token" }, { "events.order.a b", "no token" },
-		{ "Events.order.created", "must begin" },
+		{ "Events.order.created", "must begin" }, { "evints.order.created", "must begin" },
+		{ "events.a_token_of_sixty_four_characters_and_more_is_shown_cut_off_at_its_$end", "no token" },
 	};
 	struct err err;
 	char longest[PATTERN_MAX + 2];
@@ -58,6 +59,14 @@ matching(void **state)
 		{ "events.*.created", "events.order.created", true },
 		{ "events.*.created", "events.order.paid", false },
 		{ "events.*.*", "events.a.b.c", false },
+		{ "events.order.created", "events.order.crested", false },
+		{ "events.order.created", "events", false },
+		{ "events.order", "events.order.", false },
+		{ "events.order.*", "events.order.", false },
+		{ "events.order.>", "events.order.", false },
+		{ "events.order", "events.order", true },
+		{ "", "", false },
+		{ "", "events", false },
 	};
 
 	(void)state;
