@@ -22,6 +22,7 @@
 #include "codec/codec.h"
 #include "member/member.h"
 #include "messaging/micro.h"
+#include "messaging/traffic.h"
 #include "messaging/worker.h"
 #include "nats/publisher.h"
 #include "sys/loop.h"
@@ -62,6 +63,7 @@ struct service {
 	struct member *member;
 	struct runner *runner;
 	struct handoff handoff;
+	struct traffic *traffic;	/* told in heartbeats */
 	struct publisher *publisher;	/* of dead letters; NULL without commands and events */
 	struct worker **workers;	/* one for each command, from the first READY on */
 	size_t nworkers;
@@ -292,7 +294,7 @@ start_workers(struct service *s, struct err *err)
 	while (names[s->nworkers] != NULL) {
 		struct worker *w = worker_new(&(struct worker_opts){
 			.conn = s->conn, .loop = s->loop, .pool = s->pool, .publisher = s->publisher,
-			.service = s->o->service, .instance = s->instance, .command = names[s->nworkers],
+			.traffic = s->traffic, .service = s->o->service, .instance = s->instance, .command = names[s->nworkers],
 			.max_running = s->o->runner.max_inflight, .replace_unbound = s->o->replace_worker,
 			.ack_wait_ns = s->o->ack_wait_ns,
 			.handler = on_job, .stop = on_job_stop, .arg = s,
@@ -324,7 +326,7 @@ start_events(struct service *s)
 		return;
 	s->events = events_new(&(struct events_opts){
 		.conn = s->conn, .loop = s->loop, .pool = s->pool, .publisher = s->publisher, .service = s->o->service,
-		.instance = s->instance,
+		.instance = s->instance, .traffic = s->traffic,
 	});
 	for (size_t i = 0; i < s->o->nevents; i++) {
 		const struct run_service_event *e = &s->o->events[i];
@@ -555,6 +557,7 @@ open_member(struct service *s, struct err *err)
 		 * one. */
 		.methods = takes_calls ? s->o->methods : nothing,
 		.heartbeat_ns = s->o->heartbeat_ns, .ttl_s = s->o->ttl_s, .no_record = s->o->no_registration,
+		.traffic = s->traffic,
 		.handler = on_call, .arg = s, .twin = on_twin,
 	}, err);
 	return s->member != NULL ? ERR_OK : ERR_INVALID;
@@ -569,6 +572,7 @@ open_service(struct service *s, struct err *err)
 
 	conn.wait = true;		/* the program does not wait for the bus */
 	s->instance = mem_text(o->instance);
+	s->traffic = traffic_new();
 	enum err_code code = make_metadata(s, err);
 	if (code != ERR_OK)
 		return code;
@@ -610,6 +614,7 @@ close_service(struct service *s)
 	member_free(s->member);
 	conn_free(s->conn);
 	loop_free(s->loop);
+	traffic_free(s->traffic);
 	mem_free(s->instance);
 	mem_free(s->metadata);
 }

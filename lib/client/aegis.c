@@ -18,6 +18,7 @@
 #include "member/member.h"
 #include "messaging/caller.h"
 #include "messaging/sender.h"
+#include "messaging/traffic.h"
 #include "model/names.h"
 #include "nats/conn.h"
 #include "nats/publisher.h"
@@ -97,12 +98,13 @@ open_handle(aegis *a, const aegis_options *o, struct err *err)
 		return ERR_SYSTEM;
 	if ((a->conn = connect_nats(o, a->timeout_ns, err)) == NULL)
 		return err != NULL ? err->code : ERR_UNAVAILABLE;
+	a->traffic = traffic_new();
 	a->discovery = discovery_new(&(struct discovery_opts){
 		.loop = a->loop, .conn = a->conn, .stale_ns = o->stale_after_ms * NS_PER_MS,
 	});
 	a->caller = caller_new(&(struct caller_opts){
 		.conn = a->conn, .discovery = a->discovery, .loop = a->loop, .source = o->source,
-		.format = a->format,
+		.format = a->format, .traffic = a->traffic,
 	}, err);
 	if (a->caller == NULL)
 		return ERR_UNAVAILABLE;
@@ -110,7 +112,7 @@ open_handle(aegis *a, const aegis_options *o, struct err *err)
 	if (a->publisher == NULL)
 		return ERR_UNAVAILABLE;
 	a->sender = sender_new(&(struct sender_opts){
-		.conn = a->conn, .publisher = a->publisher, .source = o->source, .format = a->format,
+		.conn = a->conn, .publisher = a->publisher, .source = o->source, .format = a->format, .traffic = a->traffic,
 	});
 	if ((a->pool = pool_new(a->loop, STORE_THREADS, STORE_QUEUE, err)) == NULL)
 		return ERR_SYSTEM;
@@ -264,7 +266,7 @@ start_member(void *arg)
 		.service = s->who->service, .instance = a->instance, .version = s->who->version,
 		.description = s->who->description, .metadata = s->who->metadata, .methods = s->methods,
 		.heartbeat_ns = s->who->heartbeat_ms * NS_PER_MS, .ttl_s = s->who->ttl_s,
-		.handler = client_on_call, .arg = a, .registered = on_registered, .twin = on_twin,
+		.traffic = a->traffic, .handler = client_on_call, .arg = a, .registered = on_registered, .twin = on_twin,
 	}, &s->err);
 	s->code = m != NULL ? member_start(m, &s->err) : s->err.code;
 	if (s->code == ERR_OK)
@@ -493,6 +495,7 @@ aegis_close(aegis *a)
 	discovery_free(a->discovery);
 	conn_free(a->conn);
 	loop_free(a->loop);
+	traffic_free(a->traffic);	/* what was on its way is counted by now */
 	for (size_t i = 0; i < a->nserved; i++)
 		mem_free(a->served[i].method);
 	mem_free(a->served);

@@ -20,6 +20,7 @@ struct member;
 struct publisher;
 struct rpc_call;
 struct sender;
+struct traffic;
 struct worker;
 
 struct worked {
@@ -54,6 +55,7 @@ struct aegis {
 	struct mail stop;		/* ends it */
 	struct conn *conn;
 	struct discovery *discovery;
+	struct traffic *traffic;	/* told in heartbeats */
 	struct caller *caller;
 	struct publisher *publisher;
 	struct sender *sender;

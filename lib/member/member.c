@@ -211,7 +211,7 @@ broadcast_metrics_of(struct member *m)
 	m->heartbeats++;
 	member_metrics(&(struct member_metrics_opts){
 		.service = m->o.service, .instance = m->o.instance, .methods = m->methods,
-		.uptime_s = (double)mono_since(clock_mono(clock), m->started_mono) / 1e9,
+		.traffic = m->o.traffic, .uptime_s = (double)mono_since(clock_mono(clock), m->started_mono) / 1e9,
 		.heartbeats = m->heartbeats, .connected = conn_state(m->o.conn) == CONN_UP,
 	}, clock_wall(clock), &text);
 	broadcast(m, subject_heartbeat(m->o.service).s, &text);

@@ -11,8 +11,9 @@
 #include "codec/broadcast.h"
 #include "codec/codec.h"
 #include "messaging/methods.h"
+#include "messaging/traffic.h"
 
-#define METRIC_NAME_MAX 256
+#define METRIC_NAME_MAX 400		/* a service and a method at their longest */
 
 static bool
 is_ours(struct text key)
@@ -91,73 +92,95 @@ member_record(const struct member_record_opts *o, struct wall now)
 
 /* --- metrics ----------------------------------------------------------------------------- */
 
+/* What is collected until the broadcast is composed; names are ours. */
 struct metrics {
 	const struct member_metrics_opts *o;
-	struct broadcast_counter counters[2 * (METHODS_MAX + 1) + 2];
-	struct broadcast_gauge gauges[2 * (METHODS_MAX + 1) + 1];
-	struct broadcast_summary summaries[METHODS_MAX + 1];
+	struct broadcast_counter *counters;
+	struct broadcast_gauge *gauges;
+	struct broadcast_summary *summaries;
 	size_t ncounters, ngauges, nsummaries;
-	char *names[5 * (METHODS_MAX + 1)];
-	size_t nnames;
 };
 
-/* name: "rpc.{service}.{method}{suffix}", kept until the broadcast is composed. */
-static const char *
-name(struct metrics *m, const struct method *one, const char *suffix)
+static void
+add_counter(void *arg, const char *name, uint64_t v)
 {
-	char *s = mem_printf("rpc.%s.%s%s", m->o->service, one->name, suffix);
+	struct metrics *m = arg;
 
-	m->names[m->nnames++] = s;
-	return s;
+	m->counters = mem_resize(m->counters, m->ncounters + 1, sizeof *m->counters);
+	m->counters[m->ncounters++] = (struct broadcast_counter){ mem_text(name), v };
 }
 
 static void
-add_counter(struct metrics *m, const char *key, uint64_t v)
+add_gauge(void *arg, const char *name, double v)
 {
-	m->counters[m->ncounters++] = (struct broadcast_counter){ key, v };
+	struct metrics *m = arg;
+
+	m->gauges = mem_resize(m->gauges, m->ngauges + 1, sizeof *m->gauges);
+	m->gauges[m->ngauges++] = (struct broadcast_gauge){ mem_text(name), v };
 }
 
 static void
-add_gauge(struct metrics *m, const char *key, double v)
+add_summary(void *arg, const char *name, const struct hist *h)
 {
-	m->gauges[m->ngauges++] = (struct broadcast_gauge){ key, v };
+	struct metrics *m = arg;
+
+	m->summaries = mem_resize(m->summaries, m->nsummaries + 1, sizeof *m->summaries);
+	m->summaries[m->nsummaries++] = (struct broadcast_summary){
+		.name = mem_text(name), .count = hist_count(h), .average = hist_mean_ms(h),
+		.min = hist_min_ms(h), .max = hist_max_ms(h), .p50 = hist_quantile_ms(h, 50),
+		.p90 = hist_quantile_ms(h, 90), .p99 = hist_quantile_ms(h, 99),
+	};
 }
 
 static void
 add_method(void *arg, struct method *one)
 {
 	struct metrics *m = arg;
-	uint64_t calls = atomic_load(&one->calls), errors = atomic_load(&one->errors);
-	const struct hist *h = one->latency;
+	uint64_t errors = atomic_load(&one->errors), calls = atomic_load(&one->calls);
+	char name[METRIC_NAME_MAX + 16];
+	int n = snprintf(name, METRIC_NAME_MAX, "rpc.%s.%s", m->o->service, one->name);
+	char *end = name + (n < METRIC_NAME_MAX ? n : METRIC_NAME_MAX - 1);
 
-	add_counter(m, name(m, one, ".success"), calls - errors);
-	add_counter(m, name(m, one, ".error"), errors);
-	add_gauge(m, name(m, one, ".in_flight"), atomic_load(&one->inflight));
-	add_gauge(m, name(m, one, ".queue_depth"), atomic_load(&one->waiting));
-	m->summaries[m->nsummaries++] = (struct broadcast_summary){
-		.name = name(m, one, ""), .count = hist_count(h), .average = hist_mean_ms(h),
-		.min = hist_min_ms(h), .max = hist_max_ms(h), .p50 = hist_quantile_ms(h, 50),
-		.p90 = hist_quantile_ms(h, 90), .p99 = hist_quantile_ms(h, 99),
-	};
+	add_summary(m, name, one->latency);
+	snprintf(end, 16, ".success");
+	add_counter(m, name, calls - errors);
+	snprintf(end, 16, ".error");
+	add_counter(m, name, errors);
+	snprintf(end, 16, ".in_flight");
+	add_gauge(m, name, atomic_load(&one->inflight));
+	snprintf(end, 16, ".queue_depth");
+	add_gauge(m, name, atomic_load(&one->waiting));
+}
+
+static void
+metrics_release(struct metrics *m)
+{
+	for (size_t i = 0; i < m->ncounters; i++)
+		mem_free((char *)(uintptr_t)m->counters[i].name);
+	for (size_t i = 0; i < m->ngauges; i++)
+		mem_free((char *)(uintptr_t)m->gauges[i].name);
+	for (size_t i = 0; i < m->nsummaries; i++)
+		mem_free((char *)(uintptr_t)m->summaries[i].name);
+	mem_free(m->counters);
+	mem_free(m->gauges);
+	mem_free(m->summaries);
 }
 
 void
 member_metrics(const struct member_metrics_opts *o, struct wall now, struct str *out)
 {
-	struct metrics *m = mem_new(sizeof *m);
+	struct metrics m = { .o = o };
 
-	m->o = o;
-	add_counter(m, "services.registered", 1);
-	add_counter(m, "heartbeats.sent", o->heartbeats);
-	add_gauge(m, "nats.connections", o->connected ? 1 : 0);
-	methods_each(o->methods, add_method, m);
+	add_counter(&m, "services.registered", 1);
+	add_counter(&m, "heartbeats.sent", o->heartbeats);
+	add_gauge(&m, "nats.connections", o->connected ? 1 : 0);
+	methods_each(o->methods, add_method, &m);
+	traffic_report(o->traffic, &(struct traffic_reader){ add_counter, add_gauge, add_summary, &m });
 	broadcast_heartbeat(o->instance, now, &(struct broadcast_metrics){
 		.uptime_s = o->uptime_s,
-		.counters = m->counters, .ncounters = m->ncounters,
-		.gauges = m->gauges, .ngauges = m->ngauges,
-		.summaries = m->summaries, .nsummaries = m->nsummaries,
+		.counters = m.counters, .ncounters = m.ncounters,
+		.gauges = m.gauges, .ngauges = m.ngauges,
+		.summaries = m.summaries, .nsummaries = m.nsummaries,
 	}, out);
-	for (size_t i = 0; i < m->nnames; i++)
-		mem_free(m->names[i]);
-	mem_free(m);
+	metrics_release(&m);
 }

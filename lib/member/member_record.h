@@ -10,6 +10,7 @@
 #include "model/instance.h"
 
 struct methods;
+struct traffic;
 
 struct member_record_opts {
 	const char *service, *instance, *version;
@@ -30,6 +31,7 @@ enum err_code member_record_check(const char *metadata, struct err *err);
 struct member_metrics_opts {
 	const char *service, *instance;
 	struct methods *methods;
+	const struct traffic *traffic;	/* may be NULL */
 	double uptime_s;
 	uint64_t heartbeats;
 	bool connected;

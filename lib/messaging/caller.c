@@ -22,6 +22,7 @@
 #include "messaging/source.h"
 #include "messaging/told.h"
 #include "messaging/trace.h"
+#include "messaging/traffic.h"
 #include "sys/clock.h"
 #include "sys/loop.h"
 #include "sys/thread.h"
@@ -58,6 +59,7 @@ struct caller {
 	struct source source;
 	atomic_ulong retries;
 	enum data_format format;
+	struct traffic *traffic;
 	char inbox[CONN_INBOX_MAX];
 	size_t ninbox;
 	struct sub *sub;
@@ -78,6 +80,7 @@ struct caller {
 
 /* A call that was taken out of its place: what is needed to end it. */
 struct ended {
+	struct traffic *traffic;
 	done_fn *done;
 	void *arg;
 	bool unread;
@@ -153,7 +156,7 @@ place_take(struct caller *c)
 static struct ended
 place_leave(struct caller *c, struct place *p)
 {
-	struct ended e = { p->done, p->arg, p->unread, p->started, p->route };
+	struct ended e = { c->traffic, p->done, p->arg, p->unread, p->started, p->route };
 
 	p->number = 0;
 	if (p->request.cap > SPARE_BYTES)
@@ -209,14 +212,18 @@ static void
 finish(struct ended *e, struct msg *m, const struct err *err)
 {
 	struct call_reply reply = { .msg = m, .attempts = 1, .direct = e->route.direct && !e->route.demanded };
+	int64_t took = mono_since(now_mono(), e->started);
 	struct err own;
 
-	route_release(&e->route);
 	if (err == NULL) {
-		reply.latency_ms = (double)mono_since(now_mono(), e->started) / 1e6;
+		reply.latency_ms = (double)took / 1e6;
 		if (!e->unread && route_read_reply(m, &reply, &own) != ERR_OK)
 			err = &own;
 	}
+	/* A call that is waited for is counted by who waits, with all of its attempts. */
+	if (!e->unread)
+		traffic_called(e->traffic, e->route.service, e->route.method, err != NULL ? err->code : ERR_OK, took);
+	route_release(&e->route);
 	e->done(e->arg, err == NULL ? &reply : NULL, err);
 	call_reply_release(&reply);
 }
@@ -513,6 +520,8 @@ caller_start(struct caller *c, const struct call_spec *s,
 	if (code != ERR_OK)
 		return code;
 	code = start(c, s, done, arg, false, &sent, err);
+	if (code != ERR_OK)
+		traffic_called(c->traffic, s->service, s->method, code, -1);
 	go_out(c);
 	return code;
 }
@@ -578,6 +587,7 @@ caller_call(struct caller *c, const struct call_spec *s, struct call_reply *repl
 	if (conn_state(c->conn) == CONN_UP)
 		discovery_wait(c->discovery, caller_timeout(s) < FIRST_LISTING_NS ? caller_timeout(s) : FIRST_LISTING_NS);
 	code = caller_attempts(c, s, began, reply, &last);
+	traffic_called(c->traffic, s->service, s->method, code, mono_since(now_mono(), began));
 	go_out(c);
 	if (code != ERR_OK && err != NULL)
 		*err = last;		/* untouched when only the first attempt failed */
@@ -598,6 +608,7 @@ caller_new(const struct caller_opts *o, struct err *err)
 	c->loop = o->loop;
 	source_set(&c->source, o->source);
 	c->format = o->format;
+	c->traffic = o->traffic;
 	c->arrange = (struct mail){ .deliver = arrange_sweep, .vital = true };
 	pthread_mutex_init(&c->lock, NULL);
 	thread_cond_init(&c->changed);

@@ -17,6 +17,7 @@
 struct caller;
 struct discovery;
 struct loop;
+struct traffic;
 
 #define CALLER_MAX_INFLIGHT 4096
 
@@ -26,6 +27,7 @@ struct caller_opts {
 	struct loop *loop;		/* where time-outs of caller_start are noticed */
 	const char *source;		/* our instance id, or NULL */
 	enum data_format format;	/* of requests */
+	struct traffic *traffic;	/* where calls are counted; NULL: nowhere */
 };
 
 struct caller *caller_new(const struct caller_opts *o, struct err *err);

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "codec/envelope.h"
 #include "messaging/dlq.h"
+#include "messaging/traffic.h"
 #include "sys/clock.h"
 
 #define EVENT_MAGIC 0xe0e40002u
@@ -43,6 +44,7 @@ event_open(struct subscription *s, struct delivery *d, struct msg *m)
 	atomic_fetch_add(&s->ev->refs, 1);
 	pthread_mutex_lock(&s->ev->lock);
 	s->ev->open++;
+	traffic_events_open(s->ev->traffic, 1);
 	pthread_mutex_unlock(&s->ev->lock);
 	return e;
 }
@@ -63,6 +65,7 @@ event_close(struct event *e)
 	MAGIC_WIPE(e);
 	mem_free(e);
 	pthread_mutex_lock(&ev->lock);
+	traffic_events_open(ev->traffic, -1);
 	if (--ev->open == 0)
 		pthread_cond_broadcast(&ev->idle);
 	pthread_mutex_unlock(&ev->lock);
@@ -74,6 +77,7 @@ event_done(struct event *e)
 {
 	MAGIC_CHECK(e, EVENT_MAGIC);
 	atomic_fetch_add(&e->ev->done, 1);
+	traffic_event(e->ev->traffic, event_domain(e), event_type(e));
 	if (e->delivery != NULL)
 		delivery_ack(e->delivery);
 	event_close(e);
@@ -137,6 +141,7 @@ event_fail(struct event *e, const char *text)
 	MAGIC_CHECK(e, EVENT_MAGIC);
 	snprintf(e->error, sizeof e->error, "%s", text);
 	atomic_fetch_add(&e->ev->failed, 1);
+	traffic_event_failed(e->ev->traffic);
 	if (e->delivery == NULL) {
 		event_close(e);
 		return;
@@ -165,6 +170,7 @@ static void
 unreadable(struct event *e, const char *subject, const struct err *err)
 {
 	atomic_fetch_add(&e->ev->bad, 1);
+	traffic_event_failed(e->ev->traffic);
 	log_warning(EV_EVENT_BAD, LOG_F(LOG_S("subject", subject), LOG_S("err", err->text)),
 	    "an event cannot be read and is not delivered again: %s", err->text);
 	if (e->delivery != NULL)

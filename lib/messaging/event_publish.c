@@ -2,10 +2,13 @@
 #include "messaging/events.h"
 
 #include "base/id.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "codec/envelope.h"
 #include "codec/subject.h"
+#include "messaging/traffic.h"
 #include "model/names.h"
+#include "nats/publisher.h"
 #include "sys/clock.h"
 
 static enum err_code
@@ -44,6 +47,61 @@ encode(const struct event_out *o, char id[ID_UUID_MAX], struct str *out, struct 
 	return envelope_encode(&e, o->format, clock_wall(clock_system()), out, err);
 }
 
+static struct publication
+publication_of(const struct event_out *e, const struct subject *to, const char *id, const struct str *body)
+{
+	return (struct publication){
+		.subject = to->s, .id = e->message_id != NULL ? e->message_id : id, .data = body->p, .n = body->len,
+		.timeout_ns = e->timeout_ns,
+	};
+}
+
+/* --- one that is counted ----------------------------------------------------------------- */
+
+struct counted {
+	struct traffic *traffic;
+	char *domain, *type;
+	struct mono began;
+	publisher_done *done;		/* NULL: nobody waits */
+	void *arg;
+};
+
+static void
+counted_free(struct counted *c)
+{
+	mem_free(c->domain);
+	mem_free(c->type);
+	mem_free(c);
+}
+
+static void
+on_end(void *arg, const struct pub_ack *ack, const struct err *err)
+{
+	struct counted *c = arg;
+
+	traffic_published(c->traffic, c->domain, c->type, ack != NULL, mono_since(clock_mono(clock_system()), c->began));
+	if (c->done != NULL)
+		c->done(c->arg, ack, err);
+	counted_free(c);
+}
+
+static enum err_code
+send_counted(struct publisher *p, const struct event_out *e, const struct publication *m, publisher_done *done,
+    void *arg, struct err *err)
+{
+	struct counted *c = mem_new(sizeof *c);
+
+	*c = (struct counted){ e->traffic, mem_text(e->domain), mem_text(e->type), clock_mono(clock_system()), done, arg };
+	enum err_code code = publisher_send(p, m, on_end, c, err);
+	if (code != ERR_OK) {
+		traffic_published(e->traffic, e->domain, e->type, false, -1);
+		counted_free(c);
+	}
+	return code;
+}
+
+/* --- both ways to publish ---------------------------------------------------------------- */
+
 enum err_code
 event_publish(struct publisher *p, const struct event_out *e, publisher_done *done, void *arg, struct err *err)
 {
@@ -53,10 +111,8 @@ event_publish(struct publisher *p, const struct event_out *e, publisher_done *do
 
 	if (code == ERR_OK) {
 		struct subject to = subject_event(e->domain, e->type);
-		code = publisher_send(p, &(struct publication){
-			.subject = to.s, .id = e->message_id != NULL ? e->message_id : id, .data = body.p, .n = body.len,
-			.timeout_ns = e->timeout_ns,
-		}, done, arg, err);
+		struct publication m = publication_of(e, &to, id, &body);
+		code = e->traffic != NULL ? send_counted(p, e, &m, done, arg, err) : publisher_send(p, &m, done, arg, err);
 	}
 	str_release(&body);
 	return code;
@@ -70,11 +126,12 @@ event_publish_wait(struct publisher *p, const struct event_out *e, struct pub_ac
 	enum err_code code = encode(e, id, &body, err);
 
 	if (code == ERR_OK) {
+		struct mono began = clock_mono(clock_system());
 		struct subject to = subject_event(e->domain, e->type);
-		code = publisher_send_wait(p, &(struct publication){
-			.subject = to.s, .id = e->message_id != NULL ? e->message_id : id, .data = body.p, .n = body.len,
-			.timeout_ns = e->timeout_ns,
-		}, ack, err);
+		struct publication m = publication_of(e, &to, id, &body);
+		code = publisher_send_wait(p, &m, ack, err);
+		traffic_published(e->traffic, e->domain, e->type, code == ERR_OK,
+		    mono_since(clock_mono(clock_system()), began));
 	}
 	str_release(&body);
 	return code;

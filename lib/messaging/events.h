@@ -20,6 +20,7 @@
 struct conn;
 struct loop;
 struct pool;
+struct traffic;
 
 /* --- publishing ---------------------------------------------------------------------------- */
 
@@ -31,6 +32,7 @@ struct event_out {
 	const char *message_id;		/* NULL: drawn; the same one within two minutes is stored once */
 	enum data_format format;
 	int64_t timeout_ns;		/* 0: 5 s */
+	struct traffic *traffic;	/* where it is counted; NULL: nowhere */
 };
 
 /* event_publish(p, e, done, arg, err): checks, encodes and publishes; as publisher_send.
@@ -51,6 +53,7 @@ struct events_opts {
 	struct loop *loop;
 	struct pool *pool;		/* makes the streams when they are missing */
 	struct publisher *publisher;	/* for dead letters; must outlive events */
+	struct traffic *traffic;	/* where events are counted; NULL: nowhere; must outlive every event */
 	const char *service, *instance;
 };
 

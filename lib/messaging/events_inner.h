@@ -36,6 +36,7 @@ struct events {
 	struct loop *loop;
 	struct pool *pool;
 	struct publisher *publisher;
+	struct traffic *traffic;
 	char *service, *instance;
 	struct subscription *subs[EVENTS_MAX];
 	size_t n;

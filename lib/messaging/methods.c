@@ -19,6 +19,7 @@ struct methods {
 	struct method *order[METHODS_MAX + 1];
 	atomic_uint n;
 	struct method *other;		/* made with the first name too many */
+	bool untimed;
 	pthread_mutex_t lock;		/* leaf: insertion */
 };
 
@@ -28,6 +29,15 @@ methods_new(void)
 	struct methods *m = mem_new(sizeof *m);
 
 	pthread_mutex_init(&m->lock, NULL);
+	return m;
+}
+
+struct methods *
+methods_new_untimed(void)
+{
+	struct methods *m = methods_new();
+
+	m->untimed = true;
 	return m;
 }
 
@@ -68,7 +78,7 @@ insert(struct methods *m, struct text name)
 	unsigned n = atomic_load(&m->n);
 
 	memcpy(one->name, name.p, name.n);
-	one->latency = hist_new();
+	one->latency = m->untimed ? NULL : hist_new();
 	m->order[n] = one;
 	atomic_store(&m->n, n + 1);
 	return one;

@@ -18,16 +18,21 @@ struct hist;
 #define METHODS_MAX 64
 #define METHODS_OTHER "_other"
 
+#define METHOD_NAME_MAX 200	/* longer ones are "_other", too; a service and its command fit */
+
 struct method {
-	char name[72];
+	char name[METHOD_NAME_MAX];
 	atomic_ulong calls, errors;	/* finished ones, and how many of them failed */
+	atomic_ulong timeouts;		/* of calls to others: these, apart from errors */
 	atomic_int inflight, waiting;	/* being worked on; waiting for a place */
-	struct hist *latency;
+	struct hist *latency;		/* NULL: untimed */
 };
 
 struct methods;
 
+/* methods_new_untimed: without latencies, which take 20 KB for each name. */
 struct methods *methods_new(void);
+struct methods *methods_new_untimed(void);
 void methods_free(struct methods *m);
 
 /* methods_find(m, name): the counters of a name, made at its first call; never NULL. */

@@ -16,6 +16,7 @@
 #include "codec/envelope.h"
 #include "codec/subject.h"
 #include "messaging/source.h"
+#include "messaging/traffic.h"
 #include "nats/conn.h"
 #include "nats/publisher.h"
 #include "nats/stream.h"
@@ -36,6 +37,7 @@ struct sender {
 	struct publisher *publisher;
 	struct source source;
 	enum data_format format;
+	struct traffic *traffic;
 	atomic_llong looked;		/* when the queue's depth was asked for, mono */
 
 	pthread_mutex_t lock;		/* leaf: stopped, and what each sending heard */
@@ -63,6 +65,7 @@ sender_new(const struct sender_opts *o)
 	s->publisher = o->publisher;
 	s->format = o->format;
 	source_set(&s->source, o->source);
+	s->traffic = o->traffic;
 	atomic_init(&s->looked, INT64_MIN / 2);
 	pthread_mutex_init(&s->lock, NULL);
 	thread_cond_init(&s->changed);
@@ -352,8 +355,10 @@ sender_send(struct sender *s, const struct send_spec *spec, struct send_outcome 
 		id_uuid4(out->id);
 	if (!enter(s))
 		return err_set(err, ERR_CLOSED, "the handle is being closed");
+	struct mono began = clock_mono(clock_system());
 	if ((code = look(s, err)) == ERR_OK)
 		code = spec->track ? send_tracked(s, spec, out, err) : store(s, spec, out, err);
+	traffic_sent(s->traffic, spec->service, spec->command, mono_since(clock_mono(clock_system()), began));
 	leave(s);
 	if (code != ERR_OK && code != ERR_HANDLER && code != ERR_CANCELLED)
 		err_prefix(err, "command '%s' to '%s'", spec->command, spec->service);

@@ -18,6 +18,7 @@
 struct conn;
 struct publisher;
 struct sender;
+struct traffic;
 
 /* A queue that holds this share of what it may hold takes no more from us, because beyond the
  * limit it discards its oldest commands (wire.md §7.2). */
@@ -28,6 +29,7 @@ struct sender_opts {
 	struct publisher *publisher;
 	const char *source;		/* our instance id, or NULL */
 	enum data_format format;
+	struct traffic *traffic;	/* where commands are counted; NULL: nowhere */
 };
 
 /* sender_new(o): never fails; strings are copied.  sender_stop(s): who waits, or comes, ends with

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "codec/codec.h"
 #include "codec/command.h"
+#include "messaging/traffic.h"
 #include "nats/conn.h"
 #include "sys/thread.h"
 
@@ -50,6 +51,13 @@ worker_pump(struct worker *w)
 
 	while (!w->leaving && w->running < w->o.max_running && (item = window_take(&w->window)) != NULL)
 		job_step(CONTAINER_OF(item, struct job, item), ATTEMPT_EV_START);
+	worker_gauge(w);
+}
+
+void
+worker_gauge(const struct worker *w)
+{
+	traffic_commands(w->o.traffic, w->o.service, w->o.command, w->running, (unsigned)w->window.n);
 }
 
 /* --- cancelling --------------------------------------------------------------------------- */

@@ -20,6 +20,7 @@ struct conn;
 struct loop;
 struct pool;
 struct publisher;
+struct traffic;
 struct worker;
 struct job;
 
@@ -30,6 +31,7 @@ struct worker_opts {
 	struct loop *loop;
 	struct pool *pool;		/* for what asks the store */
 	struct publisher *publisher;	/* for dead letters */
+	struct traffic *traffic;	/* where jobs are counted; NULL: nowhere; must outlive the loop */
 	const char *service, *instance, *command;
 	unsigned max_running;		/* 0: 8 */
 	unsigned window;		/* 0: twice max_running, at least 16 */

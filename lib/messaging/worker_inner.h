@@ -72,7 +72,7 @@ struct job {
 	bool has_source, mute;		/* mute: its id is no subject token */
 	bool with_handler;		/* the loop's */
 	atomic_bool cancelled;
-	struct mono deadline;
+	struct mono began, deadline;
 	void *user;
 
 	enum attempt_event verdict;	/* the handler's answer */
@@ -88,6 +88,9 @@ void worker_unref(struct worker *w);
 
 /* worker_pump(w): gives the handler what it may have.  The loop's thread. */
 void worker_pump(struct worker *w);
+
+/* worker_gauge(w): tells how many of its commands run and wait.  The loop's thread. */
+void worker_gauge(const struct worker *w);
 
 /* worker_ask_store(w, conflict): on the pool: makes the streams when they are missing, or looks at
  * who else takes the commands.  Once at a time.  The loop's thread. */

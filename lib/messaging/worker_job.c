@@ -14,6 +14,7 @@
 #include "base/utf8.h"
 #include "codec/command.h"
 #include "messaging/dlq.h"
+#include "messaging/traffic.h"
 #include "nats/conn.h"
 
 /* The stream's subjects hold these, too; nobody may store them (wire.md §7.2). */
@@ -178,6 +179,7 @@ close_job(struct job *j)
 	struct worker *w = j->worker;
 
 	window_remove(&w->window, &j->item);
+	worker_gauge(w);
 	*(j->prev != NULL ? &j->prev->next : &w->jobs) = j->next;
 	if (j->next != NULL)
 		j->next->prev = j->prev;
@@ -216,6 +218,7 @@ run(struct job *j)
 {
 	struct worker *w = j->worker;
 
+	j->began = loop_now(w->o.loop);
 	j->deadline = j->attempt.due;
 	j->with_handler = true;
 	w->running++;
@@ -241,11 +244,16 @@ count(struct job *j, enum attempt_event ev, const struct attempt_actions *a)
 	n->completed += a->tell == ATTEMPT_TELL_COMPLETED;
 	n->cancelled += a->tell == ATTEMPT_TELL_CANCELLED;
 	n->unreadable += ev == ATTEMPT_EV_UNREADABLE;
+	if (a->tell == ATTEMPT_TELL_COMPLETED)
+		traffic_command(j->worker->o.traffic, j->worker->o.service, j->worker->o.command);
+	if (ev == ATTEMPT_EV_UNREADABLE)
+		traffic_command_failed(j->worker->o.traffic);
 	if (ev != ATTEMPT_EV_FAILED && ev != ATTEMPT_EV_DIED && ev != ATTEMPT_EV_TIMER)
 		return;
 	if (a->settle != ATTEMPT_NAK && !a->bury)
 		return;
 	n->failed_attempts++;
+	traffic_command_failed(j->worker->o.traffic);
 	log_warning(EV_COMMAND_FAILED, LOG_F(LOG_S("command_id", str_text(&j->id)),
 	    LOG_S("subject", j->worker->subject.s), LOG_N("deliveries", j->attempt.opts.deliveries),
 	    LOG_S("err", reason_text(j))), "an attempt at a command failed, %s",
@@ -291,6 +299,8 @@ answer_deliver(struct mail *m)
 	MAGIC_CHECK(j, JOB_MAGIC);
 	j->with_handler = false;
 	w->running--;
+	if (j->verdict != ATTEMPT_EV_BOUNCED)
+		traffic_worked(w->o.traffic, w->o.service, w->o.command, mono_since(clock_mono(clock_system()), j->began));
 	job_step(j, j->verdict);
 	if (w->leaving)
 		job_step(j, ATTEMPT_EV_LEAVE);	/* it did not begin after all: not here any more */

@@ -1,5 +1,5 @@
 # The heartbeat broadcast: Python's JSON, counters and summaries equal to the calls made, a
-# true uptime, and never more than 64 methods by name.
+# true uptime, and never more than 64 methods by name; events and commands likewise.
 . "$(dirname "$0")/../support/lib.sh"
 . "$(dirname "$0")/../support/wrap.sh"
 nats_start
@@ -41,3 +41,24 @@ node "$S/many.mjs" order-service "$T/names"
 until_true 10 last 'Object.keys(m.json.metrics.summaries).length === 65'
 is 8 'm.json.metrics.summaries["rpc.order-service._other"].count' "$T/last"
 is 98 'Object.values(m.json.metrics.summaries).reduce((n, s) => n + s.count, 0)' "$T/last"
+
+# A wrapper's events and commands, beside its calls.
+listen figures internal.heartbeat.mailer
+wrap f --name mailer --instance-id f-1 --heartbeat-interval 500ms --app-stdio --event 'events.order.*' --command digest -- \
+    node "$S/events.mjs" app
+until_true 10 registered mailer f-1 ACTIVE
+for _ in 1 2 3; do
+	"$AEGIS" event publish order created '{"i": 1}' >"$T/stdout"
+done
+for _ in 1 2; do
+	"$AEGIS" command send mailer digest '{}' --wait 20s >"$T/stdout"
+done
+figures() {
+	tail -n 1 "$T/figures.out" >"$T/last"
+	[ "$(js "$1" "$T/last")" = true ]
+}
+until_true 10 figures 'm.json.metrics.counters["events.processed.order.created"] === 3'
+until_true 10 figures 'm.json.metrics.gauges["commands.mailer.digest.in_flight"] === 0'
+is '[0,2,0]' '["events.errors", "commands.processed.mailer.digest", "commands.errors"].map((x) => m.json.metrics.counters[x])' "$T/last"
+is '[2,true]' '(() => { const s = m.json.metrics.summaries["commands.mailer.digest"]; return [s.count, s.average > 0]; })()' "$T/last"
+is '[0,0]' '["events.in_flight", "commands.mailer.digest.queue_depth"].map((x) => m.json.metrics.gauges[x])' "$T/last"

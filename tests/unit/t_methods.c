@@ -113,7 +113,7 @@ names_beyond_the_bound_are_counted_together(void **state)
 static void
 a_name_too_long_to_keep_is_counted_as_other(void **state)
 {
-	char longest[sizeof ((struct method *)0)->name], longer[200];
+	char longest[METHOD_NAME_MAX], longer[METHOD_NAME_MAX + 1];
 
 	(void)state;
 	memset(longest, 'x', sizeof longest - 1);

@@ -1,0 +1,220 @@
+/* traffic.c - a set of counters by name for each kind of traffic, and one table of their names. */
+#include "messaging/traffic.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "base/hist.h"
+#include "base/magic.h"
+#include "base/mem.h"
+#include "messaging/methods.h"
+
+#define METRIC_MAX 320
+
+enum kind { CALLED, PUBLISHED, PROCESSED, WORKED, SENT, KINDS };
+
+struct traffic {
+	struct methods *kinds[KINDS];
+	atomic_ulong event_errors, command_errors;
+	atomic_int events_open;
+};
+
+struct traffic *
+traffic_new(void)
+{
+	struct traffic *t = mem_new(sizeof *t);
+
+	for (size_t i = 0; i < KINDS; i++)
+		t->kinds[i] = i == PROCESSED ? methods_new_untimed() : methods_new();
+	return t;
+}
+
+void
+traffic_free(struct traffic *t)
+{
+	for (size_t i = 0; t != NULL && i < KINDS; i++)
+		methods_free(t->kinds[i]);
+	mem_free(t);
+}
+
+/* --- counting ---------------------------------------------------------------------------- */
+
+/* of: the counters of "a.b"; what is too long for a name is one of the others. */
+static struct method *
+of(struct traffic *t, enum kind kind, const char *a, const char *b)
+{
+	char name[METHOD_NAME_MAX + 1];
+	int n = snprintf(name, sizeof name, "%s.%s", a, b);
+
+	return methods_find(t->kinds[kind], (struct text){ name, (size_t)n < sizeof name ? (size_t)n : sizeof name - 1 });
+}
+
+static void
+took(struct method *m, int64_t ns)
+{
+	if (ns >= 0)
+		hist_record(m->latency, ns);
+}
+
+void
+traffic_called(struct traffic *t, const char *service, const char *method, enum err_code code, int64_t ns)
+{
+	if (t == NULL)
+		return;
+	struct method *m = of(t, CALLED, service, method);
+	atomic_fetch_add(&m->calls, 1);
+	if (code == ERR_TIMEOUT)
+		atomic_fetch_add(&m->timeouts, 1);
+	else if (code != ERR_OK)
+		atomic_fetch_add(&m->errors, 1);
+	took(m, ns);
+}
+
+void
+traffic_published(struct traffic *t, const char *domain, const char *type, bool stored, int64_t ns)
+{
+	if (t == NULL)
+		return;
+	struct method *m = of(t, PUBLISHED, domain, type);
+	atomic_fetch_add(&m->calls, 1);
+	if (!stored)
+		atomic_fetch_add(&m->errors, 1);
+	took(m, ns);
+}
+
+void
+traffic_event(struct traffic *t, const char *domain, const char *type)
+{
+	if (t != NULL)
+		atomic_fetch_add(&of(t, PROCESSED, domain, type)->calls, 1);
+}
+
+void
+traffic_event_failed(struct traffic *t)
+{
+	if (t != NULL)
+		atomic_fetch_add(&t->event_errors, 1);
+}
+
+void
+traffic_sent(struct traffic *t, const char *service, const char *command, int64_t ns)
+{
+	if (t != NULL)
+		took(of(t, SENT, service, command), ns);
+}
+
+void
+traffic_worked(struct traffic *t, const char *service, const char *command, int64_t ns)
+{
+	if (t != NULL)
+		took(of(t, WORKED, service, command), ns);
+}
+
+void
+traffic_command(struct traffic *t, const char *service, const char *command)
+{
+	if (t != NULL)
+		atomic_fetch_add(&of(t, WORKED, service, command)->calls, 1);
+}
+
+void
+traffic_command_failed(struct traffic *t)
+{
+	if (t != NULL)
+		atomic_fetch_add(&t->command_errors, 1);
+}
+
+void
+traffic_events_open(struct traffic *t, int by)
+{
+	if (t != NULL)
+		atomic_fetch_add(&t->events_open, by);
+}
+
+void
+traffic_commands(struct traffic *t, const char *service, const char *command, unsigned running, unsigned waiting)
+{
+	if (t == NULL)
+		return;
+	struct method *m = of(t, WORKED, service, command);
+	atomic_store(&m->inflight, (int)running);
+	atomic_store(&m->waiting, (int)waiting);
+}
+
+/* --- telling ----------------------------------------------------------------------------- */
+
+/* Which of a name's figures a metric is. */
+enum figure { TIMER, DONE, GOOD, BAD, LATE, RUNNING, WAITING };
+
+/* The names of wire.md §13, around that of a method, event or command.  The last two rows are
+ * aegis's own, as in_flight and queue_depth of served calls are. */
+static const struct {
+	enum kind kind;
+	const char *before, *after;
+	enum figure figure;
+} names[] = {
+	{ CALLED,    "rpc.client.",         "",             TIMER },
+	{ CALLED,    "rpc.client.",         ".success",     GOOD },
+	{ CALLED,    "rpc.client.",         ".timeout",     LATE },
+	{ CALLED,    "rpc.client.",         ".error",       BAD },
+	{ PUBLISHED, "events.publish.",     "",             TIMER },
+	{ PUBLISHED, "events.published.",   "",             GOOD },
+	{ PROCESSED, "events.processed.",   "",             DONE },
+	{ WORKED,    "commands.",           "",             TIMER },
+	{ WORKED,    "commands.processed.", "",             DONE },
+	{ SENT,      "commands.send.",      "",             TIMER },
+	{ WORKED,    "commands.",           ".in_flight",   RUNNING },
+	{ WORKED,    "commands.",           ".queue_depth", WAITING },
+};
+
+static uint64_t
+counter_of(const struct method *m, enum figure f)
+{
+	/* The parts first: each is counted after the whole. */
+	uint64_t bad = atomic_load(&m->errors), late = atomic_load(&m->timeouts), all = atomic_load(&m->calls);
+
+	return f == BAD ? bad : f == LATE ? late : f == GOOD ? all - bad - late : all;
+}
+
+struct telling {
+	const struct traffic_reader *r;
+	enum kind kind;
+};
+
+static void
+tell_one(void *arg, struct method *m)
+{
+	const struct telling *t = arg;
+	char name[METRIC_MAX];
+
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		if (names[i].kind != t->kind)
+			continue;
+		snprintf(name, sizeof name, "%s%s%s", names[i].before, m->name, names[i].after);
+		switch (names[i].figure) {
+		case TIMER:
+			t->r->summary(t->r->arg, name, m->latency);
+			break;
+		case RUNNING:
+			t->r->gauge(t->r->arg, name, atomic_load(&m->inflight));
+			break;
+		case WAITING:
+			t->r->gauge(t->r->arg, name, atomic_load(&m->waiting));
+			break;
+		default:
+			t->r->counter(t->r->arg, name, counter_of(m, names[i].figure));
+		}
+	}
+}
+
+void
+traffic_report(const struct traffic *t, const struct traffic_reader *r)
+{
+	if (t == NULL)
+		return;
+	r->counter(r->arg, "events.errors", atomic_load(&t->event_errors));
+	r->counter(r->arg, "commands.errors", atomic_load(&t->command_errors));
+	r->gauge(r->arg, "events.in_flight", atomic_load(&t->events_open));
+	for (enum kind k = 0; k < KINDS; k++)
+		methods_each(t->kinds[k], tell_one, &(struct telling){ r, k });
+}

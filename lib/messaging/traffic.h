@@ -1,0 +1,46 @@
+/* traffic.h - what a process counts of its calls, events and commands, under the names of wire.md §13;
+ * the calls that it serves are counted in methods.h.
+ *
+ * Of each kind 64 names are told apart, the rest is "_other".  Counting is atomic and never blocks,
+ * once a name is known; any thread.  Everything but traffic_new takes NULL for "nobody counts". */
+#ifndef MESSAGING_TRAFFIC_H
+#define MESSAGING_TRAFFIC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct hist;
+struct traffic;
+
+struct traffic *traffic_new(void);
+void traffic_free(struct traffic *t);	/* whoever counted in it is gone */
+
+/* What happened once.  ns: how long it took; less than 0: it never began. */
+void traffic_called(struct traffic *t, const char *service, const char *method, enum err_code code, int64_t ns);
+void traffic_published(struct traffic *t, const char *domain, const char *type, bool stored, int64_t ns);
+void traffic_event(struct traffic *t, const char *domain, const char *type);	/* handled */
+void traffic_event_failed(struct traffic *t);			/* a handler could not, or nobody could read it */
+void traffic_sent(struct traffic *t, const char *service, const char *command, int64_t ns);
+
+/* An execution of a command ended; failed: it brought nothing. */
+void traffic_worked(struct traffic *t, const char *service, const char *command, int64_t ns);
+void traffic_command(struct traffic *t, const char *service, const char *command);	/* completed */
+void traffic_command_failed(struct traffic *t);
+
+/* How things stand: events with their handlers, one more or less; commands of a kind with the handler,
+ * and fetched and waiting. */
+void traffic_events_open(struct traffic *t, int by);
+void traffic_commands(struct traffic *t, const char *service, const char *command, unsigned running, unsigned waiting);
+
+/* traffic_report(t, r): tells all of it to r, by name; names live during the call. */
+struct traffic_reader {
+	void (*counter)(void *arg, const char *name, uint64_t value);
+	void (*gauge)(void *arg, const char *name, double value);
+	void (*summary)(void *arg, const char *name, const struct hist *h);
+	void *arg;
+};
+void traffic_report(const struct traffic *t, const struct traffic_reader *r);
+
+#endif
