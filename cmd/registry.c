@@ -161,20 +161,27 @@ static const struct out_column ls_columns[] = {
 };
 
 static void
-ls_definition(struct out *out, const struct registry_item *item, struct wall now)
+ls_definition(struct out *out, const struct registry_item *item, struct wall now,
+    const struct cmd_contract_names *contracts)
 {
 	const struct definition *d = item->definition;
+	struct cmd_contract_name *contract = cmd_contract_find(contracts, d->service);
 	struct str rest = STR_INIT, json = STR_INIT;
 	char age[CMD_REGISTRY_AGE_MAX];
 
 	cmd_registry_age(d->updated_at, now, age);
-	cmd_registry_rest(item->revision, ",\"kind\":\"definition\"", &rest);
+	char *more = contract == NULL ? mem_text(",\"kind\":\"definition\",\"contract\":null")
+	    : mem_printf(",\"kind\":\"definition\",\"contract\":%llu", (unsigned long long)contract->revision);
+	if (contract != NULL)
+		contract->listed = true;
+	cmd_registry_rest(item->revision, more, &rest);
 	cmd_registry_definition_json(d, str_text(&rest), &json);
-	char *about = mem_printf("%s: %s", d->owner, d->description);
+	char *about = mem_printf("%s%s: %s", contract != NULL ? "contract, " : "", d->owner, d->description);
 	out_row(out, (const struct out_cell[]){ { d->service, OUT_STRONG }, { NULL, OUT_DIM },
 	    { "defined", OUT_PLAIN }, { d->version, OUT_PLAIN }, { age, OUT_PLAIN }, { about, OUT_PLAIN } },
 	    str_text(&json));
 	mem_free(about);
+	mem_free(more);
 	str_release(&rest);
 	str_release(&json);
 }
@@ -202,6 +209,21 @@ ls_instance(struct out *out, const struct registry_item *item, struct wall now)
 	str_release(&json);
 }
 
+/* ls_contract: one whose service has no definition. */
+static void
+ls_contract(struct out *out, const struct cmd_contract_name *contract)
+{
+	struct str json = STR_INIT;
+
+	/* Keys of a bucket hold nothing that needs escaping. */
+	str_printf(&json, "{\"service_name\":\"%s\",\"kind\":\"contract\",\"revision\":%llu}", contract->service,
+	    (unsigned long long)contract->revision);
+	out_row(out, (const struct out_cell[]){ { contract->service, OUT_STRONG }, { NULL, OUT_DIM },
+	    { "contract", OUT_PLAIN }, { NULL, OUT_DIM }, { NULL, OUT_DIM }, { "of a service without a definition", OUT_PLAIN } },
+	    str_text(&json));
+	str_release(&json);
+}
+
 static void
 left_out(struct out *out, const struct registry_list *list)
 {
@@ -218,27 +240,34 @@ cmd_registry_ls_run(struct cmd *c, struct err *err)
 	bool both = o->definitions == o->instances;
 	struct registry_query q = { .definitions = both || o->definitions, .instances = both || o->instances,
 	    .service = o->service, .stale = o->all, .stale_ns = o->stale_ns };
+	struct cmd_contract_names contracts = { .n = 0 };
 	struct registry_list list = { .n = 0 };
 	struct registry *r;
 	struct conn *conn;
-	enum err_code code;
+	enum err_code code = ERR_OK;
 
 	if (o->service != NULL && (code = name_check(NAME_SERVICE_CALLED, o->service, err)) != ERR_OK)
 		return code;
 	if ((r = cmd_registry_open(c, false, &conn, err)) == NULL)
 		return err->code;
-	if ((code = registry_list(r, &q, &list, err)) == ERR_OK) {
+	if (q.definitions)
+		code = cmd_contract_names(conn, o->service, &contracts, err);
+	if (code == ERR_OK && (code = registry_list(r, &q, &list, err)) == ERR_OK) {
 		struct wall now = clock_wall(clock_system());
 		out_list(c->out, ls_columns, sizeof ls_columns / sizeof *ls_columns);
 		for (size_t i = 0; i < list.n; i++) {
 			if (list.v[i].definition != NULL)
-				ls_definition(c->out, &list.v[i], now);
+				ls_definition(c->out, &list.v[i], now, &contracts);
 			else if (list.v[i].instance != NULL)
 				ls_instance(c->out, &list.v[i], now);
 		}
+		for (size_t i = 0; i < contracts.n; i++)
+			if (!contracts.v[i].listed)
+				ls_contract(c->out, &contracts.v[i]);
 		left_out(c->out, &list);
 		registry_list_release(&list);
 	}
+	cmd_contract_names_free(&contracts);
 	cmd_registry_close(r, conn);
 	return code;
 }
@@ -249,11 +278,18 @@ struct get_opts {
 	struct cmd_general general;
 	struct cmd_nats nats;
 	struct cmd_log log;
+	bool contract;
+};
+
+static const struct opt get_rows[] = {
+	OPT_FLAG(struct get_opts, contract, "contract", 0, "the contract of a service instead of its definition"),
+	OPTS_END
 };
 
 const struct cmd_form registry_get_form = {
 	sizeof(struct get_opts),
 	{
+		{ "Options", NULL, get_rows, 0 },
 		FORM_OUTPUT(struct get_opts),
 		FORM_NATS(struct get_opts),
 		FORM_CLIENT_LOG(struct get_opts),
@@ -307,6 +343,7 @@ get_one(struct cmd *c, struct registry *r, const char *service, const char *id, 
 enum err_code
 cmd_registry_get_run(struct cmd *c, struct err *err)
 {
+	const struct get_opts *o = c->opts;
 	char *service, *id;
 	struct registry *r;
 	struct conn *conn;
@@ -316,6 +353,11 @@ cmd_registry_get_run(struct cmd *c, struct err *err)
 	if ((code = name_check(NAME_SERVICE_CALLED, service, err)) != ERR_OK ||
 	    (id != NULL && (code = name_check(NAME_INSTANCE_CALLED, id, err)) != ERR_OK))
 		goto err0;
+	if (o->contract) {
+		code = id == NULL ? cmd_contract_get(c, service, err)
+		    : err_set(err, ERR_USAGE, "'%s' is an instance; a contract belongs to a service", c->words[0]);
+		goto err0;
+	}
 	if ((r = cmd_registry_open(c, false, &conn, err)) == NULL) {
 		code = err->code;
 		goto err0;

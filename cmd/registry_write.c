@@ -17,7 +17,7 @@
 #include "registry.h"
 #include "sys/clock.h"
 
-#define UNSET UINT64_MAX
+#define UNSET CMD_REGISTRY_UNSET
 
 /* --- put -------------------------------------------------------------------------------- */
 
@@ -25,11 +25,12 @@ struct put_opts {
 	struct cmd_general general;
 	struct cmd_nats nats;
 	struct cmd_log log;
-	bool create, dry_run;
+	bool create, dry_run, contract;
 	const char *if_revision;
 };
 
 static const struct opt put_rows[] = {
+	OPT_FLAG(struct put_opts, contract, "contract", 0, "the contract of a service instead of its definition"),
 	OPT_FLAG(struct put_opts, create, "create", 0, "refuse when the definition exists already"),
 	OPT_TEXT(struct put_opts, if_revision, "if-revision", 0, "N",
 	    "write only when the stored revision is N; 0: when there is none"),
@@ -48,9 +49,8 @@ const struct cmd_form registry_put_form = {
 	},
 };
 
-/* parse_revision: text of --if-revision, NULL for unset. */
-static enum err_code
-parse_revision(const char *text, uint64_t *out, struct err *err)
+enum err_code
+cmd_registry_parse_revision(const char *text, uint64_t *out, struct err *err)
 {
 	*out = UNSET;
 	if (text == NULL)
@@ -80,9 +80,9 @@ take_revision(struct value *v, uint64_t *out, struct err *err)
 	return ERR_OK;
 }
 
-/* read_definition: the file's one object; expect is set from it when the options did not. */
-static enum err_code
-read_definition(const char *file, struct definition *d, uint64_t *expect, struct err *err)
+enum err_code
+cmd_registry_read(const char *file, enum err_code (*use)(void *arg, const struct value *v, struct err *err), void *arg,
+    uint64_t *expect, struct err *err)
 {
 	struct codec *codec = codec_new();
 	struct str text = STR_INIT;
@@ -92,13 +92,18 @@ read_definition(const char *file, struct definition *d, uint64_t *expect, struct
 	if ((code = config_read(file, &text, err)) != ERR_OK)
 		goto err0;
 	if ((code = codec_parse_lenient(codec, str_text(&text), text.len, &v, err)) != ERR_OK ||
-	    (code = take_revision(&v, expect, err)) != ERR_OK ||
-	    (code = definition_from_value(&v, d, err)) != ERR_OK)
+	    (code = take_revision(&v, expect, err)) != ERR_OK || (code = use(arg, &v, err)) != ERR_OK)
 		err_prefix(err, "%s", strcmp(file, "-") == 0 ? "stdin" : file);
 err0:
 	codec_free(codec);
 	str_release(&text);
 	return code;
+}
+
+static enum err_code
+use_definition(void *arg, const struct value *v, struct err *err)
+{
+	return definition_from_value(v, arg, err);
 }
 
 /* One field that differs. */
@@ -241,12 +246,16 @@ cmd_registry_put_run(struct cmd *c, struct err *err)
 	uint64_t expect;
 	enum err_code code;
 
-	if ((code = parse_revision(o->if_revision, &expect, err)) != ERR_OK)
+	if ((code = cmd_registry_parse_revision(o->if_revision, &expect, err)) != ERR_OK)
 		return code;
 	if (o->create && expect != UNSET && expect != 0)
 		return err_set(err, ERR_USAGE, "--create and --if-revision %s contradict each other", o->if_revision);
+	if (o->contract)
+		return cmd_contract_put(c, expect, o->create, o->dry_run, err);
+	if (c->words[1] != NULL)
+		return err_set(err, ERR_USAGE, "'%s' is one word too many; SERVICE FILE goes with --contract", c->words[1]);
 	definition_init(&d);
-	if ((code = read_definition(c->words[0], &d, &expect, err)) != ERR_OK)
+	if ((code = cmd_registry_read(c->words[0], use_definition, &d, &expect, err)) != ERR_OK)
 		goto err0;
 	if ((code = name_check(NAME_SERVICE, d.service, err)) != ERR_OK)
 		goto err0;
@@ -268,11 +277,12 @@ struct rm_opts {
 	struct cmd_nats nats;
 	struct cmd_log log;
 	const char *confirm, *if_revision;
-	bool yes, no_input, dry_run;
+	bool yes, no_input, dry_run, contract;
 	int64_t stale_ns;
 };
 
 static const struct opt rm_rows[] = {
+	OPT_FLAG(struct rm_opts, contract, "contract", 0, "the contract of the service and nothing else"),
 	OPT_TEXT(struct rm_opts, confirm, "confirm", 0, "NAME",
 	    "the name once more: removes it even while instances are alive"),
 	OPT_FLAG(struct rm_opts, yes, "yes", 'y', "do not ask; what is alive still needs --confirm"),
@@ -371,18 +381,40 @@ consent(const struct rm_opts *o, const struct victim *v, struct err *err)
 	return err_set(err, ERR_INVALID, "'%s' was not removed, because nobody said yes; pass --yes", v->word);
 }
 
+static void
+show_removed(struct cmd *c, const struct victim *v, bool dry_run)
+{
+	struct str json = STR_INIT;
+	char number[24];
+
+	/* Both names were checked: nothing in them needs escaping. */
+	str_printf(&json, "{\"name\":\"%s\",\"action\":\"%s\",\"dry_run\":%s,\"revision\":%llu,\"alive\":%zu}", v->word,
+	    "removed", dry_run ? "true" : "false", (unsigned long long)v->revision, v->alive);
+	snprintf(number, sizeof number, "%llu", (unsigned long long)v->revision);
+	out_object(c->out, (const char *const[]){ "name", "action", "revision" },
+	    (const struct out_cell[]){ { v->word, OUT_STRONG }, { dry_run ? "would be removed" : "removed", OUT_PLAIN },
+		{ number, OUT_PLAIN } }, 3, str_text(&json));
+	str_release(&json);
+}
+
+/* expected: nothing is removed that looks otherwise than somebody said. */
+static enum err_code
+expected(const struct victim *v, uint64_t expect, struct err *err)
+{
+	if (expect != UNSET && expect != v->revision)
+		return err_set(err, ERR_REVISION, "'%s' is at revision %llu, not %llu; nothing was removed", v->word,
+		    (unsigned long long)v->revision, (unsigned long long)expect);
+	return ERR_OK;
+}
+
 static enum err_code
 rm_one(struct cmd *c, struct registry *r, struct victim *v, uint64_t expect, struct err *err)
 {
 	const struct rm_opts *o = c->opts;
 	enum err_code code;
-	char number[24];
 
-	if ((code = look_at(r, o, v, err)) != ERR_OK)
+	if ((code = look_at(r, o, v, err)) != ERR_OK || (code = expected(v, expect, err)) != ERR_OK)
 		return code;
-	if (expect != UNSET && expect != v->revision)
-		return err_set(err, ERR_REVISION, "'%s' is at revision %llu, not %llu; nothing was removed", v->word,
-		    (unsigned long long)v->revision, (unsigned long long)expect);
 	if (!o->dry_run) {
 		if ((code = consent(o, v, err)) != ERR_OK)
 			return code;
@@ -391,16 +423,34 @@ rm_one(struct cmd *c, struct registry *r, struct victim *v, uint64_t expect, str
 		if (code != ERR_OK)
 			return code;
 	}
-	struct str json = STR_INIT;
-	/* Both names were checked: nothing in them needs escaping. */
-	str_printf(&json, "{\"name\":\"%s\",\"action\":\"%s\",\"dry_run\":%s,\"revision\":%llu,\"alive\":%zu}", v->word,
-	    "removed", o->dry_run ? "true" : "false", (unsigned long long)v->revision, v->alive);
-	snprintf(number, sizeof number, "%llu", (unsigned long long)v->revision);
-	out_object(c->out, (const char *const[]){ "name", "action", "revision" },
-	    (const struct out_cell[]){ { v->word, OUT_STRONG }, { o->dry_run ? "would be removed" : "removed", OUT_PLAIN },
-		{ number, OUT_PLAIN } }, 3, str_text(&json));
-	str_release(&json);
+	show_removed(c, v, o->dry_run);
 	return ERR_OK;
+}
+
+/* rm_contract: nobody dies of it, so that living instances do not matter. */
+static enum err_code
+rm_contract(struct cmd *c, struct victim *v, uint64_t expect, struct err *err)
+{
+	const struct rm_opts *o = c->opts;
+	struct contracts *all;
+	struct conn *conn;
+	char *json;
+	size_t n;
+
+	if (v->id != NULL)
+		return err_set(err, ERR_USAGE, "'%s' is an instance; a contract belongs to a service", v->word);
+	if ((all = cmd_contract_open(c, false, &conn, err)) == NULL)
+		return err->code;
+	enum err_code code = contracts_get(all, v->service, &json, &n, &v->revision, err);
+	if (code == ERR_OK) {
+		mem_free(json);
+		if ((code = expected(v, expect, err)) == ERR_OK && !o->dry_run && (code = consent(o, v, err)) == ERR_OK)
+			code = contracts_remove(all, v->service, v->revision, err);
+		if (code == ERR_OK)
+			show_removed(c, v, o->dry_run);
+	}
+	cmd_contract_close(all, conn);
+	return code;
 }
 
 enum err_code
@@ -413,12 +463,16 @@ cmd_registry_rm_run(struct cmd *c, struct err *err)
 	uint64_t expect;
 	enum err_code code;
 
-	if ((code = parse_revision(o->if_revision, &expect, err)) != ERR_OK)
+	if ((code = cmd_registry_parse_revision(o->if_revision, &expect, err)) != ERR_OK)
 		return code;
 	cmd_registry_split(v.word, &v.service, &v.id);
 	if ((code = name_check(NAME_SERVICE_CALLED, v.service, err)) != ERR_OK ||
 	    (v.id != NULL && (code = name_check(NAME_INSTANCE_CALLED, v.id, err)) != ERR_OK))
 		goto err0;
+	if (o->contract) {
+		code = rm_contract(c, &v, expect, err);
+		goto err0;
+	}
 	if ((r = cmd_registry_open(c, false, &conn, err)) == NULL) {
 		code = err->code;
 		goto err0;
