@@ -57,34 +57,44 @@ civil_of(struct wall t, int64_t offset_s)
 	};
 }
 
-/* decimals: v as n decimal decimals; every message carries a time, and printf took longer for
- * one than the rest of the message. */
-static char *
-decimals(char *p, unsigned v, int n)
+/* two: v, below 100, as two digits; every message carries a time, and printf took longer for one
+ * than the rest of the message. */
+static inline char *
+two(char *p, unsigned v)
 {
-	for (int i = n - 1; i >= 0; i--, v /= 10)
-		p[i] = (char)('0' + v % 10);
-	return p + n;
+	p[0] = (char)('0' + v / 10);
+	p[1] = (char)('0' + v % 10);
+	return p + 2;
+}
+
+static inline char *
+three(char *p, unsigned v)
+{
+	*p++ = (char)('0' + v / 100);
+	return two(p, v % 100);
 }
 
 static void
 format(struct wall t, int64_t offset_s, const char *zone, int places, char out[WALL_TEXT_MAX])
 {
 	struct civil c = civil_of(t, offset_s);
-	char *p = decimals(out, (unsigned)c.year, 4);	/* 64 bits of ns end in 2262 */
+	char *p = two(out, (unsigned)c.year / 100);	/* 64 bits of ns end in 2262 */
 
+	p = two(p, (unsigned)c.year % 100);
 	*p++ = '-';
-	p = decimals(p, c.month, 2);
+	p = two(p, c.month);
 	*p++ = '-';
-	p = decimals(p, c.day, 2);
+	p = two(p, c.day);
 	*p++ = 'T';
-	p = decimals(p, c.hour, 2);
+	p = two(p, c.hour);
 	*p++ = ':';
-	p = decimals(p, c.minute, 2);
+	p = two(p, c.minute);
 	*p++ = ':';
-	p = decimals(p, c.second, 2);
+	p = two(p, c.second);
 	*p++ = '.';
-	p = decimals(p, places == 3 ? c.micro / 1000 : c.micro, places);
+	p = three(p, c.micro / 1000);
+	if (places == 6)
+		p = three(p, c.micro % 1000);
 	memcpy(p, zone, strlen(zone) + 1);
 }
 
@@ -111,7 +121,7 @@ struct cursor {
 	const char *p, *end;
 };
 
-static bool
+static inline bool
 take(struct cursor *c, char want)
 {
 	if (c->p == c->end || *c->p != want)
@@ -120,20 +130,35 @@ take(struct cursor *c, char want)
 	return true;
 }
 
-static bool
-digits(struct cursor *c, int n, unsigned *v)
+static inline bool
+digit(char c, unsigned *v)
 {
-	unsigned x = 0;
+	*v = (unsigned char)c - (unsigned)'0';
+	return *v <= 9;
+}
 
-	if (c->end - c->p < n)
+static inline bool
+two_digits(struct cursor *c, unsigned *v)
+{
+	unsigned tens, ones;
+
+	if (c->end - c->p < 2 || !digit(c->p[0], &tens) || !digit(c->p[1], &ones))
 		return false;
-	for (int i = 0; i < n; i++) {
-		if (c->p[i] < '0' || c->p[i] > '9')
-			return false;
-		x = x * 10 + (unsigned)(c->p[i] - '0');
-	}
-	c->p += n;
-	*v = x;
+	c->p += 2;
+	*v = tens * 10 + ones;
+	return true;
+}
+
+static inline bool
+four_digits(struct cursor *c, unsigned *v)
+{
+	struct cursor then = *c;
+	unsigned high, low;
+
+	if (!two_digits(&then, &high) || !two_digits(&then, &low))
+		return false;
+	*c = then;
+	*v = high * 100 + low;
 	return true;
 }
 
@@ -143,7 +168,7 @@ date(struct cursor *c, int64_t *days)
 	static const unsigned char month_days[] = { 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
 	unsigned y, m, d;
 
-	if (!digits(c, 4, &y) || !take(c, '-') || !digits(c, 2, &m) || !take(c, '-') || !digits(c, 2, &d))
+	if (!four_digits(c, &y) || !take(c, '-') || !two_digits(c, &m) || !take(c, '-') || !two_digits(c, &d))
 		return false;
 	if (y < 1 || m < 1 || m > 12 || d < 1 || d > month_days[m - 1])
 		return false;
@@ -186,10 +211,10 @@ zone(struct cursor *c, int64_t *offset_s)
 		sign = -1;
 	else
 		return false;
-	if (!digits(c, 2, &h))
+	if (!two_digits(c, &h))
 		return false;
 	bool colon = take(c, ':');
-	if ((colon || c->p < c->end) && !digits(c, 2, &m))
+	if ((colon || c->p < c->end) && !two_digits(c, &m))
 		return false;
 	if (h > 23 || m > 59)
 		return false;
@@ -209,10 +234,10 @@ wall_parse(const char *text, size_t n, struct wall *t)
 	if (c.p < c.end) {
 		if (!take(&c, 'T') && !take(&c, 't') && !take(&c, ' '))
 			return false;
-		if (!digits(&c, 2, &h) || !take(&c, ':') || !digits(&c, 2, &m))
+		if (!two_digits(&c, &h) || !take(&c, ':') || !two_digits(&c, &m))
 			return false;
 		if (take(&c, ':')) {
-			if (!digits(&c, 2, &s))
+			if (!two_digits(&c, &s))
 				return false;
 			if ((take(&c, '.') || take(&c, ',')) && !fraction(&c, &ns))
 				return false;
