@@ -2,6 +2,7 @@
  * are looked at for a high bit before anything is decoded. */
 #include "base/utf8.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 size_t
@@ -33,6 +34,7 @@ utf8_next(const char *text, size_t n, uint32_t *cp)
 	return k;
 }
 
+#define SHORT 64
 #define HIGH_BITS UINT64_C(0x8080808080808080)
 
 static uint64_t
@@ -53,9 +55,7 @@ four(const char *p)
 	return v;
 }
 
-/* ascii_prefix: how many bytes are surely ASCII; all of them, or some up to the first that
- * is not.  The rest behind the last eight is looked at together with what is before it,
- * because most texts are short and end in the middle. */
+/* ascii_prefix: how many bytes up to the first that is not ASCII, at least up to its eight. */
 static size_t
 ascii_prefix(const char *p, size_t n)
 {
@@ -65,17 +65,34 @@ ascii_prefix(const char *p, size_t n)
 		if ((eight(p + i) & HIGH_BITS) != 0)
 			return i;
 	}
-	if (n >= 8 && (eight(p + n - 8) & HIGH_BITS) == 0)
-		return n;
-	if (n >= 4 && n < 8 && ((four(p) | four(p + n - 4)) & (uint32_t)HIGH_BITS) == 0)
-		return n;
 	while (i < n && (unsigned char)p[i] < 0x80)
 		i++;
 	return i;
 }
 
-size_t
-utf8_valid(const char *p, size_t n)
+/* is_ascii: for texts as short as most of ours one decision at the end costs less than one at
+ * each step; what is left behind the last eight is looked at together with what is before it. */
+static inline bool
+is_ascii(const char *p, size_t n)
+{
+	uint64_t any = 0;
+
+	if (n >= 8) {
+		any = eight(p + n - 8);
+		for (size_t i = 0; i + 8 < n; i += 8)
+			any |= eight(p + i);
+	} else if (n >= 4) {
+		any = four(p) | four(p + n - 4);
+	} else if (n > 0) {
+		any = (unsigned char)(p[0] | p[n / 2] | p[n - 1]);
+	}
+	return (any & HIGH_BITS) == 0;
+}
+
+/* decoded: utf8_valid where not all is ASCII, or the text is long.  Apart, so that the short way
+ * has no frame to set up. */
+static __attribute__((noinline)) size_t
+decoded(const char *p, size_t n)
 {
 	size_t i = ascii_prefix(p, n);
 	uint32_t cp;
@@ -90,4 +107,10 @@ utf8_valid(const char *p, size_t n)
 			i += ascii_prefix(p + i, n - i);
 	}
 	return i;
+}
+
+size_t
+utf8_valid(const char *p, size_t n)
+{
+	return n <= SHORT && is_ascii(p, n) ? n : decoded(p, n);
 }
