@@ -76,24 +76,19 @@ static const char *const reserved[] = {
 
 #define HEX_MIN 8	/* so many hex digits at the end of a target look like an instance id */
 
-static unsigned
+/* One byte per character, because names are checked with each call.  What is not listed no key
+ * may hold: controls, blanks, * / : > and backslash. */
+static const unsigned char classes_of[256] = {
+	['!' ... ')'] = OTHER, ['+' ... ','] = OTHER, ['-'] = DASH, ['.'] = DOT, ['0' ... '9'] = DIGIT,
+	[';' ... '='] = OTHER, ['?' ... '@'] = OTHER, ['A' ... 'Z'] = UPPER, ['['] = OTHER,
+	[']' ... '^'] = OTHER, ['_'] = UNDERSCORE, ['`'] = OTHER, ['a' ... 'z'] = LOWER,
+	['{' ... '~'] = OTHER, [0x80 ... 0xFF] = OTHER,
+};
+
+static inline unsigned
 class_of(unsigned char c)
 {
-	if (c >= 'a' && c <= 'z')
-		return LOWER;
-	if (c >= 'A' && c <= 'Z')
-		return UPPER;
-	if (c >= '0' && c <= '9')
-		return DIGIT;
-	if (c == '-')
-		return DASH;
-	if (c == '_')
-		return UNDERSCORE;
-	if (c == '.')
-		return DOT;
-	if (c <= ' ' || c == 0x7F || strchr("*>/\\:", c) != NULL)
-		return 0;
-	return OTHER;
+	return classes_of[c];
 }
 
 /* --- sentences ---------------------------------------------------------------------------- */
