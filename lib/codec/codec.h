@@ -61,7 +61,7 @@ struct pack {
 	struct err err;			/* its sentence; meaningless while code is ERR_OK */
 	size_t start;			/* out->len at pack_init */
 	unsigned depth;
-	struct { uint32_t left; uint32_t count; bool map, key_done; } level[33];
+	struct pack_level { uint32_t left; uint32_t count; bool map, key_done; } level[33];
 };
 
 void pack_init(struct pack *p, struct str *out, enum data_format format, enum pack_style style);

@@ -309,8 +309,7 @@ read_row(const struct row *row, const struct value *v, struct envelope *e, struc
 static uint32_t
 row_of(const struct table *t, struct text key, uint32_t guess)
 {
-	for (uint32_t i = 0; i < t->n; i++) {
-		uint32_t k = guess + i < t->n ? guess + i : guess + i - t->n;
+	for (uint32_t i = 0, k = guess; i < t->n; i++, k = k + 1 < t->n ? k + 1 : 0) {
 		const struct text *name = &t->rows[k].key;
 		if (name->n == key.n && memcmp(name->p, key.p, key.n) == 0)
 			return k;

@@ -57,19 +57,19 @@ json_lead(struct pack *p, bool first)
 }
 
 /* place: the value that comes may stand here. */
-static void
+static inline void
 place(struct pack *p)
 {
-	bool map = p->level[p->depth].map;
+	const struct pack_level *l = &p->level[p->depth];
 
-	MUST(p->level[p->depth].left > 0);
-	MUST(p->level[p->depth].key_done == map);
-	if (p->format == DATA_JSON && !map && p->depth > 0)
-		json_lead(p, p->level[p->depth].left == p->level[p->depth].count);
+	MUST(l->left > 0);
+	MUST(l->key_done == l->map);
+	if (p->format == DATA_JSON && !l->map && p->depth > 0)
+		json_lead(p, l->left == l->count);
 }
 
 /* value_begin: false when nothing is to be written any more. */
-static bool
+static inline bool
 value_begin(struct pack *p)
 {
 	if (p->code != ERR_OK)
@@ -78,21 +78,35 @@ value_begin(struct pack *p)
 	return true;
 }
 
-/* value_end: a value is complete, and with it each container whose last member it was. */
-static void
-value_end(struct pack *p)
+/* counted: one member less to come; false when it was the last of a container. */
+static inline bool
+counted(struct pack *p)
 {
-	for (;;) {
-		p->level[p->depth].key_done = false;
-		if (--p->level[p->depth].left > 0 || p->depth == 0)
-			return;
+	struct pack_level *l = &p->level[p->depth];
+
+	l->key_done = false;
+	return --l->left > 0 || p->depth == 0;
+}
+
+static void
+close_containers(struct pack *p)
+{
+	do {
 		bool map = p->level[p->depth--].map;
 		if (p->format == DATA_JSON) {
 			if (p->style == PACK_PRETTY)
 				json_put_newline(p->out, p->depth);
 			str_putc(p->out, map ? '}' : ']');
 		}
-	}
+	} while (!counted(p));
+}
+
+/* value_end: a value is complete, and with it each container whose last member it was. */
+static inline void
+value_end(struct pack *p)
+{
+	if (!counted(p))
+		close_containers(p);
 }
 
 static void
@@ -154,13 +168,14 @@ pack_key_known(struct pack *p, struct text key)
 {
 	if (p->code != ERR_OK)
 		return;
-	MUST(p->level[p->depth].map && !p->level[p->depth].key_done && p->level[p->depth].left > 0);
-	p->level[p->depth].key_done = true;
+	struct pack_level *l = &p->level[p->depth];
+	MUST(l->map && !l->key_done && l->left > 0);
+	l->key_done = true;
 	if (p->format == DATA_MSGPACK) {
 		msgpack_put_text(p->out, key);
 		return;
 	}
-	json_lead(p, p->level[p->depth].left == p->level[p->depth].count);
+	json_lead(p, l->left == l->count);
 	json_put_text(p->out, key, p->style);
 	str_add(p->out, ": ", p->style == PACK_PYTHON || p->style == PACK_PRETTY ? 2 : 1);
 }
