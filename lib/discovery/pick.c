@@ -95,6 +95,58 @@ pick(const struct service_group *g, const struct pick_opts *o)
 	return from(g, (size_t)(turn % g->n), o);
 }
 
+static bool
+is_avoided(const struct member_entry *e, const char *avoid)
+{
+	return avoid != NULL && strcmp(e->instance->id, avoid) == 0;
+}
+
+static struct mono
+until(const struct member_entry *e)
+{
+	return breaker_view(atomic_load(&e->peer->breaker.word)).until;
+}
+
+/* place_of: where e stands; it does. */
+static size_t
+place_of(const struct service_group *g, const struct member_entry *e)
+{
+	size_t i = 0;
+
+	while (g->v[i] != e)
+		i++;
+	return i;
+}
+
+const struct member_entry *
+pick_admitted(const struct service_group *g, const struct pick_opts *o, const struct member_entry *first,
+    const char *avoid, struct mono now)
+{
+	const struct member_entry *best = NULL, *soonest = NULL;
+	size_t start = place_of(g, first);
+
+	if (!is_avoided(first, avoid) && breaker_admits(&first->peer->breaker, now))
+		return first;
+	for (size_t k = 1; k < g->n; k++) {
+		const struct member_entry *e = g->v[(start + k) % g->n];
+		if (!fit(e, o) || is_avoided(e, avoid))
+			continue;
+		if (!breaker_is_closed(&e->peer->breaker)) {
+			if (soonest == NULL || mono_since(until(e), until(soonest)) < 0)
+				soonest = e;
+		} else if (o->strategy != PICK_LEAST_INFLIGHT) {
+			return e;
+		} else if (less_busy(e, best)) {
+			best = e;
+		}
+	}
+	if (best != NULL)
+		return best;
+	if (is_avoided(first, avoid))
+		return soonest != NULL ? soonest : first;
+	return soonest != NULL && mono_since(until(soonest), until(first)) < 0 ? soonest : first;
+}
+
 bool
 pick_strategy_parse(const char *text, enum pick_strategy *out)
 {

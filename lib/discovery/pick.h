@@ -8,14 +8,17 @@
 #include <stdint.h>
 
 #include "base/instant.h"
+#include "discovery/breaker.h"
 #include "model/instance.h"
 
 enum pick_strategy { PICK_ROUND_ROBIN, PICK_RANDOM, PICK_STICKY, PICK_LEAST_INFLIGHT };
 
-/* What survives the versions of an instance's record: how many calls of ours it works on. */
+/* What survives the versions of an instance's record: how many calls of ours it works on, and whether
+ * it answers. */
 struct peer {
 	atomic_long refs;
 	atomic_uint inflight;
+	struct breaker breaker;
 };
 
 /* One instance as readers see it: immutable, shared by the snapshots that hold it. */
@@ -54,6 +57,12 @@ struct pick_opts {
  * least in-flight looks at all members of small groups and at four drawn ones of large
  * groups, the least busy of which is nearly as good and does not cost a walk. */
 const struct member_entry *pick(const struct service_group *g, const struct pick_opts *o);
+
+/* pick_admitted(g, o, first, avoid, now): first, which pick chose, if its breaker admits it and it is not
+ * the one to avoid (an id, or NULL); else another that may be picked and whose breaker is closed;
+ * else the one whose pause ends, or ended, first; the one to avoid only when there is no other. */
+const struct member_entry *pick_admitted(const struct service_group *g, const struct pick_opts *o,
+    const struct member_entry *first, const char *avoid, struct mono now);
 
 bool pick_strategy_parse(const char *text, enum pick_strategy *out);	/* "round_robin", … */
 const char *pick_strategy_name(enum pick_strategy s);

@@ -255,6 +255,76 @@ least_inflight_avoids_the_busy_of_a_large_group(void **state)
 		assert_int_equal(choose(PICK_LEAST_INFLIGHT, NULL, chance), MOST - 1);
 }
 
+/* --- with breakers ------------------------------------------------------------------------- */
+
+static const struct mono early = { 100 * NS_PER_S };
+
+/* silent: its breaker opens at that time. */
+static void
+silent(size_t i, struct mono when)
+{
+	for (unsigned n = 0; n < BREAKER_FAILURES; n++)
+		breaker_note(&peers[i].breaker, BREAKER_BAD, when);
+}
+
+static int
+around(enum pick_strategy s, size_t first, const char *avoid, struct mono when)
+{
+	struct pick_opts o = { .strategy = s, .now = now, .stale_ns = STALE };
+
+	return (int)(pick_admitted(g, &o, &entries[first], avoid, when) - entries);
+}
+
+static void
+the_silent_are_passed_over_for_the_next_that_answers(void **state)
+{
+	(void)state;
+	make(5);
+	assert_int_equal(around(PICK_ROUND_ROBIN, 3, NULL, early), 3);
+	silent(3, early);
+	assert_int_equal(around(PICK_ROUND_ROBIN, 3, NULL, early), 4);
+	silent(4, early);
+	assert_int_equal(around(PICK_ROUND_ROBIN, 3, NULL, early), 0);
+	unfit(0);
+	assert_int_equal(around(PICK_STICKY, 3, NULL, early), 1);
+	/* The least busy of those that answer. */
+	atomic_store(&peers[1].inflight, 2);
+	assert_int_equal(around(PICK_LEAST_INFLIGHT, 3, NULL, early), 2);
+}
+
+static void
+who_refused_is_avoided_while_there_are_others(void **state)
+{
+	(void)state;
+	make(3);
+	assert_int_equal(around(PICK_ROUND_ROBIN, 1, "m01", early), 2);
+	assert_int_equal(around(PICK_ROUND_ROBIN, 1, "m02", early), 1);
+	silent(1, early);
+	assert_int_equal(around(PICK_ROUND_ROBIN, 1, "m02", early), 0);
+	silent(0, early);
+	assert_int_equal(around(PICK_ROUND_ROBIN, 2, "m02", early), 0);	/* rather a silent one */
+	make(1);
+	assert_int_equal(around(PICK_ROUND_ROBIN, 0, "m00", early), 0);	/* there is no other */
+}
+
+static void
+when_all_are_silent_the_one_whose_pause_ends_first_is_asked(void **state)
+{
+	struct mono later = mono_after(early, NS_PER_S), due = mono_after(early, BREAKER_FIRST_NS);
+
+	(void)state;
+	make(3);
+	silent(0, later);
+	silent(1, early);
+	silent(2, later);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(around(PICK_ROUND_ROBIN, i, NULL, later), 1);
+	/* Its pause is over: one call goes there as a probe, the next ones do not. */
+	assert_int_equal(around(PICK_ROUND_ROBIN, 1, NULL, due), 1);
+	assert_int_equal(breaker_view(atomic_load(&peers[1].breaker.word)).state, BREAKER_PROBING);
+	assert_int_equal(around(PICK_ROUND_ROBIN, 1, NULL, due), 2);
+}
+
 static void
 strategies_have_names(void **state)
 {
@@ -284,6 +354,9 @@ main(void)
 		cmocka_unit_test_teardown(least_inflight_finds_the_least_of_a_small_group, tear_down),
 		cmocka_unit_test_teardown(least_inflight_lets_equals_take_turns, tear_down),
 		cmocka_unit_test_teardown(least_inflight_avoids_the_busy_of_a_large_group, tear_down),
+		cmocka_unit_test_teardown(the_silent_are_passed_over_for_the_next_that_answers, tear_down),
+		cmocka_unit_test_teardown(who_refused_is_avoided_while_there_are_others, tear_down),
+		cmocka_unit_test_teardown(when_all_are_silent_the_one_whose_pause_ends_first_is_asked, tear_down),
 		cmocka_unit_test(strategies_have_names),
 	};
 
