@@ -57,7 +57,7 @@ struct caller {
 	struct discovery *discovery;
 	struct loop *loop;
 	struct source source;
-	atomic_ulong retries;
+	atomic_ulong retries, opened, recovered;
 	enum data_format format;
 	struct traffic *traffic;
 	char inbox[CONN_INBOX_MAX];
@@ -113,10 +113,12 @@ caller_count_retry(struct caller *c)
 	atomic_fetch_add(&c->retries, 1);
 }
 
-uint64_t
-caller_retries(const struct caller *c)
+void
+caller_count(const struct caller *c, struct caller_counters *out)
 {
-	return atomic_load(&c->retries);
+	*out = (struct caller_counters){
+		.retries = atomic_load(&c->retries), .opened = atomic_load(&c->opened), .recovered = atomic_load(&c->recovered),
+	};
 }
 
 unsigned
@@ -209,12 +211,15 @@ prepare_fall_back(struct place *p, struct str *request, struct subject *to, stru
 
 /* finish: m (taken over) is the answer, unless err says that there is none. */
 static void
-finish(struct ended *e, struct msg *m, const struct err *err)
+finish(struct caller *c, struct ended *e, struct msg *m, const struct err *err)
 {
 	struct call_reply reply = { .msg = m, .attempts = 1, .direct = e->route.direct && !e->route.demanded };
 	int64_t took = mono_since(now_mono(), e->started);
 	struct err own;
 
+	enum breaker_turn turn = route_note(&e->route, m, err);
+	if (turn != BREAKER_SAME)
+		atomic_fetch_add(turn == BREAKER_OPENED ? &c->opened : &c->recovered, 1);
 	if (err == NULL) {
 		reply.latency_ms = (double)took / 1e6;
 		if (!e->unread && route_read_reply(m, &reply, &own) != ERR_OK)
@@ -274,7 +279,7 @@ fall_back(struct caller *c, uint32_t number, const struct str *request, const st
 		e = place_leave(c, p);
 	pthread_mutex_unlock(&c->lock);
 	if (p != NULL)
-		finish(&e, NULL, &err);
+		finish(c, &e, NULL, &err);
 }
 
 static void
@@ -306,7 +311,7 @@ on_reply(void *arg, struct msg *m)
 	}
 	if (nobody)
 		route_nobody(&e.route, c->discovery, &err);
-	finish(&e, m, nobody ? &err : NULL);
+	finish(c, &e, m, nobody ? &err : NULL);
 }
 
 /* sweep: on the loop, while calls are in flight: ends those whose time is over. */
@@ -326,7 +331,7 @@ sweep(void *arg)
 		pthread_mutex_unlock(&c->lock);
 		err_set(&err, ERR_TIMEOUT, "no answer to rpc.%s.%s within %.3g s; it may have been executed",
 		    e.route.service, e.route.method, (double)mono_since(now, e.started) / 1e9);
-		finish(&e, NULL, &err);
+		finish(c, &e, NULL, &err);
 		pthread_mutex_lock(&c->lock);
 	}
 	c->sweeping = c->inflight > 0;
@@ -641,7 +646,7 @@ caller_stop(struct caller *c)
 			continue;
 		struct ended e = place_leave(c, c->places[i]);
 		pthread_mutex_unlock(&c->lock);
-		finish(&e, NULL, &err);
+		finish(c, &e, NULL, &err);
 		pthread_mutex_lock(&c->lock);
 	}
 	pthread_mutex_unlock(&c->lock);

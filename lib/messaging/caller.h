@@ -59,6 +59,7 @@ struct call_spec {
 
 	/* Set between attempts. */
 	const char *message_id;		/* NULL: a fresh one */
+	const char *avoid;		/* who refused; another instance, if there is one */
 	bool group;			/* no instance: whoever of the service takes it */
 };
 
@@ -95,6 +96,11 @@ enum err_code caller_start(struct caller *c, const struct call_spec *spec,
 void caller_source(struct caller *c, const char *instance);
 
 unsigned caller_inflight(const struct caller *c);
-uint64_t caller_retries(const struct caller *c);	/* further attempts, since the beginning */
+
+struct caller_counters {
+	uint64_t retries;		/* attempts beyond the first */
+	uint64_t opened, recovered;	/* instances that fell silent, and that answered again (breaker.h) */
+};
+void caller_count(const struct caller *c, struct caller_counters *out);
 
 #endif

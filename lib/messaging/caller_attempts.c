@@ -2,6 +2,8 @@
  * waits for the answer. */
 #include "messaging/caller_inner.h"
 
+#include <string.h>
+
 #include "base/id.h"
 #include "messaging/retry.h"
 #include "sys/clock.h"
@@ -31,6 +33,7 @@ call_again(struct caller *c, const struct call_spec *s, struct mono deadline, en
     struct call_spec *one, struct call_reply *reply, struct err *err)
 {
 	struct retry r;
+	char avoid[sizeof reply->instance];
 	int64_t pause;
 	unsigned attempts = 1;
 
@@ -42,6 +45,10 @@ call_again(struct caller *c, const struct call_spec *s, struct mono deadline, en
 			if (attempts > 1 && outcome != RETRY_FINAL)
 				err_prefix(err, "after %u attempts", attempts);
 			return code;
+		}
+		if (outcome == RETRY_REFUSED && reply->instance[0] != '\0') {
+			memcpy(avoid, reply->instance, sizeof avoid);
+			one->avoid = avoid;
 		}
 		call_reply_release(reply);
 		*reply = (struct call_reply){ .msg = NULL };

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/id.h"
+#include "base/log.h"
 #include "base/magic.h"
 #include "base/mem.h"
 #include "base/near.h"
@@ -183,6 +184,8 @@ choose(const struct directory *d, const struct call_spec *s, struct wall now, in
 	const struct member_entry *e = pick(g, &o);
 	if (e == NULL)
 		return nobody_usable(g, now, stale_ns, err);
+	if (s->avoid != NULL || !breaker_is_closed(&e->peer->breaker))
+		e = pick_admitted(g, &o, e, s->avoid, clock_mono(clock_system()));
 	send_to(r, e);
 	return ERR_OK;
 }
@@ -228,6 +231,34 @@ route_release(struct route *r)
 	if (atomic_fetch_sub(&r->peer->refs, 1) == 1)
 		mem_free(r->peer);
 	r->peer = NULL;
+}
+
+/* is_sick: the answer of a wrapper whose program hangs, or died over the call. */
+static bool
+is_sick(const struct msg *m)
+{
+	const char *word = msg_header(m, "Nats-Service-Error");
+
+	return word != NULL && (strcmp(word, "TIMEOUT") == 0 || strcmp(word, "OUTCOME_UNKNOWN") == 0);
+}
+
+enum breaker_turn
+route_note(const struct route *r, const struct msg *m, const struct err *err)
+{
+	if (r->peer == NULL || !r->direct || (err != NULL && err->code != ERR_TIMEOUT))
+		return BREAKER_SAME;		/* who else of the service answered, or why it was not sent */
+	struct breaker *b = &r->peer->breaker;
+	bool good = err == NULL && !is_sick(m);
+	if (good && breaker_is_clean(b))
+		return BREAKER_SAME;
+	enum breaker_turn turn = breaker_note(b, good ? BREAKER_GOOD : BREAKER_BAD, clock_mono(clock_system()));
+	if (turn == BREAKER_OPENED)
+		log_warning(EV_RPC_BREAKER, LOG_F(LOG_S("service", r->service), LOG_S("instance", r->instance)),
+		    "instance %s of %s does not answer; calls go to others while there are any", r->instance, r->service);
+	if (turn == BREAKER_RECOVERED)
+		log_info(EV_RPC_BREAKER, LOG_F(LOG_S("service", r->service), LOG_S("instance", r->instance)),
+		    "instance %s of %s answers again", r->instance, r->service);
+	return turn;
 }
 
 enum err_code

@@ -25,6 +25,10 @@ void route_release(struct route *r);	/* the call is over */
 /* route_subject(r): where it is to be sent. */
 struct subject route_subject(const struct route *r);
 
+/* route_note(r, m, err): what came of a call (m: its answer; NULL when err says why there is none), for
+ * the breaker of the instance that was asked; before route_release.  Which way it turned; logged. */
+enum breaker_turn route_note(const struct route *r, const struct msg *m, const struct err *err);
+
 /* route_nobody(r, d, err): the sentence for "no responders": no such service (with near
  * names), or nobody of it listens. */
 enum err_code route_nobody(const struct route *r, struct discovery *d, struct err *err);

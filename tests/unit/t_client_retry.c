@@ -375,6 +375,46 @@ what_one_instance_refuses_another_takes(void **state)
 }
 
 static void
+an_instance_that_keeps_silent_is_passed_over(void **state)
+{
+	aegis *a = serve("quiet-service", "full-1", &(aegis_options){ .workers = 8 });
+	aegis *b = serve("quiet-service", "full-2", &(aegis_options){ .workers = 1 });
+	aegis_call_options o = { .strategy = AEGIS_PREFER, .instance = "full-1", .timeout_ms = 60 };
+	aegis_result *r = NULL;
+
+	(void)state;
+	WAIT_FOR(is_there("quiet-service", "full-1") && is_there("quiet-service", "full-2"));
+	WAIT_FOR(sees("quiet-service"));
+	atomic_store(&gate, false);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(aegis_call(caller, "quiet-service", "x", NULL, &o, NULL, &e), AEGIS_TIMEOUT);
+	atomic_store(&gate, true);
+	o.timeout_ms = 3000;
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(aegis_call(caller, "quiet-service", "tell", NULL, &o, &r, &e), AEGIS_OK);
+		assert_string_equal(aegis_result_instance(r), "full-2");
+		aegis_result_free(r);
+	}
+	/* Who demands it gets it, and its answer brings it back for all. */
+	WAIT_FOR(is_there("quiet-service", "full-1"));
+	assert_int_equal(aegis_call(caller, "quiet-service", "tell", NULL, &o, &r, &e), AEGIS_OK);
+	assert_string_equal(aegis_result_instance(r), "full-1");
+	aegis_result_free(r);
+	/* When nobody else is left, the silent one is asked all the same. */
+	aegis_close(b);
+	o.timeout_ms = 60;
+	atomic_store(&gate, false);
+	for (int i = 0; i < 6; i++)
+		assert_int_equal(aegis_call(caller, "quiet-service", "x", NULL, &o, NULL, &e), AEGIS_TIMEOUT);
+	atomic_store(&gate, true);
+	o.timeout_ms = 3000;
+	assert_int_equal(aegis_call(caller, "quiet-service", "tell", NULL, &o, &r, &e), AEGIS_OK);
+	assert_string_equal(aegis_result_instance(r), "full-1");
+	aegis_result_free(r);
+	aegis_close(a);
+}
+
+static void
 a_handler_can_pass_on_trace_and_time(void **state)
 {
 	aegis *a = serve("tell-service", "tell-1", &(aegis_options){ .workers = 1 });
@@ -406,6 +446,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(patience_waits_for_a_service_to_come),
 		cmocka_unit_test(a_call_says_who_it_is_for),
 		cmocka_unit_test(what_one_instance_refuses_another_takes),
+		cmocka_unit_test(an_instance_that_keeps_silent_is_passed_over),
 		cmocka_unit_test(a_handler_can_pass_on_trace_and_time),
 	};
 
