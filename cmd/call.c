@@ -202,13 +202,11 @@ cmd_call_run(struct cmd *c, struct err *err)
 
 	if (o->attempt_ns > 0 && !o->idempotent)
 		return err_set(err, ERR_USAGE, "--attempt-timeout is for calls that may be repeated: say --idempotent, too");
-	if (o->data != NULL && c->nwords > 2)
-		return err_set(err, ERR_USAGE, "the parameters are given twice: as --data and as a word");
 	if ((code = name_check(NAME_SERVICE_CALLED, k.service, err)) != ERR_OK ||
 	    (code = name_check(NAME_METHOD_CALLED, k.method, err)) != ERR_OK ||
 	    (o->instance != NULL && (code = name_check(NAME_INSTANCE_CALLED, o->instance, err)) != ERR_OK))
 		return code;
-	if ((code = cmd_map_read("parameters", o->data != NULL ? o->data : c->words[2], &params, err)) != ERR_OK)
+	if ((code = cmd_payload_read(c, "parameters", o->data, &params, err)) != ERR_OK)
 		goto err0;
 	if ((k.a = cmd_handle(c, o->stale_ns, err)) == NULL) {
 		code = err->code;

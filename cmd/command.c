@@ -1,4 +1,4 @@
-/* command.c - `aegis command send|ls|cancel|dlq`. */
+/* command.c - `aegis command send|ls|cancel`. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +9,6 @@
 #include "codec/codec.h"
 #include "codec/envelope.h"
 #include "codec/subject.h"
-#include "dlq.h"
 #include "handle.h"
 #include "messaging/sender.h"
 #include "model/names.h"
@@ -131,15 +130,12 @@ cmd_command_send_run(struct cmd *c, struct err *err)
 	struct str payload = STR_INIT;
 	enum err_code code;
 
-	if (o->data != NULL && c->nwords > 2)
-		return err_set(err, ERR_USAGE, "the payload is given twice: as --data and as a word");
 	if (o->no_wait && o->wait_ns > 0)
 		return err_set(err, ERR_USAGE, "--wait and --no-wait exclude each other");
 	if ((code = name_check(NAME_SERVICE_CALLED, c->words[0], err)) != ERR_OK ||
 	    (code = name_check(NAME_COMMAND, c->words[1], err)) != ERR_OK)
 		return code;
-	code = cmd_map_read("payload", o->data != NULL ? o->data : c->nwords > 2 ? c->words[2] : NULL, &payload, err);
-	if (code == ERR_OK)
+	if ((code = cmd_payload_read(c, "payload", o->data, &payload, err)) == ERR_OK)
 		code = send_words(c, str_text(&payload), err);
 	str_release(&payload);
 	return code;
@@ -369,23 +365,4 @@ cmd_command_cancel_run(struct cmd *c, struct err *err)
 		code = conn_flush(conn, conn_timeout_ns(conn), err);
 	conn_free(conn);
 	return code;
-}
-
-/* --- dlq ---------------------------------------------------------------------------------- */
-
-const struct cmd_form command_dlq_form = {
-	sizeof(struct dlq_opts),
-	{
-		{ "Options", NULL, dlq_rows, 0 },
-		FORM_OUTPUT(struct dlq_opts),
-		FORM_NATS(struct dlq_opts),
-		FORM_CLIENT_LOG(struct dlq_opts),
-		FORM_GENERAL(struct dlq_opts),
-	},
-};
-
-enum err_code
-cmd_command_dlq_run(struct cmd *c, struct err *err)
-{
-	return cmd_dlq_run(c, STREAM_COMMANDS_DLQ, err);
 }

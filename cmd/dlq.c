@@ -1,9 +1,8 @@
-/* dlq.c - looking at dead letters, publishing them again, throwing them away.
+/* dlq.c - `aegis command dlq` and `aegis event dlq`: one set of verbs for two streams: looking at dead
+ * letters, publishing them again, throwing them away.
  *
  * A letter is named by its sequence in the stream, as `ls` shows it.  What is done to several is
  * done one by one, and the first failure ends it: the rest is as it was. */
-#include "dlq.h"
-
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,20 +10,42 @@
 #include "base/magic.h"
 #include "base/num.h"
 #include "base/wall.h"
+#include "cmd.h"
 #include "codec/codec.h"
+#include "handle.h"
 #include "messaging/dlq.h"
 #include "nats/conn.h"
 #include "nats/publisher.h"
-#include "sys/loop.h"
-#include "sys/thread.h"
+#include "nats/stream.h"
 
-const struct opt dlq_rows[] = {
+struct dlq_opts {
+	struct cmd_general general;
+	struct cmd_nats nats;
+	struct cmd_log log;
+	const char *filter;		/* of original subjects */
+	bool all;
+	uint64_t limit;
+};
+
+static const struct opt dlq_rows[] = {
 	OPT_TEXT(struct dlq_opts, filter, "subject", 0, "SUBJECT",
 	    "only letters that were published to this subject; * and > are wildcards"),
 	OPT_UINT(struct dlq_opts, limit, "limit", 0, "N", "show at most so many", .def = "100", .min = 1, .max = 100000),
 	OPT_FLAG(struct dlq_opts, all, "all", 'a', "retry or remove every letter, or every one of --subject"),
 	OPTS_END
 };
+
+#define DLQ_FORM { \
+	sizeof(struct dlq_opts), \
+	{ \
+		{ "Options", NULL, dlq_rows, 0 }, \
+		FORM_OUTPUT(struct dlq_opts), \
+		FORM_NATS(struct dlq_opts), \
+		FORM_CLIENT_LOG(struct dlq_opts), \
+		FORM_GENERAL(struct dlq_opts), \
+	}, \
+}
+const struct cmd_form command_dlq_form = DLQ_FORM, event_dlq_form = DLQ_FORM;
 
 static const struct out_column columns[] = {
 	{ .name = "SEQ", .right = true }, { .name = "TIME" }, { .name = "SUBJECT" },
@@ -182,9 +203,8 @@ each_rm(struct asking *a, const struct letter *l, struct err *err)
  * for on a publisher; and that needs a loop. */
 struct retrying {
 	struct asking a;
-	struct loop *loop;
+	struct cmd_loop loop;
 	struct publisher *publisher;
-	struct mail stop;
 };
 
 static enum err_code
@@ -193,19 +213,6 @@ each_retry(struct asking *a, const struct letter *l, struct err *err)
 	struct retrying *r = CONTAINER_OF(a, struct retrying, a);
 
 	return dlq_retry(a->conn, r->publisher, a->id, l->stored.seq, NULL, err);
-}
-
-static void *
-run_loop(void *arg)
-{
-	loop_run(arg);
-	return NULL;
-}
-
-static void
-on_stop(struct mail *m)
-{
-	loop_stop(CONTAINER_OF(m, struct retrying, stop)->loop);
 }
 
 /* --- words -------------------------------------------------------------------------------- */
@@ -242,26 +249,21 @@ static enum err_code
 retry(struct asking *a, struct err *err)
 {
 	struct retrying r = { .a = *a };
-	pthread_t thread;
-	enum err_code code;
+	enum err_code code = cmd_loop_init(&r.loop, 64, err);
 
-	if ((r.loop = loop_new(clock_system(), 64, err)) == NULL)
-		return ERR_SYSTEM;
-	r.publisher = publisher_new(&(struct publisher_opts){ .conn = a->conn, .loop = r.loop }, err);
+	if (code != ERR_OK)
+		return code;
+	r.publisher = publisher_new(&(struct publisher_opts){ .conn = a->conn, .loop = r.loop.loop }, err);
 	if (r.publisher == NULL) {
 		code = ERR_UNAVAILABLE;
 		goto err0;
 	}
-	if ((code = thread_start(&thread, "loop", run_loop, r.loop, err)) != ERR_OK)
-		goto err1;
-	code = change(&r.a, each_retry, "published again:", err);
-	r.stop = (struct mail){ .deliver = on_stop, .vital = true };
-	loop_post(r.loop, &r.stop);
-	pthread_join(thread, NULL);
-err1:
+	if ((code = cmd_loop_start(&r.loop, err)) == ERR_OK)
+		code = change(&r.a, each_retry, "published again:", err);
+	cmd_loop_stop(&r.loop);
 	publisher_free(r.publisher);
 err0:
-	loop_free(r.loop);
+	cmd_loop_release(&r.loop);
 	return code;
 }
 
@@ -284,8 +286,9 @@ check_words(const struct cmd *c, const struct dlq_opts *o, struct err *err)
 	return ERR_OK;
 }
 
-enum err_code
-cmd_dlq_run(struct cmd *c, enum stream_id id, struct err *err)
+/* run: the words are ls, or show, retry or rm with sequences. */
+static enum err_code
+run(struct cmd *c, enum stream_id id, struct err *err)
 {
 	struct asking a = { .c = c, .o = c->opts, .id = id };
 	struct conn_opts co = cmd_conn_opts(c, NULL);
@@ -306,4 +309,16 @@ cmd_dlq_run(struct cmd *c, enum stream_id id, struct err *err)
 		code = show(&a, seq, err);
 	conn_free(a.conn);
 	return code;
+}
+
+enum err_code
+cmd_command_dlq_run(struct cmd *c, struct err *err)
+{
+	return run(c, STREAM_COMMANDS_DLQ, err);
+}
+
+enum err_code
+cmd_event_dlq_run(struct cmd *c, struct err *err)
+{
+	return run(c, STREAM_EVENTS_DLQ, err);
 }

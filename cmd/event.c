@@ -1,4 +1,4 @@
-/* event.c - `aegis event publish|subscribe|dlq`. */
+/* event.c - `aegis event publish|subscribe`. */
 #include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
@@ -12,7 +12,6 @@
 #include "base/mem.h"
 #include "base/wall.h"
 #include "codec/codec.h"
-#include "dlq.h"
 #include "handle.h"
 #include "messaging/events.h"
 #include "model/names.h"
@@ -214,14 +213,12 @@ cmd_event_publish_run(struct cmd *c, struct err *err)
 	struct str payload = STR_INIT;
 	enum err_code code;
 
-	if (o->data != NULL && c->nwords > 2)
-		return err_set(err, ERR_USAGE, "the payload is given twice: as --data and as a word");
 	if (o->id != NULL && o->count > 1)
 		return err_set(err, ERR_USAGE, "--id names one message, so it does not go with --count");
 	if ((code = name_check(NAME_DOMAIN, p.domain, err)) != ERR_OK ||
 	    (code = name_check(NAME_EVENT_TYPE, p.type, err)) != ERR_OK ||
 	    (code = name_check(NAME_VERSION_EVENT, o->version, err)) != ERR_OK ||
-	    (code = cmd_map_read("payload", o->data != NULL ? o->data : c->words[2], &payload, err)) != ERR_OK)
+	    (code = cmd_payload_read(c, "payload", o->data, &payload, err)) != ERR_OK)
 		goto err0;
 	if ((p.a = cmd_handle(c, 0, err)) == NULL) {
 		code = err->code;
@@ -285,13 +282,11 @@ static const struct out_column subscribe_columns[] = {
 struct listening {
 	struct cmd *c;
 	const struct subscribe_opts *o;
-	struct loop *loop;
-	pthread_t thread;
+	struct cmd_loop loop;
 	struct conn *conn;
 	struct pool *pool;
 	struct publisher *publisher;
 	struct events *events;
-	struct mail stop;
 	pthread_mutex_t lock;		/* leaf: the output, and the count */
 	uint64_t seen;
 };
@@ -359,21 +354,6 @@ on_event(void *arg, struct event *e)
 		event_refuse(e);	/* not for us any more */
 }
 
-static void *
-run_loop(void *arg)
-{
-	loop_run(arg);
-	if (pool_thread_end != NULL)
-		pool_thread_end();
-	return NULL;
-}
-
-static void
-on_stop(struct mail *m)
-{
-	loop_stop(CONTAINER_OF(m, struct listening, stop)->loop);
-}
-
 static enum err_code
 start_listening(struct listening *l, struct err *err)
 {
@@ -384,19 +364,18 @@ start_listening(struct listening *l, struct err *err)
 	id_hex(instance + 4, 8);
 	if ((l->conn = conn_new(&co, err)) == NULL)
 		return err->code;
-	if ((l->loop = loop_new(clock_system(), 1024, err)) == NULL ||
-	    (l->pool = pool_new(l->loop, 1, 8, err)) == NULL ||
-	    (l->publisher = publisher_new(&(struct publisher_opts){ .conn = l->conn, .loop = l->loop }, err)) == NULL)
+	if (cmd_loop_init(&l->loop, 1024, err) != ERR_OK || (l->pool = pool_new(l->loop.loop, 1, 8, err)) == NULL ||
+	    (l->publisher = publisher_new(&(struct publisher_opts){ .conn = l->conn, .loop = l->loop.loop }, err)) == NULL)
 		return err->code;
 	l->events = events_new(&(struct events_opts){
-		.conn = l->conn, .loop = l->loop, .pool = l->pool, .publisher = l->publisher,
+		.conn = l->conn, .loop = l->loop.loop, .pool = l->pool, .publisher = l->publisher,
 		.service = o->service != NULL ? o->service : "aegis-cli", .instance = instance,
 	});
 	enum err_code code = events_subscribe(l->events, &(struct event_subscription){
 		.pattern = l->c->words[0], .mode = o->service != NULL ? o->mode : EVENT_BROADCAST,
 		.from_now = o->from == FROM_NOW, .from_start = o->from == FROM_START, .handler = on_event, .arg = l,
 	}, err);
-	return code == ERR_OK ? thread_start(&l->thread, "loop", run_loop, l->loop, err) : code;
+	return code == ERR_OK ? cmd_loop_start(&l->loop, err) : code;
 }
 
 /* wait_for_end: until a signal comes or the reader leaves. */
@@ -411,9 +390,7 @@ wait_for_end(struct listening *l, const sigset_t *set)
 		left = out_look(l->c->out);
 		pthread_mutex_unlock(&l->lock);
 	}
-	l->stop = (struct mail){ .deliver = on_stop, .vital = true };
-	loop_post(l->loop, &l->stop);
-	pthread_join(l->thread, NULL);
+	cmd_loop_stop(&l->loop);
 }
 
 enum err_code
@@ -442,25 +419,6 @@ cmd_event_subscribe_run(struct cmd *c, struct err *err)
 	pool_free(l.pool);
 	publisher_free(l.publisher);
 	conn_free(l.conn);
-	loop_free(l.loop);
+	cmd_loop_release(&l.loop);
 	return code;
-}
-
-/* --- dlq ---------------------------------------------------------------------------------- */
-
-const struct cmd_form event_dlq_form = {
-	sizeof(struct dlq_opts),
-	{
-		{ "Options", NULL, dlq_rows, 0 },
-		FORM_OUTPUT(struct dlq_opts),
-		FORM_NATS(struct dlq_opts),
-		FORM_CLIENT_LOG(struct dlq_opts),
-		FORM_GENERAL(struct dlq_opts),
-	},
-};
-
-enum err_code
-cmd_event_dlq_run(struct cmd *c, struct err *err)
-{
-	return cmd_dlq_run(c, STREAM_EVENTS_DLQ, err);
 }
