@@ -13,15 +13,11 @@
 #include <sys/wait.h>
 
 #include "base/mem.h"
+#include "folder.h"
 #include "runner/guardian.h"
 #include "sys/child.h"
-#include "sys/procfs.h"
 #include "sys/reaper.h"
 #include "sys/thread.h"
-#include "until.h"
-
-static char dir[] = "/tmp/t_guardian.XXXXXX";
-static struct loop *loop;
 
 /* What was told, as a word: S started, F failed, X exited, E empty, L lost. */
 static struct {
@@ -86,37 +82,6 @@ expect_told(const char *word)
 		fail_msg("told '%s', not '%s'", news.told, word);
 }
 
-static char *
-in_dir(const char *name)
-{
-	static char path[4][128];
-	static unsigned n;
-
-	snprintf(path[++n % 4], sizeof path[0], "%s/%s", dir, name);
-	return path[n % 4];
-}
-
-static bool
-has_pid(void *name)
-{
-	return read_pid(in_dir(name)) != 0;
-}
-
-/* pid_in: waits for the file that a script writes its pid to. */
-static pid_t
-pid_in(const char *name)
-{
-	if (!until(loop, has_pid, (void *)(uintptr_t)name))
-		fail_msg("no %s", in_dir(name));
-	return read_pid(in_dir(name));
-}
-
-static bool
-is_dead(void *pid)
-{
-	return !is_alive(*(pid_t *)pid);
-}
-
 static void
 expect_dead(pid_t pid)
 {
@@ -124,21 +89,10 @@ expect_dead(pid_t pid)
 		fail_msg("process %d lives", (int)pid);
 }
 
-/* Hides as well as a process can: own session, deaf to everything it can be deaf to. */
-#define HIDDEN "setsid sh -c 'trap \"\" TERM INT HUP; echo $$ >$D/hidden.tmp; mv $D/hidden.tmp $D/hidden; " \
-    "while :; do sleep 0.05; done' </dev/null >/dev/null 2>&1 & "
 /* A daemon's double fork: nobody's child any more. */
 #define DAEMON "(setsid sh -c 'echo $$ >$D/daemon.tmp; mv $D/daemon.tmp $D/daemon; exec sleep 1000' " \
     "</dev/null >/dev/null 2>&1 &) ; "
 #define SELF "echo $$ >$D/self.tmp; mv $D/self.tmp $D/self; "
-
-static int
-clean(void **state)
-{
-	(void)state;
-	empty_dir(dir);
-	return 0;
-}
 
 /* --- tests ------------------------------------------------------------------------------ */
 
@@ -507,36 +461,23 @@ a_stopped_wrapper_that_is_killed_does_too(void **state)
 	assert_false(is_alive(hidden));
 }
 
-static bool
-no_child_is_left(void *arg)
-{
-	pid_t left[8];
-
-	(void)arg;
-	return procfs_descendants(getpid(), left, 8) == 0;
-}
-
 static int
 set_up(void **state)
 {
 	struct err err = { 0 };
 
 	(void)state;
-	assert_non_null(mkdtemp(dir));
-	setenv("D", dir, 1);
-	loop = loop_new(clock_system(), 16, &err);
-	return loop == NULL || reaper_start(loop, &err) != ERR_OK;
+	return folder_make("t_guardian") != 0 || reaper_start(loop, &err) != ERR_OK;
 }
 
 static int
 tear_down(void **state)
 {
+	/* Only when the last one was collected. */
 	bool empty = until(loop, no_child_is_left, NULL);
 
-	clean(state);
 	reaper_stop(loop);
-	loop_free(loop);
-	return rmdir(dir) != 0 || !empty;
+	return folder_remove(state) != 0 || !empty;
 }
 
 int
@@ -547,11 +488,11 @@ main(int argc, char **argv)
 	if (argc > 1 && strcmp(argv[1], GUARDIAN_VERB) == 0)
 		guardian_main(argc, argv);
 	if (argc > 3 && strcmp(argv[1], "stand-in") == 0) {
-		memcpy(dir, argv[2], sizeof dir);
+		snprintf(dir, sizeof dir, "%s", argv[2]);
 		return stand_in(argv[3]);
 	}
 
-#define TEST(f) cmocka_unit_test_setup(f, clean)
+#define TEST(f) cmocka_unit_test_setup(f, folder_clean)
 	const struct CMUnitTest tests[] = {
 		TEST(tells_start_exit_and_emptiness_in_this_order),
 		TEST(tells_the_signal_that_ended_it),

@@ -8,10 +8,6 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
@@ -20,31 +16,13 @@
 #include "base/magic.h"
 #include "base/mem.h"
 #include "net/http.h"
+#include "server.h"
 #include "sys/thread.h"
 #include "until.h"
 
 static struct loop *loop;
 
 /* --- a server ---------------------------------------------------------------------------- */
-
-struct server {
-	pthread_t thread;
-	int fd;				/* listening */
-	struct dial_target target;
-	const char *answer;		/* to every request; "{n}" becomes the request's number */
-	bool closes;			/* after each answer, without having said so */
-	bool serial;			/* one connection at a time, until its peer closes it */
-	size_t cut;			/* closes after so many bytes of the answer; 0: whole */
-	atomic_uint accepted, requests, closed;
-	atomic_bool stop;
-	pthread_mutex_t lock;
-	char last[70000];		/* the last request */
-};
-
-struct session {
-	struct server *s;
-	int fd;
-};
 
 /* read_request: the head and as much body as it announces; false at the end. */
 static bool
@@ -89,98 +67,18 @@ send_answer(struct server *s, int fd, unsigned number)
 	}
 }
 
-static void *
-serve(void *arg)
+static void
+server_serve(struct server *s, int fd)
 {
-	struct session *c = arg;
-	struct server *s = c->s;
-	char *buf = mem_new(sizeof s->last);
+	char *buf = mem_new(SERVER_REQUEST_MAX);
 
-	while (read_request(c->fd, buf, sizeof s->last)) {
-		pthread_mutex_lock(&s->lock);
-		memcpy(s->last, buf, sizeof s->last);
-		pthread_mutex_unlock(&s->lock);
-		send_answer(s, c->fd, atomic_fetch_add(&s->requests, 1) + 1);
+	while (read_request(fd, buf, SERVER_REQUEST_MAX)) {
+		server_heard(s, buf);
+		send_answer(s, fd, atomic_fetch_add(&s->requests, 1) + 1);
 		if (s->closes || s->cut > 0)
 			break;
 	}
-	close(c->fd);
-	atomic_fetch_add(&s->closed, 1);
 	mem_free(buf);
-	mem_free(c);
-	return NULL;
-}
-
-static void *
-listen_on(void *arg)
-{
-	struct server *s = arg;
-	pthread_t threads[128];
-	unsigned n = 0;
-	int fd;
-
-	while ((fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC)) != -1 && !s->stop) {
-		struct session *c = mem_new(sizeof *c);
-		*c = (struct session){ s, fd };
-		atomic_fetch_add(&s->accepted, 1);
-		if (s->serial)
-			serve(c);
-		else
-			assert_int_equal(pthread_create(&threads[n++], NULL, serve, c), 0);
-		MUST(n < COUNT_OF(threads));
-	}
-	if (fd != -1)
-		close(fd);
-	while (n > 0)
-		pthread_join(threads[--n], NULL);
-	return NULL;
-}
-
-/* last_of(s): the last request, until the next call. */
-static const char *
-last_of(struct server *s)
-{
-	static char copy[sizeof s->last];
-
-	pthread_mutex_lock(&s->lock);
-	memcpy(copy, s->last, sizeof copy);
-	pthread_mutex_unlock(&s->lock);
-	return copy;
-}
-
-static struct server *
-server_new(const char *answer)
-{
-	struct server *s = mem_new(sizeof *s);
-	struct sockaddr_in in = { .sin_family = AF_INET };
-	socklen_t len = sizeof in;
-
-	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	s->answer = answer;
-	pthread_mutex_init(&s->lock, NULL);
-	s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(bind(s->fd, (struct sockaddr *)&in, sizeof in), 0);
-	assert_int_equal(listen(s->fd, 64), 0);
-	assert_int_equal(getsockname(s->fd, (struct sockaddr *)&in, &len), 0);
-	dial_port(ntohs(in.sin_port), &s->target);
-	return s;
-}
-
-static void
-server_start(struct server *s)
-{
-	assert_int_equal(pthread_create(&s->thread, NULL, listen_on, s), 0);
-}
-
-/* The client is freed before, so that no session waits for it. */
-static void
-server_free(struct server *s)
-{
-	s->stop = true;
-	shutdown(s->fd, SHUT_RDWR);
-	pthread_join(s->thread, NULL);
-	close(s->fd);
-	mem_free(s);
 }
 
 /* --- calls ------------------------------------------------------------------------------- */
@@ -269,12 +167,12 @@ asks_and_is_answered_over_one_connection(void **state)
 	}
 	assert_int_equal(s->accepted, 1);
 	assert_int_equal(http_connections(h), 1);
-	assert_non_null(strstr(last_of(s), "POST /rpc/add HTTP/1.1\r\nHost: localhost\r\n"));
-	assert_non_null(strstr(last_of(s), "\r\nAegis-Message-Id: m-1\r\n"));
-	assert_non_null(strstr(last_of(s), "\r\nContent-Type: application/json\r\nContent-Length: 7\r\n"));
-	assert_non_null(strstr(last_of(s), "\r\n\r\n{\"a\":1}"));
-	assert_null(strstr(last_of(s), "\r\nInjected"));
-	assert_non_null(strstr(last_of(s), "X-Evil: a??Injected: b"));
+	assert_non_null(strstr(server_last(s), "POST /rpc/add HTTP/1.1\r\nHost: localhost\r\n"));
+	assert_non_null(strstr(server_last(s), "\r\nAegis-Message-Id: m-1\r\n"));
+	assert_non_null(strstr(server_last(s), "\r\nContent-Type: application/json\r\nContent-Length: 7\r\n"));
+	assert_non_null(strstr(server_last(s), "\r\n\r\n{\"a\":1}"));
+	assert_null(strstr(server_last(s), "\r\nInjected"));
+	assert_non_null(strstr(server_last(s), "X-Evil: a??Injected: b"));
 	http_free(h);
 	server_free(s);
 }
@@ -599,7 +497,7 @@ a_large_request_goes_out_in_pieces(void **state)
 	server_start(s);
 	call(h, big, &r);
 	assert_int_equal(r.code, ERR_OK);
-	assert_int_equal(strlen(strstr(last_of(s), "\r\n\r\n") + 4), 60000);
+	assert_int_equal(strlen(strstr(server_last(s), "\r\n\r\n") + 4), 60000);
 	http_free(h);
 	server_free(s);
 	mem_free(big);

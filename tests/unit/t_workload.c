@@ -6,11 +6,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -20,6 +16,7 @@
 #include "base/mem.h"
 #include "codec/codec.h"
 #include "runner/workload.h"
+#include "server.h"
 #include "sys/child.h"
 #include "sys/thread.h"
 #include "until.h"
@@ -495,21 +492,6 @@ stdio_a_new_program_begins_afresh(void **state)
 
 /* --- a program that serves HTTP ------------------------------------------------------------ */
 
-struct server {
-	pthread_t thread;
-	int fd;
-	uint16_t port;
-	atomic_bool stop;
-	atomic_uint requests;
-	pthread_mutex_t lock;
-	char last[8192];
-};
-
-struct session {
-	struct server *s;
-	int fd;
-};
-
 static const struct { const char *path, *answer; } pages[] = {
 	{ "/rpc/sum ", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{\"sum\":3}" },
 	{ "/rpc/none ", "HTTP/1.1 204 No Content\r\n\r\n" },
@@ -527,92 +509,35 @@ static const struct { const char *path, *answer; } pages[] = {
 	{ "/rpc/cut ", NULL },
 };
 
-static void *
-serve(void *arg)
+static void
+server_serve(struct server *s, int fd)
 {
-	struct session *c = arg;
 	char buf[8192];
 	ssize_t n;
 
-	while ((n = recv(c->fd, buf, sizeof buf - 1, 0)) > 0) {
+	while ((n = recv(fd, buf, sizeof buf - 1, 0)) > 0) {
 		buf[n] = '\0';
-		pthread_mutex_lock(&c->s->lock);
-		memcpy(c->s->last, buf, (size_t)n + 1);
-		pthread_mutex_unlock(&c->s->lock);
-		atomic_fetch_add(&c->s->requests, 1);
+		server_heard(s, buf);
+		atomic_fetch_add(&s->requests, 1);
 		size_t i = 0;
 		while (i < COUNT_OF(pages) && strncmp(buf + 5, pages[i].path, strlen(pages[i].path)) != 0)
 			i++;
 		MUST(i < COUNT_OF(pages));
 		if (pages[i].answer == NULL)
 			break;
-		if (send(c->fd, pages[i].answer, strlen(pages[i].answer), MSG_NOSIGNAL) < 0)
+		if (send(fd, pages[i].answer, strlen(pages[i].answer), MSG_NOSIGNAL) < 0)
 			break;
 	}
-	close(c->fd);
-	mem_free(c);
-	return NULL;
 }
 
-static void *
-listen_on(void *arg)
-{
-	struct server *s = arg;
-	pthread_t threads[200];
-	unsigned n = 0;
-	int fd;
-
-	while ((fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC)) != -1 && !s->stop) {
-		struct session *c = mem_new(sizeof *c);
-		int on = 1;
-		*c = (struct session){ s, fd };
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-		MUST(n < COUNT_OF(threads) && pthread_create(&threads[n++], NULL, serve, c) == 0);
-	}
-	if (fd != -1)
-		close(fd);
-	while (n > 0)
-		pthread_join(threads[--n], NULL);
-	return NULL;
-}
-
-static const char *
-last_of(struct server *s)
-{
-	static char copy[sizeof s->last];
-
-	pthread_mutex_lock(&s->lock);
-	memcpy(copy, s->last, sizeof copy);
-	pthread_mutex_unlock(&s->lock);
-	return copy;
-}
-
+/* serving: one that answers by its pages. */
 static struct server *
-server_new(void)
+serving(void)
 {
-	struct server *s = mem_new(sizeof *s);
-	struct sockaddr_in in = { .sin_family = AF_INET };
-	socklen_t len = sizeof in;
+	struct server *s = server_new(NULL);
 
-	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	pthread_mutex_init(&s->lock, NULL);
-	s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(bind(s->fd, (struct sockaddr *)&in, sizeof in), 0);
-	assert_int_equal(listen(s->fd, 64), 0);
-	assert_int_equal(getsockname(s->fd, (struct sockaddr *)&in, &len), 0);
-	s->port = ntohs(in.sin_port);
-	assert_int_equal(pthread_create(&s->thread, NULL, listen_on, s), 0);
+	server_start(s);
 	return s;
-}
-
-static void
-server_free(struct server *s)
-{
-	s->stop = true;
-	shutdown(s->fd, SHUT_RDWR);
-	pthread_join(s->thread, NULL);
-	close(s->fd);
-	mem_free(s);
 }
 
 static struct workload *
@@ -631,7 +556,7 @@ http_up(const struct server *s, unsigned inflight, unsigned queue)
 static void
 http_answers_are_judged(void **state)
 {
-	struct server *s = server_new();
+	struct server *s = serving();
 	struct workload *w = http_up(s, 0, 0);
 	static const struct { const char *method; enum workload_outcome o; const char *text; int status; } rows[] = {
 		{ "sum", WORKLOAD_OK, "{\"sum\":3}", 200 }, { "none", WORKLOAD_OK, "null", 204 },
@@ -664,19 +589,19 @@ http_answers_are_judged(void **state)
 static void
 http_requests_look_as_documented(void **state)
 {
-	struct server *s = server_new();
+	struct server *s = serving();
 	struct workload *w = http_up(s, 0, 0);
 	struct result r;
 
 	(void)state;
 	begin_with(w, "sum", "id-9", "{\"a\":[1,2]}", 5 * NS_PER_S, &r);
 	expect(&r, WORKLOAD_OK, "3");
-	assert_non_null(strstr(last_of(s), "POST /rpc/sum HTTP/1.1\r\n"));
-	assert_non_null(strstr(last_of(s), "\r\nAegis-Message-Id: id-9\r\n"));
-	assert_non_null(strstr(last_of(s), "\r\nAegis-Trace-Id: t-1\r\n"));
-	assert_non_null(strstr(last_of(s), "\r\ntraceparent: 00-ab-cd-01\r\n"));
-	assert_non_null(strstr(last_of(s), "\r\nContent-Type: application/json\r\n"));
-	assert_non_null(strstr(last_of(s), "\r\n\r\n{\"a\":[1,2]}"));
+	assert_non_null(strstr(server_last(s), "POST /rpc/sum HTTP/1.1\r\n"));
+	assert_non_null(strstr(server_last(s), "\r\nAegis-Message-Id: id-9\r\n"));
+	assert_non_null(strstr(server_last(s), "\r\nAegis-Trace-Id: t-1\r\n"));
+	assert_non_null(strstr(server_last(s), "\r\ntraceparent: 00-ab-cd-01\r\n"));
+	assert_non_null(strstr(server_last(s), "\r\nContent-Type: application/json\r\n"));
+	assert_non_null(strstr(server_last(s), "\r\n\r\n{\"a\":[1,2]}"));
 	workload_free(w);
 	server_free(s);
 }
@@ -684,7 +609,7 @@ http_requests_look_as_documented(void **state)
 static void
 http_time_out_frees_the_place(void **state)
 {
-	struct server *s = server_new();
+	struct server *s = serving();
 	struct workload *w = http_up(s, 1, 1);
 	struct result r, next;
 
@@ -701,7 +626,7 @@ http_time_out_frees_the_place(void **state)
 static void
 http_back_pressure_and_the_end_of_the_program(void **state)
 {
-	struct server *s = server_new();
+	struct server *s = serving();
 	struct workload *w = http_up(s, 4, 8);
 	struct result r[13];
 
@@ -727,7 +652,7 @@ http_back_pressure_and_the_end_of_the_program(void **state)
 static void
 http_many_calls_in_and_out(void **state)
 {
-	struct server *s = server_new();
+	struct server *s = serving();
 	struct workload *w = http_up(s, 16, 1000);
 	enum { N = 800 };
 	struct result *r = mem_array(N, sizeof *r);
@@ -747,7 +672,7 @@ http_many_calls_in_and_out(void **state)
 static void
 http_without_a_listener_nothing_was_executed(void **state)
 {
-	struct server *s = server_new();
+	struct server *s = serving();
 	struct workload *w = http_up(s, 0, 0);
 	struct result r;
 
@@ -785,7 +710,7 @@ chain_ended(void *c)
 static void
 http_the_end_of_a_call_may_call_again(void **state)
 {
-	struct server *s = server_new();
+	struct server *s = serving();
 	struct chain c = { http_up(s, 1, 1), 500 };
 
 	(void)state;
