@@ -116,6 +116,9 @@ bool msg_has_headers(const struct msg *m);
 bool msg_is_no_responders(const struct msg *m);
 void msg_free(struct msg *m);				/* NULL is fine */
 
+/* conn_server_name(c, out, n): of the server that we are connected to; "" without one. */
+void conn_server_name(struct conn *c, char *out, size_t n);
+
 const char *conn_versions(void);		/* "nats.c 3.14.0" */
 
 /* conn_library_close(): ends the library's threads; last statement of a program, so that

@@ -42,6 +42,9 @@ enum err_code conn_explain(struct conn *c, enum err_code code, struct err *err);
 /* conn_set_options(c, o, err): fills c->opts; ERR_CONFIG names what cannot be used. */
 enum err_code conn_set_options(struct conn *c, const struct conn_opts *o, struct err *err);
 
+/* conn_set_access(c, o, err): of these only servers, credentials and TLS. */
+enum err_code conn_set_access(struct conn *c, const struct conn_opts *o, struct err *err);
+
 /* The library's callbacks, on its threads; arg is the conn. */
 void conn_on_connected(natsConnection *nc, void *arg);
 void conn_on_reconnected(natsConnection *nc, void *arg);

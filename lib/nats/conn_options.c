@@ -123,21 +123,31 @@ set_tls(natsOptions *n, const struct conn_opts *o, bool is_tls, struct err *err)
 }
 
 enum err_code
-conn_set_options(struct conn *c, const struct conn_opts *o, struct err *err)
+conn_set_access(struct conn *c, const struct conn_opts *o, struct err *err)
 {
-	natsOptions *n = c->opts;
 	enum err_code code;
 	bool is_tls;
 
 	/* First of all: a tls:// URL in the list of servers makes the TLS context already. */
 	tls_trust_system(o->tls_ca == NULL);
-	if ((code = set_servers(c, o->servers, &is_tls, err)) != ERR_OK || (code = set_credentials(n, o, err)) != ERR_OK ||
-	    (code = set_tls(n, o, is_tls, err)) != ERR_OK)
+	if ((code = set_servers(c, o->servers, &is_tls, err)) != ERR_OK ||
+	    (code = set_credentials(c->opts, o, err)) != ERR_OK || (code = set_tls(c->opts, o, is_tls, err)) != ERR_OK)
+		return code;
+	if (o->inbox_prefix != NULL)
+		TRY("inbox prefix", natsOptions_SetCustomInboxPrefix(c->opts, o->inbox_prefix));
+	return ERR_OK;
+}
+
+enum err_code
+conn_set_options(struct conn *c, const struct conn_opts *o, struct err *err)
+{
+	natsOptions *n = c->opts;
+	enum err_code code = conn_set_access(c, o, err);
+
+	if (code != ERR_OK)
 		return code;
 	if (o->name != NULL)
 		TRY("name", natsOptions_SetName(n, o->name));
-	if (o->inbox_prefix != NULL)
-		TRY("inbox prefix", natsOptions_SetCustomInboxPrefix(n, o->inbox_prefix));
 	TRY("time-out", natsOptions_SetTimeout(n, o->wait ? BACKGROUND_CONNECT_MS : c->timeout_ns / NS_PER_MS));
 	TRY("reconnect", natsOptions_SetMaxReconnect(n, -1));
 	TRY("reconnect", natsOptions_SetReconnectWait(n, RECONNECT_WAIT_MS));

@@ -5,13 +5,15 @@
 #include "nats/raw.h"
 
 #include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/id.h"
 #include "base/instant.h"
 #include "base/mem.h"
-#include "nats/nats_c.h"
+#include "nats/raw_inner.h"
 #include "sys/clock.h"
 
 #define ANSWER_MS 5000
@@ -19,8 +21,8 @@
 
 struct raw {
 	natsConnection *asking, *answering;
-	natsSubscription *requests, *replies;
-	char subject[40], inbox[40];
+	natsSubscription *requests, *replies, *numbered;
+	char subject[40], inbox[40], numbers[44];	/* numbers: of raw_start, with its wildcard */
 	void *request, *reply;
 	int nrequest, nreply;
 
@@ -29,6 +31,9 @@ struct raw {
 	bool over;
 	size_t unsent, unanswered;	/* the replies' thread only, once under way */
 	struct mono ended;
+
+	void (*done)(void *arg, unsigned slot, const struct err *err);
+	void *arg;
 };
 
 static struct mono
@@ -74,20 +79,38 @@ on_reply(natsConnection *nc, natsSubscription *sub, natsMsg *m, void *arg)
 	pthread_mutex_unlock(&r->lock);
 }
 
-static natsStatus
-connect_one(natsConnection **out, const struct raw_opts *o)
+static void
+on_numbered(natsConnection *nc, natsSubscription *sub, natsMsg *m, void *arg)
 {
-	natsOptions *n = NULL;
-	natsStatus s = natsOptions_Create(&n);
+	struct raw *r = arg;
+	unsigned slot = (unsigned)strtoul(strrchr(natsMsg_GetSubject(m), '.') + 1, NULL, 10);
 
-	if (s == NATS_OK)
-		s = natsOptions_SetURL(n, o->servers);
-	if (s == NATS_OK && o->flusher_wait_us > 0)
-		s = natsOptions_SetFlusherWaitMicros(n, o->flusher_wait_us);
-	if (s == NATS_OK)
-		s = natsConnection_Connect(out, n);
-	natsOptions_Destroy(n);
-	return s;
+	(void)nc;
+	(void)sub;
+	natsMsg_Destroy(m);
+	if (r->done != NULL)
+		r->done(r->arg, slot, NULL);
+}
+
+enum err_code
+raw_connect(natsConnection **out, const char *servers, const struct conn_opts *access, int64_t flusher_wait_us,
+    struct err *err)
+{
+	struct conn shell = { .servers = mem_text(servers) };
+	enum err_code code = ERR_OK;
+	natsStatus s = natsOptions_Create(&shell.opts);
+
+	if (s == NATS_OK && access != NULL)
+		code = conn_set_access(&shell, access, err);
+	else if (s == NATS_OK)
+		s = natsOptions_SetURL(shell.opts, servers);
+	if (code == ERR_OK && s == NATS_OK && flusher_wait_us > 0)
+		s = natsOptions_SetFlusherWaitMicros(shell.opts, flusher_wait_us);
+	if (code == ERR_OK && s == NATS_OK)
+		s = natsConnection_Connect(out, shell.opts);
+	natsOptions_Destroy(shell.opts);
+	mem_free(shell.servers);
+	return code == ERR_OK && s != NATS_OK ? conn_fail(s, 0, err, "raw: %s", servers) : code;
 }
 
 struct raw *
@@ -106,9 +129,15 @@ raw_new(const struct raw_opts *o, struct err *err)
 	id_hex(r->subject + 4, 22);
 	memcpy(r->inbox, "_INBOX.", 7);
 	id_hex(r->inbox + 7, 22);
-	if ((s = connect_one(&r->asking, o)) != NATS_OK || (s = connect_one(&r->answering, o)) != NATS_OK ||
-	    (s = natsConnection_Subscribe(&r->requests, r->answering, r->subject, on_request, r)) != NATS_OK ||
+	snprintf(r->numbers, sizeof r->numbers, "%s.n.*", r->inbox);
+	if (raw_connect(&r->asking, o->servers, o->access, o->flusher_wait_us, err) != ERR_OK ||
+	    raw_connect(&r->answering, o->servers, o->access, o->flusher_wait_us, err) != ERR_OK) {
+		raw_free(r);
+		return NULL;
+	}
+	if ((s = natsConnection_Subscribe(&r->requests, r->answering, r->subject, on_request, r)) != NATS_OK ||
 	    (s = natsConnection_Subscribe(&r->replies, r->asking, r->inbox, on_reply, r)) != NATS_OK ||
+	    (s = natsConnection_Subscribe(&r->numbered, r->asking, r->numbers, on_numbered, r)) != NATS_OK ||
 	    (s = natsConnection_Flush(r->answering)) != NATS_OK || (s = natsConnection_Flush(r->asking)) != NATS_OK) {
 		conn_fail(s, 0, err, "raw: %s", o->servers);
 		raw_free(r);
@@ -126,6 +155,7 @@ raw_free(struct raw *r)
 	natsConnection_Close(r->answering);
 	natsSubscription_Destroy(r->requests);
 	natsSubscription_Destroy(r->replies);
+	natsSubscription_Destroy(r->numbered);
 	natsConnection_Destroy(r->asking);
 	natsConnection_Destroy(r->answering);
 	pthread_cond_destroy(&r->changed);
@@ -133,6 +163,33 @@ raw_free(struct raw *r)
 	mem_free(r->request);
 	mem_free(r->reply);
 	mem_free(r);
+}
+
+enum err_code
+raw_once(struct raw *r, struct err *err)
+{
+	natsMsg *m = NULL;
+	natsStatus s = natsConnection_Request(&m, r->asking, r->subject, r->request, r->nrequest, ANSWER_MS);
+
+	natsMsg_Destroy(m);
+	return s == NATS_OK ? ERR_OK : conn_fail(s, 0, err, "raw: request");
+}
+
+void
+raw_on_reply(struct raw *r, void (*done)(void *arg, unsigned slot, const struct err *err), void *arg)
+{
+	r->done = done;
+	r->arg = arg;
+}
+
+enum err_code
+raw_start(struct raw *r, unsigned slot, struct err *err)
+{
+	char reply[64];
+
+	snprintf(reply, sizeof reply, "%.*s%u", (int)strlen(r->numbers) - 1, r->numbers, slot);
+	natsStatus s = natsConnection_PublishRequest(r->asking, r->subject, reply, r->request, r->nrequest);
+	return s == NATS_OK ? ERR_OK : conn_fail(s, 0, err, "raw: publish");
 }
 
 enum err_code

@@ -94,4 +94,13 @@ enum err_code stream_next(struct conn *c, const char *name, const char *filter, 
 enum err_code stream_get(struct conn *c, const char *name, uint64_t seq, struct stored *out, struct err *err);
 enum err_code stream_delete(struct conn *c, const char *name, uint64_t seq, struct err *err);
 
+/* stream_purge(c, name, filter, err): removes every message whose subject matches; bucket_remove:
+ * the bucket with all that is in it.  ERR_NOT_FOUND when there is none.  Both block. */
+enum err_code stream_purge(struct conn *c, const char *name, const char *filter, struct err *err);
+enum err_code bucket_remove(struct conn *c, const char *name, struct err *err);
+
+/* server_version(c, stream, out, n): the version that the server tells of itself with one of its streams
+ * ("2.12.0"), which it does since 2.11; "" when it does not.  Blocks. */
+void server_version(struct conn *c, const char *stream, char *out, size_t n);
+
 #endif
