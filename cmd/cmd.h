@@ -147,8 +147,9 @@ bool noun_has_verbs(const char *noun);
 /* command_tables(): those of all commands, NULL-terminated, for config_load. */
 const struct opts_table *const *command_tables(void);
 
-/* command_arity(arg): opts_arity over all commands: 0, 1, -1 or -2. */
-int command_arity(const char *arg);
+/* command_arity(noun, arg): opts_arity over the commands of a noun, or, where they do not know it or
+ * noun is NULL, over all: 0, 1, -1 or -2. */
+int command_arity(const char *noun, const char *arg);
 
 /* command_usage(c, out): "aegis call [options] SERVICE METHOD [DATA]". */
 void command_usage(const struct command *c, struct str *out);

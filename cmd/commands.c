@@ -60,16 +60,16 @@ command_tables(void)
 }
 
 int
-command_arity(const char *arg)
+command_arity(const char *noun, const char *arg)
 {
-	int arity = -1;
+	int arity = -2;
 
-	/* An option means the same in every command that has it (a test sees to that), so the
-	 * first one that knows it decides. */
-	for (size_t i = 0; i < ncommands; i++)
-		if ((arity = opts_arity(commands[i].form->tables, arg)) != -2)
-			break;
-	return arity;
+	/* Under one noun an option means the same in every command that has it, and nearly always
+	 * everywhere (a test sees to that), so the first one that knows it decides. */
+	for (size_t i = 0; i < ncommands && arity == -2; i++)
+		if (noun == NULL || strcmp(commands[i].noun, noun) == 0)
+			arity = opts_arity(commands[i].form->tables, arg);
+	return arity == -2 && noun != NULL ? command_arity(NULL, arg) : arity;
 }
 
 void

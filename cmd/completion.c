@@ -308,7 +308,7 @@ read_words(struct ask *a, const char *const *words, size_t n, const struct opt *
 
 	*pending = NULL;
 	for (size_t i = 0; i < n; i++) {
-		int arity = command_arity(words[i]);
+		int arity = command_arity(a->noun, words[i]);
 		if (strcmp(words[i], "--") == 0)
 			return false;
 		if (arity == -1 && a->noun == NULL) {

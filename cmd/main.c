@@ -108,7 +108,7 @@ plan_make(const char *const *argv, struct plan *p)
 		n++;
 	*p = (struct plan){ .args = mem_array(n + 1, sizeof *p->args) };
 	for (n = 0; argv[i] != NULL && strcmp(argv[i], "--") != 0; i++) {
-		int arity = command_arity(argv[i]);
+		int arity = command_arity(p->noun, argv[i]);
 		bool wants_verb = p->noun != NULL && verb == NULL && noun_has_verbs(p->noun);
 		if (arity == -1 && strcmp(argv[i], "-") != 0 && p->noun == NULL) {
 			p->noun = argv[i];

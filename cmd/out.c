@@ -386,6 +386,7 @@ static const struct form forms[] = {
 	[OUT_TABLE] = { table_begin, table_row, table_end, table_object },
 	[OUT_JSON] = { json_begin, json_row, json_end, json_object },
 	[OUT_NDJSON] = { lines_begin, lines_row, lines_begin, lines_object },
+	[OUT_CSV] = { table_begin, table_row, table_end, table_object },
 };
 
 /* --- the door -------------------------------------------------------------------------- */

@@ -17,7 +17,7 @@
 #include "base/opts.h"
 #include "base/str.h"
 
-enum out_format { OUT_TABLE, OUT_JSON, OUT_NDJSON };
+enum out_format { OUT_TABLE, OUT_JSON, OUT_NDJSON, OUT_CSV };	/* CSV: of verbs whose rows are figures; by out_text */
 enum out_colour { OUT_COLOUR_AUTO, OUT_COLOUR_ALWAYS, OUT_COLOUR_NEVER };
 
 struct out_opts {

@@ -9,6 +9,7 @@
 //	instance SERVICE ID [AGE_S [JSON]]	a record as Python writes it, that old, JSON on top
 //	many SERVICE N				so many instances of it, pipelined
 //	stream NAME				the stream's info as JSON
+//	streams					the names of all
 //	consumers NAME				how many consumers it has
 //	consumer-list NAME			their infos, one per line
 //	identities DIR				keys, tokens and credentials for scenario 16
@@ -124,6 +125,13 @@ case 'headers': {
 case 'stream':
 	console.log(JSON.stringify(await (await jetstreamManager(nc)).streams.info(args[0])));
 	break;
+case 'streams': {
+	const names = [];
+	for await (const si of (await jetstreamManager(nc)).streams.list())
+		names.push(si.config.name);
+	console.log(names.sort().join(' '));
+	break;
+}
 case 'purge':
 	await (await jetstreamManager(nc)).streams.purge(args[0]);
 	break;
