@@ -76,7 +76,7 @@ LIBS     := -L$(LIBDIR) $(WRAP) $(DYNAMIC)
 endif
 
 
-.PHONY: all tests-built up deps deps-refresh check unit scenario coverage fuzz bench man install install-program install-man \
+.PHONY: all sim-long tests-built up deps deps-refresh check unit scenario coverage fuzz bench man install install-program install-man \
 	install-completion install-library clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -179,6 +179,26 @@ $(V)/unit/%: tests/unit/%.c $(LIB_A)
 $(V)/unit/t_out $(V)/unit/t_commands $(V)/unit/t_demo: $(CMD_A)
 -include $(UNIT:=.d)
 
+# The simulation of the election, on the very objects that are shipped; and once more with the
+# broken variants of the core, which exist in this program alone.
+SIM_SRC  := $(sort $(wildcard tests/sim/*.c))
+SIM      := $(V)/sim/lease $(V)/sim/lease-mutants
+LEASE_SRC := $(filter lib/election/%,$(CORES))
+SIM_CC    = $(CC) $(CFLAGS) $(OWN) -Itests/sim $(INCLUDE)
+$(V)/sim/lease: $(SIM_SRC) $(LIB_A)
+	@mkdir -p $(@D)
+	$(call say,sim,$@)
+	$(Q)$(SIM_CC) -MF $@.d -MT $@ -o $@ $(SIM_SRC) $(TEST_LD) $(LIB_A)
+$(V)/sim/lease-mutants: $(SIM_SRC) $(LEASE_SRC) $(LIB_A)
+	@mkdir -p $(@D)
+	$(call say,sim,$@)
+	$(Q)$(SIM_CC) -DAEGIS_MUTANTS -MF $@.d -MT $@ -o $@ $(SIM_SRC) $(LEASE_SRC) $(TEST_LD) $(LIB_A)
+-include $(SIM:=.d)
+
+## make sim-long     10^9 steps of the election with fresh seeds, and every mutant caught
+sim-long: $(SIM)
+	@tests/sim/run $(V) long
+
 ## make coverage     line and branch coverage of lib/, from the whole suite
 coverage:
 	@scripts/coverage
@@ -191,7 +211,7 @@ check:
 	@tests/run $(V)
 
 # What the tests run: programs, the library, the independent NATS client.
-tests-built: $(AEGIS) $(UNIT) build/libaegis.a build/.npm
+tests-built: $(AEGIS) $(UNIT) $(SIM) build/libaegis.a build/.npm
 
 unit: $(UNIT)
 	@tests/run $(V) unit

@@ -363,26 +363,12 @@ static const struct edge *const edges[LEASE_STATE_COUNT] = {
 
 /* --- duties ------------------------------------------------------------------------------- */
 
-static void
-forgive(const struct step *s)
-{
-	struct lease *l = s->l;
-	struct lease_nonce who;
-	uint64_t epoch;
-
-	if (!l->resigned || l->stopping)
-		return;
-	if (boot_reached(l->now, l->resigned_until) || (lease_holder(l, &who, &epoch) && !is_mine(l, who)))
-		l->resigned = false;
-}
-
 /* stray: values of ours that nobody stands behind keep others waiting. */
 static void
 stray(const struct step *s)
 {
 	struct lease *l = s->l;
 
-	forgive(s);
 	if (unwanted(s) || l->failed || quorum_count(l, view_of_another) >= quorum(l))
 		campaign_release(s);
 }
@@ -515,6 +501,20 @@ apply(const struct step *s, struct boot before)
 	}
 }
 
+/* forgive: who resigned may come back once another leads, or nobody does for long.  Before the
+ * edges, because nothing else would make the step that finds it eligible again. */
+static void
+forgive(struct lease *l)
+{
+	struct lease_nonce who;
+	uint64_t epoch;
+
+	if (l->state != LEASE_STANDBY || !l->resigned || l->stopping)
+		return;
+	if (boot_reached(l->now, l->resigned_until) || (lease_holder(l, &who, &epoch) && !is_mine(l, who)))
+		l->resigned = false;
+}
+
 /* --- the step ----------------------------------------------------------------------------- */
 
 /* walk: the edges that hold, one after another.  What the event itself allows is allowed once. */
@@ -610,6 +610,7 @@ lease_step(struct lease *l, const struct lease_event *ev, struct lease_now now, 
 	l->now = boot_max(now.boot, before);
 	l->wall = now.wall;
 	apply(&s, before);
+	forgive(l);
 	l->until = quorum_until(l);
 	walk(&s);
 	if (duties[l->state] != NULL)

@@ -446,6 +446,13 @@ repairing(const struct lease *l)
 	return since;
 }
 
+/* counts_by_age: a view of which it matters that it stood still: held, or blank. */
+static bool
+counts_by_age(const struct lease_register *g)
+{
+	return g->value.mark == LEASE_MARK_HELD || g->value.mark == LEASE_MARK_BLANK;
+}
+
 /* read_due: when the next look at a register is wanted (R2, R6). */
 static struct boot
 read_due(const struct lease *l, const struct lease_register *g, struct boot repair)
@@ -455,7 +462,7 @@ read_due(const struct lease *l, const struct lease_register *g, struct boot repa
 
 	if (!g->known || l->opts.replicated)
 		return again;
-	if (g->value.mark == LEASE_MARK_HELD) {
+	if (counts_by_age(g)) {
 		struct boot half = boot_after(g->seen, l->wait_ns / 2);
 		if (g->conf.ns < half.ns)
 			due = boot_max(half, again);

@@ -24,6 +24,11 @@ readelf -dW $b | grep -Eq 'BIND_NOW|FLAGS_1.*NOW' || wrong "symbols are not boun
 nm $b | grep -q ' __stack_chk_fail' || wrong "no stack protector"
 nm $b | grep -q '__snprintf_chk\|__memcpy_chk' || wrong "no _FORTIFY_SOURCE"
 
+# The broken variants of the election exist in their own simulation only.
+nm $b >"$t/names"
+if grep -q 'lease_mutant' "$t/names" || grep -aq AEGIS_MUTANT $b; then wrong "it holds the broken variants of the election"; fi
+nm build/sim/lease-mutants | grep -q ' lease_mutant$' || wrong "the guard against mutants proves nothing"
+
 strip -o "$t/aegis" $b
 size=$(stat -c %s "$t/aegis")
 [ "$size" -le 9000000 ] || wrong "stripped it has $size bytes"
