@@ -6,6 +6,7 @@
 #include "http/server.h"
 
 #include <civetweb.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -417,9 +418,14 @@ on_bad(struct mg_connection *mg, int status, const char *why)
 
 /* --- threads, connections, words --------------------------------------------------------- */
 
+/* What the system said when civetweb could not start; it has no other way to tell. */
+static _Thread_local int start_errno;
+
 static int
 on_words(const struct mg_connection *mg, const char *text)
 {
+	if (start_errno == 0)
+		start_errno = errno;
 	(void)mg;
 	log_debug(EV_HTTP_NOTE, LOG_NONE, "civetweb: %s", text);
 	return 1;
@@ -506,11 +512,17 @@ start(struct web_server *s, const struct web_server_opts *o, struct err *err)
 	struct mg_error_data told = { .text = why, .text_buffer_size = sizeof why };
 	struct mg_init_data init = { .callbacks = &callbacks, .user_data = s, .configuration_options = options };
 
+	start_errno = errno = 0;
 	s->ctx = mg_start2(&init, &told);
 	if (s->ctx != NULL)
 		set_address(s, o->listen);
 	mem_free(where);
-	return s->address != NULL ? ERR_OK : err_set(err, ERR_CONFIG, "http: cannot listen on %s: %s", o->listen, why);
+	if (s->address != NULL)
+		return ERR_OK;
+	if (start_errno == 0)
+		return err_set(err, ERR_CONFIG, "http: cannot listen on %s: %s", o->listen, why);
+	bool full = start_errno == EMFILE || start_errno == ENFILE || start_errno == ENOMEM || start_errno == EAGAIN;
+	return err_errno(err, full ? ERR_SYSTEM : ERR_CONFIG, start_errno, "http: cannot listen on %s", o->listen);
 }
 
 struct web_server *

@@ -35,7 +35,8 @@ struct web_server_opts {
 	int64_t receive_ns;		/* how long a head, and then a body, may take to come; 0: 5 s */
 };
 
-/* web_server_new(o, err): listens and serves at once.  ERR_CONFIG when it cannot listen there. */
+/* web_server_new(o, err): listens and serves at once.  ERR_CONFIG when it cannot listen
+ * there, ERR_SYSTEM when the system is out of descriptors or threads. */
 struct web_server *web_server_new(const struct web_server_opts *o, struct err *err);
 
 /* web_server_address(s): "unix:PATH" or "http://127.0.0.1:PORT"; the server's. */
