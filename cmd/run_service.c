@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "api/local.h"
 #include "app/run_service.h"
 #include "base/id.h"
 #include "base/magic.h"
@@ -30,6 +31,8 @@ struct run_opts {
 	const char *app_socket;
 	bool app_stdio;
 	uint64_t max_inflight, max_queue;
+	const char *local_api;
+	uint64_t max_outgoing;
 
 	const char *ready_http, *ready_tcp, *ready_cmd;
 	uint64_t ready_fd;
@@ -119,6 +122,12 @@ static const struct opt workload_rows[] = {
 	    .def = "64", .min = 1, .max = 65536, .env = true),
 	OPT_UINT(struct run_opts, max_queue, "max-queue", 0, "N",
 	    "how many calls wait behind them; more are refused at once", .def = "1024", .min = 1, .max = 1000000,
+	    .env = true),
+	OPT_TEXT(struct run_opts, local_api, "local-api", 0, "WHERE",
+	    "where CMD reaches $AEGIS_API, its own way to call, publish and send: unix, http, unix:/PATH, "
+	    "http://127.0.0.1:PORT, none; auto is unix where a socket can be made, else http", .def = "auto", .env = true),
+	OPT_UINT(struct run_opts, max_outgoing, "max-outgoing", 0, "N",
+	    "how many calls, events and commands of CMD's own may wait at once", .def = "32", .min = 1, .max = 1000,
 	    .env = true),
 	OPTS_END
 };
@@ -413,6 +422,30 @@ as_array(const struct opts_list *l)
 	return v;
 }
 
+/* pick_local: where the local API is to be. */
+static enum err_code
+pick_local(const struct run_opts *o, struct run_service_opts *s, struct err *err)
+{
+	static const char *const places[] = { "XDG_RUNTIME_DIR", "TMPDIR" };
+
+	s->max_outgoing = (unsigned)o->max_outgoing;
+	s->local_directory = "/tmp";
+	for (size_t i = COUNT_OF(places); i-- > 0;) {
+		const char *v = out_getenv(NULL, places[i]);
+		if (v != NULL && v[0] == '/')
+			s->local_directory = v;
+	}
+	if (strcmp(o->local_api, "none") == 0)
+		return ERR_OK;
+	s->local_api = o->local_api;
+	if (strcmp(o->local_api, "auto") == 0)
+		return ERR_OK;
+	enum err_code code = local_check(o->local_api, err);
+	if (code != ERR_OK)
+		err_prefix(err, "--local-api");
+	return code;
+}
+
 static void
 fill_runner(const struct run_opts *o, const struct cmd *c, struct runner_opts *r)
 {
@@ -446,6 +479,7 @@ cmd_run_service_run(struct cmd *c, struct err *err)
 
 	if ((code = check_names(o, err)) != ERR_OK || (code = check_times(o, err)) != ERR_OK ||
 	    (code = pick_app(o, &s.runner, err)) != ERR_OK || (code = pick_probes(o, &s.runner, err)) != ERR_OK ||
+	    (code = pick_local(o, &s, err)) != ERR_OK ||
 	    (code = parse_stop_signal(o->stop_signal, &s.runner.stop_signal, err)) != ERR_OK ||
 	    (code = parse_budget(o->max_restarts, &s.runner.restart, err)) != ERR_OK ||
 	    (code = parse_rewrites(&o->rewrites, rewrites, err)) != ERR_OK)

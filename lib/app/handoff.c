@@ -143,10 +143,55 @@ handoff_call(struct handoff *h, struct rpc_call *call)
 /* The worker's own time-out comes first, so that it is told as one and not as a silent program. */
 #define JOB_GRACE_NS (1 * NS_PER_S)
 
+/* A command that the workload has, in a list, so that its progress can be told by its id. */
+struct open_job {
+	struct open_job *next, **at;
+	struct job *job;
+};
+
+static struct open_job *
+open_job(struct handoff *h, struct job *job)
+{
+	struct open_job *o = mem_new(sizeof *o);
+
+	*o = (struct open_job){ .next = h->jobs, .at = &h->jobs, .job = job };
+	if (h->jobs != NULL)
+		h->jobs->at = &o->next;
+	h->jobs = o;
+	job_set_user(job, o);
+	return o;
+}
+
+/* close_job: takes it out and frees it; its command is still to be answered. */
+static struct job *
+close_job(struct open_job *o)
+{
+	struct job *job = o->job;
+
+	*o->at = o->next;
+	if (o->next != NULL)
+		o->next->at = o->at;
+	job_set_user(job, NULL);
+	mem_free(o);
+	return job;
+}
+
+bool
+handoff_progress(struct handoff *h, const char *id, double percent, const char *status)
+{
+	struct open_job *o = h->jobs;
+
+	while (o != NULL && strcmp(job_id(o->job), id) != 0)
+		o = o->next;
+	if (o != NULL)
+		job_progress(o->job, percent, status);
+	return o != NULL;
+}
+
 static void
 end_job(void *arg, const struct workload_result *res)
 {
-	struct job *job = arg;
+	struct job *job = close_job(arg);
 	char text[1024];
 
 	snprintf(text, sizeof text, "%.*s", (int)res->text.n, res->text.p);
@@ -174,9 +219,10 @@ end_job(void *arg, const struct workload_result *res)
 static void
 pass_progress(void *arg, double percent, struct text status)
 {
+	const struct open_job *o = arg;
 	char *text = status.p != NULL ? mem_text_n(status.p, status.n) : NULL;
 
-	job_progress(arg, percent, text);
+	job_progress(o->job, percent, text);
 	mem_free(text);
 }
 
@@ -193,13 +239,14 @@ handoff_job(struct handoff *h, struct job *job)
 		.type = WORKLOAD_COMMAND, .method = job_command(job), .message_id = text_of(job_id(job)),
 		.params = text_of(job_payload_json(job)), .headers = head.v, .nheaders = head.n,
 		.deadline = mono_after(job_deadline(job), JOB_GRACE_NS), .progress = pass_progress,
-	}, end_job, job);
+	}, end_job, open_job(h, job));
 }
 
 void
 handoff_stop(struct handoff *h, struct job *job)
 {
-	workload_cancel(runner_workload(h->runner), job);
+	if (job_user(job) != NULL)
+		workload_cancel(runner_workload(h->runner), job_user(job));
 }
 
 /* --- events ------------------------------------------------------------------------------ */

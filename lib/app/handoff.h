@@ -3,15 +3,19 @@
 #ifndef APP_HANDOFF_H
 #define APP_HANDOFF_H
 
+#include <stdbool.h>
+
 struct event;
 struct job;
 struct loop;
+struct open_job;
 struct rpc_call;
 struct runner;
 
 struct handoff {
 	struct loop *loop;
 	struct runner *runner;
+	struct open_job *jobs;		/* commands that the workload has; the loop's */
 };
 
 /* handoff_call(h, call): on the delivering thread: passes the call to the loop, which hands
@@ -22,6 +26,10 @@ void handoff_call(struct handoff *h, struct rpc_call *call);
  * answers it.  handoff_stop(h, job): tells the workload that nobody waits for it any more. */
 void handoff_job(struct handoff *h, struct job *job);
 void handoff_stop(struct handoff *h, struct job *job);
+
+/* handoff_progress(h, id, percent, status): on the loop: what the workload tells of a command by
+ * another way than its answer; false when it has no such. */
+bool handoff_progress(struct handoff *h, const char *id, double percent, const char *status);
 
 /* handoff_event(h, e): on the delivering thread: as handoff_call. */
 void handoff_event(struct handoff *h, struct event *e);

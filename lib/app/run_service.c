@@ -16,6 +16,7 @@
 
 #include "app/handoff.h"
 #include "app/metadata.h"
+#include "app/outgoing.h"
 #include "base/log.h"
 #include "base/magic.h"
 #include "base/mem.h"
@@ -64,7 +65,8 @@ struct service {
 	struct runner *runner;
 	struct handoff handoff;
 	struct traffic *traffic;	/* told in heartbeats */
-	struct publisher *publisher;	/* of dead letters; NULL without commands and events */
+	struct publisher *publisher;	/* of dead letters, and of the program's own events */
+	struct outgoing *outgoing;	/* NULL without a local API */
 	struct worker **workers;	/* one for each command, from the first READY on */
 	size_t nworkers;
 	struct events *events;		/* while the program is ready; NULL without event patterns */
@@ -83,6 +85,20 @@ struct service {
 };
 
 static void enter(struct service *s, enum phase next);
+
+/* tell: the program may ask how its instance is. */
+static void
+tell(struct service *s)
+{
+	static const char *const words[] = {
+		[PHASE_ASKING] = "starting", [PHASE_RUNNING] = "running", [PHASE_LEAVING] = "leaving",
+		[PHASE_LINGERING] = "draining", [PHASE_DRAINING] = "draining", [PHASE_STOPPING] = "stopping",
+		[PHASE_OVER] = "stopping",
+	};
+
+	outgoing_tell(s->outgoing, runner_status_name(runner_status(s->runner)), words[s->phase],
+	    s->member_started && member_is_registered(s->member));
+}
 
 /* --- ASKING ------------------------------------------------------------------------------ */
 
@@ -167,6 +183,7 @@ on_left(void *arg)
 {
 	struct service *s = arg;
 
+	tell(s);
 	if (s->phase == PHASE_LEAVING)
 		enter(s, s->child_gone ? PHASE_DRAINING : PHASE_LINGERING);
 }
@@ -228,6 +245,7 @@ enter(struct service *s, enum phase next)
 
 	log_debug(EV_DRAIN_STEP, LOG_NONE, "phase %s -> %s", phase_names[s->phase], phase_names[next]);
 	s->phase = next;
+	tell(s);
 	if ((size_t)next < COUNT_OF(says) && says[next] != NULL && s->member_started)
 		log_info(EV_DRAIN_STEP, LOG_NONE, "%s", says[next]);
 	loop_timer_cancel(s->loop, &s->timer);
@@ -373,6 +391,7 @@ on_status(void *arg, enum runner_status status, const char *why)
 	/* A wrapper never vouches for a corpse: whatever is not ready is UNHEALTHY. */
 	if (s->member_started && s->phase == PHASE_RUNNING)
 		member_status(s->member, status == RUNNER_READY ? INSTANCE_ACTIVE : INSTANCE_UNHEALTHY);
+	tell(s);
 }
 
 static void
@@ -397,6 +416,12 @@ on_call(void *arg, struct rpc_call *call)
 	struct service *s = arg;
 
 	handoff_call(&s->handoff, call);
+}
+
+static void
+on_registered(void *arg)
+{
+	tell(arg);
 }
 
 static void
@@ -476,10 +501,27 @@ open_member(struct service *s, struct err *err)
 		 * one. */
 		.methods = takes_calls ? s->o->methods : nothing,
 		.heartbeat_ns = s->o->heartbeat_ns, .ttl_s = s->o->ttl_s, .no_record = s->o->no_registration,
-		.traffic = s->traffic,
-		.handler = on_call, .arg = s, .twin = on_twin,
+		.traffic = s->traffic, .handler = on_call, .arg = s, .registered = on_registered, .twin = on_twin,
 	}, err);
 	return s->member != NULL ? ERR_OK : ERR_INVALID;
+}
+
+/* open_outgoing: the program's own way out, and how it finds it. */
+static enum err_code
+open_outgoing(struct service *s, struct err *err)
+{
+	const struct run_service_opts *o = s->o;
+
+	if (o->local_api != NULL && (s->outgoing = outgoing_new(&(struct outgoing_opts){
+		.loop = s->loop, .conn = s->conn, .publisher = s->publisher, .handoff = &s->handoff,
+		.traffic = s->traffic, .where = o->local_api, .directory = o->local_directory, .service = o->service,
+		.instance = s->instance, .version = o->version, .max_waiting = o->max_outgoing,
+	}, err)) == NULL)
+		return err != NULL ? err->code : ERR_WRAPPER;
+	/* Those of a wrapper around this one are not ours to pass on. */
+	runner_set_env(s->runner, "AEGIS_API", s->outgoing != NULL ? outgoing_address(s->outgoing) : NULL);
+	runner_set_env(s->runner, "AEGIS_API_TOKEN", s->outgoing != NULL ? outgoing_token(s->outgoing) : NULL);
+	return ERR_OK;
 }
 
 static enum err_code
@@ -500,14 +542,14 @@ open_service(struct service *s, struct err *err)
 	    (s->conn = conn_new(&conn, err)) == NULL ||
 	    (s->pool = pool_new(s->loop, STORE_THREADS, STORE_QUEUE, err)) == NULL)
 		return err != NULL ? err->code : ERR_SYSTEM;
-	if ((o->commands != NULL || o->nevents > 0) &&
+	if ((o->commands != NULL || o->nevents > 0 || o->local_api != NULL) &&
 	    (s->publisher = publisher_new(&(struct publisher_opts){ .conn = s->conn, .loop = s->loop }, err)) == NULL)
 		return ERR_UNAVAILABLE;
-	s->handoff = (struct handoff){ s->loop, s->runner };
+	s->handoff = (struct handoff){ .loop = s->loop, .runner = s->runner };
 	s->linked = (struct mail){ .deliver = on_linked, .vital = true };
 	runner_set_env(s->runner, "AEGIS_SERVICE", o->service);
 	runner_set_env(s->runner, "AEGIS_INSTANCE", s->instance);
-	if ((code = open_member(s, err)) != ERR_OK)
+	if ((code = open_member(s, err)) != ERR_OK || (code = open_outgoing(s, err)) != ERR_OK)
 		return code;
 	return take_signals(s, err);
 }
@@ -529,6 +571,7 @@ close_service(struct service *s)
 	pool_free(s->pool);
 	if (s->conn != NULL)
 		conn_flush(s->conn, NS_PER_S, NULL);
+	outgoing_free(s->outgoing);
 	publisher_free(s->publisher);
 	member_free(s->member);
 	conn_free(s->conn);

@@ -29,6 +29,9 @@ struct run_service_opts {
 	int64_t heartbeat_ns, ttl_s;
 	int64_t drain_timeout_ns, drain_delay_ns;
 	bool no_registration;
+	const char *local_api;		/* as of api/local.h; "auto": unix, else http; NULL: none */
+	const char *local_directory;	/* where the socket's own directory is made */
+	unsigned max_outgoing;		/* calls, events and commands of the program at once; 0: 32 */
 };
 
 /* run_service(o, exit_code, by_signal, err): runs until the child ended for good or a signal asked to

@@ -20,7 +20,8 @@ for v in ${!NATS_@} ${!AEGIS_@} ${!SERVICE_@} INSTANCE_ID HOSTNAME ENVIRONMENT D
 done
 export XDG_CONFIG_HOME=$T/config XDG_STATE_HOME=$T/state HOME=$T NO_COLOR=1
 export LOG_LEVEL=INFO
-mkdir -p "$XDG_CONFIG_HOME" "$XDG_STATE_HOME"
+export XDG_RUNTIME_DIR=$T/run	# what a killed wrapper leaves goes with the rest
+mkdir -p "$XDG_CONFIG_HOME" "$XDG_STATE_HOME" "$XDG_RUNTIME_DIR"
 
 finish() {
 	rc=$?
