@@ -9,6 +9,8 @@
 #include "runner/workload_inner.h"
 
 #define HEADERS_MAX 16		/* an envelope yields six or so */
+#define LEFT "Aegis-Deadline"		/* the ms that remain when it is sent: it may have waited for its turn */
+#define LEFT_WIDTH 10
 #define ERROR_MAX 4096		/* of an error page; the rest helps nobody */
 
 /* put_path: an event's domain is one token, and what stands behind its dot is the type. */
@@ -34,13 +36,14 @@ put_path(struct str *path, const struct workload_request *q)
 enum err_code
 workload_http_compose(struct call *c, const struct workload_request *q)
 {
-	struct http_header h[HEADERS_MAX];
+	static const char room[LEFT_WIDTH + 1] = "          ";
+	struct http_header h[HEADERS_MAX + 1] = { { LEFT, text_of(room) } };
 	struct str *path = &c->w->scratch;
-	size_t n = 0;
+	size_t n = 1;
 
 	MUST(q->nheaders <= HEADERS_MAX);
-	for (; n < q->nheaders; n++)
-		h[n] = (struct http_header){ q->headers[n].name, q->headers[n].value };
+	for (size_t i = 0; i < q->nheaders; i++)
+		h[n++] = (struct http_header){ q->headers[i].name, q->headers[i].value };
 	str_clear(path);
 	put_path(path, q);
 	struct http_request r = {
@@ -48,6 +51,10 @@ workload_http_compose(struct call *c, const struct workload_request *q)
 		.body = q->params.p != NULL ? q->params : text_of("null"),
 	};
 	http_compose(&c->bytes, &r);
+	/* The first of the headers that are ours, and a path has no blanks: no other is found. */
+	const char *left = memmem(c->bytes.p, c->bytes.len, "\r\n" LEFT ": ", sizeof LEFT + 3);
+	MUST(left != NULL);
+	c->left_at = (size_t)(left - c->bytes.p) + sizeof LEFT + 3;
 	if (q->type == WORKLOAD_COMMAND && q->message_id.p != NULL)
 		c->id = mem_text_n(q->message_id.p, q->message_id.n);
 	return ERR_OK;
@@ -119,6 +126,12 @@ on_answer(void *arg, const struct http_answer *a)
 enum err_code
 workload_http_send(struct call *c)
 {
+	int64_t left = mono_since(c->deadline, loop_now(c->w->loop)) / NS_PER_MS;
+	char digits[24];
+
+	snprintf(digits, sizeof digits, "%*lld", LEFT_WIDTH, (long long)(left > 0 ? left : 0));
+	MUST(strlen(digits) == LEFT_WIDTH);		/* ten digits are 115 days */
+	memcpy(c->bytes.p + c->left_at, digits, LEFT_WIDTH);
 	c->lane = http_send(c->w->http, &c->bytes, on_answer, c);
 	return c->lane != NULL ? ERR_OK : ERR_BUSY;
 }

@@ -20,6 +20,7 @@ struct call {
 	void *arg;
 	atomic_int *waiting_gauge;	/* the caller's; NULL */
 	struct str bytes;		/* the request, until it is handed on */
+	size_t left_at;			/* HTTP: where its remaining time is to be written */
 	struct http_call *lane;		/* HTTP, running */
 	char *id;			/* stdio: the id under which it is known; HTTP: a command's own */
 	char *name;			/* of a command */

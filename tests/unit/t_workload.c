@@ -600,6 +600,9 @@ http_requests_look_as_documented(void **state)
 	assert_non_null(strstr(server_last(s), "\r\nAegis-Message-Id: id-9\r\n"));
 	assert_non_null(strstr(server_last(s), "\r\nAegis-Trace-Id: t-1\r\n"));
 	assert_non_null(strstr(server_last(s), "\r\ntraceparent: 00-ab-cd-01\r\n"));
+	const char *left = strstr(server_last(s), "\r\nAegis-Deadline: ");
+	assert_non_null(left);
+	assert_in_range(strtol(left + strlen("\r\nAegis-Deadline: "), NULL, 10), 4000, 5000);
 	assert_non_null(strstr(server_last(s), "\r\nContent-Type: application/json\r\n"));
 	assert_non_null(strstr(server_last(s), "\r\n\r\n{\"a\":[1,2]}"));
 	workload_free(w);
