@@ -14,6 +14,7 @@
 #include "base/magic.h"
 #include "base/mem.h"
 #include "client/client.h"
+#include "client/turns.h"
 #include "discovery/discovery.h"
 #include "member/member.h"
 #include "messaging/caller.h"
@@ -242,8 +243,19 @@ aegis_serve(aegis *a, const char *method, aegis_handler *fn, void *arg, unsigned
 		if (strcmp(a->served[i].method, method) == 0)
 			return err_set(client_err(e), ERR_EXISTS, "method '%s' is served already", method);
 	a->served = mem_resize(a->served, a->nserved + 1, sizeof *a->served);
-	a->served[a->nserved++] = (struct served){ mem_text(method), fn, arg, (flags & AEGIS_INLINE) != 0 };
+	a->served[a->nserved++] = (struct served){ mem_text(method), fn, arg, (flags & AEGIS_INLINE) != 0, NULL };
 	return ERR_OK;
+}
+
+int
+aegis_serve_with(aegis *a, const char *method, aegis_handler *fn, void *arg, const aegis_serve_options *o,
+    aegis_error *e)
+{
+	int code = aegis_serve(a, method, fn, arg, 0, e);
+
+	if (code == AEGIS_OK && o != NULL && o->concurrency > 0)
+		a->served[a->nserved - 1].turns = turns_new(o->concurrency, o->max_queue > 0 ? o->max_queue : DEFAULT_QUEUE);
+	return code;
 }
 
 struct start {
@@ -485,6 +497,7 @@ aegis_close(aegis *a)
 	publisher_stop(a->publisher);
 	member_close(a->member);	/* else a request could still find the workers gone */
 	client_events_free(a);		/* its deliveries go to the handlers' pool */
+	client_refuse_waiting(a);
 	pool_free(a->handlers);
 	client_workers_free(a);
 	pool_free(a->pool);
@@ -496,8 +509,10 @@ aegis_close(aegis *a)
 	conn_free(a->conn);
 	loop_free(a->loop);
 	traffic_free(a->traffic);	/* what was on its way is counted by now */
-	for (size_t i = 0; i < a->nserved; i++)
+	for (size_t i = 0; i < a->nserved; i++) {
 		mem_free(a->served[i].method);
+		turns_free(a->served[i].turns);
+	}
 	mem_free(a->served);
 	client_worked_free(a);
 	client_subscribed_free(a);

@@ -94,6 +94,16 @@ typedef void aegis_handler(void *arg, aegis_request *r);
 int aegis_serve(aegis *a, const char *method, aegis_handler *fn, void *arg, unsigned flags,
     aegis_error *e);
 
+typedef struct aegis_serve_options {
+	unsigned concurrency;		/* requests of this method that are not answered yet; 0: as many as there
+					   are workers.  With it a slow method leaves workers to the others */
+	unsigned max_queue;		/* that may wait for their turn; 0: 1024, then refused */
+} aegis_serve_options;
+
+/* aegis_serve_with(a, method, fn, arg, o, e): as aegis_serve, on worker threads; o may be NULL. */
+int aegis_serve_with(aegis *a, const char *method, aegis_handler *fn, void *arg, const aegis_serve_options *o,
+    aegis_error *e);
+
 typedef struct aegis_identity {
 	const char *service;
 	const char *instance;		/* NULL: {service}-{8 hex digits} */

@@ -8,6 +8,7 @@
 #include "base/magic.h"
 #include "base/mem.h"
 #include "client/client.h"
+#include "client/turns.h"
 #include "messaging/methods.h"
 #include "messaging/server.h"
 #include "sys/clock.h"
@@ -19,7 +20,9 @@ struct aegis_request {
 	struct rpc_slot slot;		/* first */
 	unsigned magic;
 	struct rpc_call *call;
+	struct aegis *a;
 	const struct served *served;
+	bool has_turn;			/* of served->turns; over when it is answered */
 	struct codec *codec;		/* NULL until needed; never with an inline handler */
 	const struct value *params;	/* NULL until read */
 	struct value parsed;
@@ -49,16 +52,22 @@ kept_release(struct kept *k)
 	*k = (struct kept){ NULL, 0, 0 };
 }
 
+static void end_turn(struct aegis *a, struct turns *t);
+
 static void
 request_reset(struct rpc_slot *slot)
 {
 	aegis_request *r = CONTAINER_OF(slot, aegis_request, slot);
+	bool had_turn = r->has_turn;
 
 	kept_clear(&r->kept);
 	codec_free(r->codec);
 	r->codec = NULL;
 	r->params = NULL;
+	r->has_turn = false;
 	MAGIC_WIPE(r);
+	if (had_turn)
+		end_turn(r->a, r->served->turns);
 }
 
 static void
@@ -72,7 +81,7 @@ request_free(struct rpc_slot *slot)
 }
 
 static aegis_request *
-request_new(struct rpc_call *call, const struct served *served)
+request_new(struct aegis *a, struct rpc_call *call, const struct served *served)
 {
 	struct rpc_slot **slot = rpc_call_slot(call);
 
@@ -84,6 +93,7 @@ request_new(struct rpc_call *call, const struct served *served)
 	aegis_request *r = CONTAINER_OF(*slot, aegis_request, slot);
 	r->magic = REQUEST_MAGIC;
 	r->call = call;
+	r->a = a;
 	r->served = served;
 	return r;
 }
@@ -93,6 +103,7 @@ request_new(struct rpc_call *call, const struct served *served)
 /* A request waiting for a worker. */
 struct task {
 	struct pool_job job;
+	struct turn_item turn;
 	aegis_request *request;		/* NULL once the handler has it */
 };
 
@@ -121,6 +132,54 @@ task_done(struct pool_job *job)
 	mem_free(t);
 }
 
+#define NO_WORKER "every worker is busy and too many calls wait"
+
+/* refuse: no worker will see it.  Answering ends its turn, too. */
+static void
+refuse(struct task *t, const char *why)
+{
+	struct rpc_call *call = t->request->call;
+
+	atomic_fetch_sub(&rpc_call_stats(call)->waiting, 1);
+	mem_free(t);
+	rpc_refuse(call, ERR_BUSY, why);
+}
+
+static bool
+run(struct aegis *a, struct task *t)
+{
+	return pool_run(a->handlers, &t->job) == ERR_OK;
+}
+
+/* end_turn: the next one's begins.  One that finds no worker is refused here and hands its turn on in
+ * this loop, not by its answer: a long row of them would nest as deep. */
+static void
+end_turn(struct aegis *a, struct turns *turns)
+{
+	struct turn_item *i;
+
+	while ((i = turns_leave(turns)) != NULL) {
+		struct task *t = CONTAINER_OF(i, struct task, turn);
+		t->request->has_turn = true;
+		if (run(a, t))
+			return;
+		t->request->has_turn = false;
+		refuse(t, NO_WORKER);
+	}
+}
+
+void
+client_refuse_waiting(struct aegis *a)
+{
+	for (size_t k = 0; k < a->nserved; k++) {
+		struct turn_item *i = a->served[k].turns != NULL ? turns_close(a->served[k].turns) : NULL, *next;
+		for (; i != NULL; i = next) {
+			next = i->next;
+			refuse(CONTAINER_OF(i, struct task, turn), "the service is stopping");
+		}
+	}
+}
+
 static const struct served *
 served_by(const struct aegis *a, const char *method)
 {
@@ -138,7 +197,7 @@ client_on_call(void *arg, struct rpc_call *call)
 
 	MAGIC_CHECK(a, AEGIS_MAGIC);
 	MUST(s != NULL);		/* the server refuses other methods */
-	aegis_request *r = request_new(call, s);
+	aegis_request *r = request_new(a, call, s);
 	if (s->inline_) {
 		r->params = &rpc_call_envelope(call)->payload;
 		s->fn(s->arg, r);
@@ -150,11 +209,14 @@ client_on_call(void *arg, struct rpc_call *call)
 	t->request = r;
 	rpc_call_params_json(call);	/* while the envelope is there */
 	atomic_fetch_add(&rpc_call_stats(call)->waiting, 1);
-	if (pool_run(a->handlers, &t->job) == ERR_OK)
-		return;
-	atomic_fetch_sub(&rpc_call_stats(call)->waiting, 1);
-	mem_free(t);
-	rpc_refuse(call, ERR_BUSY, "every worker is busy and too many calls wait");
+	enum turns_word word = s->turns != NULL ? turns_enter(s->turns, &t->turn) : TURNS_GO;
+	if (word == TURNS_WAIT)
+		return;			/* it may be answered already */
+	r->has_turn = s->turns != NULL && word == TURNS_GO;
+	if (word == TURNS_FULL)
+		refuse(t, "as many calls of this method as may wait do so");
+	else if (!run(a, t))
+		refuse(t, NO_WORKER);
 }
 
 /* --- what the handler sees --------------------------------------------------------------- */

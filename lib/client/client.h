@@ -20,6 +20,7 @@ struct member;
 struct publisher;
 struct rpc_call;
 struct sender;
+struct turns;
 struct traffic;
 struct worker;
 
@@ -45,6 +46,7 @@ struct served {
 	aegis_handler *fn;
 	void *arg;
 	bool inline_;
+	struct turns *turns;		/* NULL: as many at once as there are workers */
 };
 
 struct aegis {
@@ -88,6 +90,10 @@ struct aegis {
 
 /* client_on_call: a request arrived; on the delivering thread. */
 void client_on_call(void *arg, struct rpc_call *call);
+
+/* client_refuse_waiting(a): the requests that wait for their turn are refused, and none waits again;
+ * before the workers go. */
+void client_refuse_waiting(struct aegis *a);
 
 /* The workers of all commands: begin (the loop's thread; all or none), take nothing new (the
  * same), wait for what runs (any other thread), end (the loop's, before its pools). */

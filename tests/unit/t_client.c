@@ -719,6 +719,80 @@ what_waits_beyond_the_bound_is_refused(void **state)
 	aegis_close(a);
 }
 
+static void *
+ask_limited(void *arg)
+{
+	struct asked *s = arg;
+
+	s->code = aegis_call(caller, "limited-service", "gate", NULL, &(aegis_call_options){ .timeout_ms = 20000,
+	    .retry = AEGIS_RETRY_NONE }, NULL, NULL);
+	atomic_fetch_add(s->ended, 1);
+	return NULL;
+}
+
+static void
+a_method_may_be_limited_and_leaves_workers_to_the_others(void **state)
+{
+	aegis *a = connect_as(&(aegis_options){ .workers = 8 });
+	atomic_uint ended = 0;
+	struct asked asked[6];
+	pthread_t t[6];
+	unsigned done = 0;
+
+	(void)state;
+	atomic_store(&gate, false);
+	atomic_store(&at_gate, 0);
+	ok(aegis_serve_with(a, "gate", wait_at_gate, NULL, &(aegis_serve_options){ .concurrency = 2, .max_queue = 3 }, &e));
+	ok(aegis_serve_with(a, "echo", echo, NULL, NULL, &e));
+	fails(aegis_serve_with(a, "echo", echo, NULL, NULL, &e), AEGIS_EXISTS, "served already");
+	enrol(a, "limited-service", "limited-1");
+	WAIT_FOR(call("limited-service", "echo", &(aegis_call_options){ .instance = "limited-1" }) == AEGIS_OK);
+	for (size_t i = 0; i < 6; i++) {
+		asked[i] = (struct asked){ &ended, -1 };
+		assert_int_equal(pthread_create(&t[i], NULL, ask_limited, &asked[i]), 0);
+	}
+	/* Two run side by side, three wait, one is refused; six workers have nothing to do. */
+	WAIT_FOR(atomic_load(&ended) == 1 && atomic_load(&at_gate) == 2);
+	ok(call("limited-service", "echo", NULL));
+	fails(call("limited-service", "gate", &(aegis_call_options){ .retry = AEGIS_RETRY_NONE }), AEGIS_BUSY,
+	    "calls of this method");
+	assert_int_equal(atomic_load(&at_gate), 2);
+	atomic_store(&gate, true);
+	for (size_t i = 0; i < 6; i++) {
+		pthread_join(t[i], NULL);
+		done += asked[i].code == AEGIS_OK;
+	}
+	assert_int_equal(done, 5);
+	ok(call("limited-service", "gate", NULL));
+	aegis_close(a);
+}
+
+static void
+calls_of_one_method_run_side_by_side(void **state)
+{
+	atomic_uint ended = 0;
+	struct asked asked[4];
+	pthread_t t[4];
+	aegis *a = connect_as(&(aegis_options){ .workers = 4 });
+
+	(void)state;
+	atomic_store(&gate, false);
+	atomic_store(&at_gate, 0);
+	ok(aegis_serve(a, "gate", wait_at_gate, NULL, 0, &e));
+	enrol(a, "limited-service", "limited-2");
+	for (size_t i = 0; i < 4; i++) {
+		asked[i] = (struct asked){ &ended, -1 };
+		assert_int_equal(pthread_create(&t[i], NULL, ask_limited, &asked[i]), 0);
+	}
+	WAIT_FOR(atomic_load(&at_gate) == 4);
+	atomic_store(&gate, true);
+	for (size_t i = 0; i < 4; i++) {
+		pthread_join(t[i], NULL);
+		assert_int_equal(asked[i].code, AEGIS_OK);
+	}
+	aegis_close(a);
+}
+
 /* --- choosing ---------------------------------------------------------------------------- */
 
 static const char *
@@ -933,6 +1007,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(the_unhealthy_are_passed_over_until_they_recover),
 		cmocka_unit_test(a_call_ends_at_its_time_out_and_a_late_answer_harms_nobody),
 		cmocka_unit_test(what_waits_beyond_the_bound_is_refused),
+		cmocka_unit_test(a_method_may_be_limited_and_leaves_workers_to_the_others),
+		cmocka_unit_test(calls_of_one_method_run_side_by_side),
 		cmocka_unit_test(strategies_choose_among_the_instances),
 		cmocka_unit_test(started_calls_end_each_exactly_once),
 		cmocka_unit_test(started_calls_fail_in_their_own_ways),

@@ -538,26 +538,29 @@ ask_further(void *arg, aegis_request *r)
 }
 
 /* A handler that waits for a call of its own, which nobody will answer, cannot hold up the
- * end for ever: its call ends when the time for draining is over. */
+ * end for ever: its call ends when the time for draining is over.  Whoever waits for its turn gets
+ * it then, or is refused. */
 static void
 a_handler_in_a_call_does_not_stop_the_close(void **state)
 {
 	aegis *hole = serve("hole-service", "hole-1", hold, NULL), *s, *b = connect_as(NULL);
 	struct nested n = { &s, -1, false };
-	atomic_int outer = -1;
+	atomic_int outer = -1, second = -1;
 
 	(void)state;
 	s = connect_as(NULL);
-	ok(aegis_serve(s, "go", ask_further, &n, 0, &e));
+	ok(aegis_serve_with(s, "go", ask_further, &n, &(aegis_serve_options){ .concurrency = 1 }, &e));
 	ok(enrol(s, "asking-service", "asking-1"));
 	ok(aegis_call_start(b, "asking-service", "go", NULL, &(aegis_call_options){ .timeout_ms = 60000 }, on_done, &outer, &e));
 	WAIT_FOR(atomic_load(&held) != NULL);
+	ok(aegis_call_start(b, "asking-service", "go", NULL, &(aegis_call_options){ .timeout_ms = 60000 }, on_done, &second, &e));
 	struct mono began = clock_mono(clock_system());
 	aegis_close(s);
 	int64_t took = mono_since(clock_mono(clock_system()), began);
 	assert_true(took < 30 * NS_PER_S);
 	assert_int_equal(atomic_load(&n.code), AEGIS_CLOSED);
 	WAIT_FOR(atomic_load(&outer) == AEGIS_HANDLER);
+	WAIT_FOR(atomic_load(&second) == AEGIS_HANDLER || atomic_load(&second) == AEGIS_BUSY);
 	release_held();
 	aegis_close(b);
 	aegis_close(hole);
