@@ -27,7 +27,9 @@ for service in web-service pipe-service; do
 done
 expect 1 'larger than' web-service big '{"bytes": 3000000}'
 expect 1 'larger than' web-service big '{"bytes": 20000000}'
+expect 1 'larger than' web-service big '{"bytes": 100000000}' --timeout 20s
 expect 1 'longer than a line of 1 MiB' pipe-service big '{"bytes": 2000000}'
+expect 1 'longer than a line of 1 MiB' pipe-service big '{"bytes": 100000000}' --timeout 20s
 expect 9 'OUTCOME_UNKNOWN' web-service close
 # A result just below every limit is fine.
 answers web-service big '{"bytes": 900000}' || fail "900 kB over HTTP: exit $rc"
