@@ -108,6 +108,11 @@ $(V)/obj/lib/%.o: lib/%.c build/root/.stamp build/gen/aegis_codes.h
 	$(call say,cc,$<)
 	$(Q)$(CC) $(CFLAGS) $(OWN) $(INCLUDE) -c $< -o $@
 
+# Half of what an RPC costs is reading and writing its envelopes.
+ifeq ($(V),build)
+$(patsubst %.c,$(V)/obj/%.o,$(wildcard lib/codec/*.c) lib/base/utf8.c lib/base/wall.c): CFLAGS += -O3
+endif
+
 $(V)/obj/cmd/%.o: cmd/%.c build/root/.stamp build/gen/version.h build/gen/packages.h build/gen/aegis_codes.h
 	@mkdir -p $(@D)
 	$(call say,cc,$<)
