@@ -25,7 +25,7 @@
 struct watch {
 	unsigned magic;
 	struct conn *conn;
-	char *bucket;
+	char *bucket, *filter;
 	void (*handler)(void *, const struct watch_event *);
 	void *arg;
 	pthread_t thread;
@@ -105,12 +105,18 @@ expose(struct watch *w, natsSubscription *open)
 }
 
 static bool
-open_reader(struct watch *w, struct kv_reader *r)
+open_reader(struct watch *w, struct kv_reader *r, bool *absent)
 {
-	struct kv_reader_opts o = { .conn = w->conn, .bucket = w->bucket, .filter = ">" };
+	struct kv_reader_opts o = { .conn = w->conn, .bucket = w->bucket, .filter = w->filter };
+	jsErrCode js = 0;
 
 	memset(r, 0, sizeof *r);
-	return conn_state(w->conn) == CONN_UP && kv_reader_open(r, &o, NULL) == NATS_OK;
+	*absent = false;
+	if (conn_state(w->conn) != CONN_UP)
+		return false;
+	natsStatus s = kv_reader_open(r, &o, &js);
+	*absent = s != NATS_OK && js == JSStreamNotFoundErr;
+	return s == NATS_OK;
 }
 
 /* follow: reads one reader's entries until something makes it doubtful.  Returns the reason for the
@@ -149,7 +155,7 @@ run(void *arg)
 	struct watch *w = arg;
 	const char *reason = "start";
 	int64_t wait_ms = RETRY_MIN_MS;
-	bool stop;
+	bool stop, absent;
 
 	while (reason != NULL) {
 		struct kv_reader r;
@@ -157,7 +163,7 @@ run(void *arg)
 		take_doubt(w, &stop);
 		if (stop)
 			break;
-		if (open_reader(w, &r)) {
+		if (open_reader(w, &r, &absent)) {
 			wait_ms = RETRY_MIN_MS;
 			reason = expose(w, r.sub) ? follow(w, &r, reason) : NULL;
 			expose(w, NULL);
@@ -165,6 +171,8 @@ run(void *arg)
 				lose(w);
 		} else {
 			lose(w);
+			if (absent)
+				tell(w, WATCH_ABSENT, NULL, NULL);
 			if (!pause_ms(w, wait_ms))
 				reason = NULL;
 			wait_ms = wait_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : wait_ms * 2;
@@ -179,11 +187,19 @@ struct watch *
 watch_new(struct conn *conn, const char *bucket,
     void (*handler)(void *arg, const struct watch_event *ev), void *arg, struct err *err)
 {
+	return watch_new_key(conn, bucket, ">", handler, arg, err);
+}
+
+struct watch *
+watch_new_key(struct conn *conn, const char *bucket, const char *key,
+    void (*handler)(void *arg, const struct watch_event *ev), void *arg, struct err *err)
+{
 	struct watch *w = mem_new(sizeof *w);
 
 	w->magic = WATCH_MAGIC;
 	w->conn = conn;
 	w->bucket = mem_text(bucket);
+	w->filter = mem_text(key);
 	w->handler = handler;
 	w->arg = arg;
 	pthread_mutex_init(&w->lock, NULL);
@@ -195,6 +211,7 @@ watch_new(struct conn *conn, const char *bucket,
 	pthread_cond_destroy(&w->changed);
 	pthread_mutex_destroy(&w->lock);
 	mem_free(w->bucket);
+	mem_free(w->filter);
 	mem_free(w);
 	return NULL;
 }
@@ -224,6 +241,7 @@ watch_free(struct watch *w)
 	pthread_cond_destroy(&w->changed);
 	pthread_mutex_destroy(&w->lock);
 	mem_free(w->bucket);
+	mem_free(w->filter);
 	MAGIC_WIPE(w);
 	mem_free(w);
 }

@@ -16,6 +16,7 @@ enum watch_what {
 	WATCH_ENTRY,		/* entry is set; entry->gone for deletes and expiries */
 	WATCH_SYNC_END,
 	WATCH_LOST,		/* from now on the picture ages; the watch goes on trying */
+	WATCH_ABSENT,		/* a try found that there is no such bucket; may be told again and again */
 };
 
 struct watch_event {
@@ -29,6 +30,10 @@ struct watch;
 /* watch_new(conn, bucket, handler, arg, err): starts at once; a bucket that does not exist
  * is waited for.  conn must outlive the watch.  Fails only when no thread can be made. */
 struct watch *watch_new(struct conn *conn, const char *bucket,
+    void (*handler)(void *arg, const struct watch_event *ev), void *arg, struct err *err);
+
+/* watch_new_key: the same for one key of the bucket, which is copied: nothing else travels. */
+struct watch *watch_new_key(struct conn *conn, const char *bucket, const char *key,
     void (*handler)(void *arg, const struct watch_event *ev), void *arg, struct err *err);
 
 /* watch_free(w): ends it and waits for a running handler; not from the handler.  NULL is fine. */

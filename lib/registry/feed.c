@@ -69,6 +69,8 @@ on_watch(void *arg, const struct watch_event *ev)
 	case WATCH_SYNC_END:
 		pass(f, (struct feed_event){ .what = FEED_SYNC_END });
 		break;
+	case WATCH_ABSENT:
+		break;		/* lost was told; it may come */
 	case WATCH_LOST:
 		pass(f, (struct feed_event){ .what = FEED_LOST });
 		break;
