@@ -23,6 +23,7 @@ struct run_opts {
 	const char *name, *instance, *version, *description, *service_type;
 	struct opts_list metadata, methods, commands, events;
 	bool replace_worker;
+	enum guard_mode validate;
 	int64_t ack_wait_ns;
 	bool no_registration;
 	int64_t heartbeat_ns, ttl_ns, stale_ns;
@@ -99,6 +100,10 @@ static const struct opt instance_rows[] = {
 	OPTS_END
 };
 
+static const char *const guard_modes[] = {
+	[GUARD_OFF] = "off", [GUARD_WARN] = "warn", [GUARD_ENFORCE] = "enforce", NULL,
+};
+
 static const struct opt workload_rows[] = {
 	OPT_UINT(struct run_opts, app_port, "app-port", 0, "N", "CMD answers calls over HTTP on this port of 127.0.0.1",
 	    .min = 1, .max = 65535, .env = true),
@@ -118,6 +123,9 @@ static const struct opt workload_rows[] = {
 	    .min = 500 * NS_PER_MS, .max = 3600 * NS_PER_S, .env = true),
 	OPT_FLAG(struct run_opts, replace_worker, "replace-worker", 0,
 	    "remove the consumer of a Python worker of that command when nobody is bound to it"),
+	OPT_CHOICE(struct run_opts, validate, "validate", 0, guard_modes,
+	    "messages that break the service's contract (registry put --contract) pass with a warning, or not at all", .def = "off",
+	    .env = true),
 	OPT_UINT(struct run_opts, max_inflight, "max-inflight", 0, "N", "how many calls CMD works on at once",
 	    .def = "64", .min = 1, .max = 65536, .env = true),
 	OPT_UINT(struct run_opts, max_queue, "max-queue", 0, "N",
@@ -501,6 +509,7 @@ cmd_run_service_run(struct cmd *c, struct err *err)
 	s.metadata = metadata;
 	s.methods = methods;
 	s.commands = names;
+	s.validate = o->validate;
 	s.replace_worker = o->replace_worker;
 	s.ack_wait_ns = o->ack_wait_ns;
 	s.nevents = o->events.n;

@@ -181,6 +181,7 @@ local_new(const struct local_opts *o, struct err *err)
 	l->publisher = o->publisher;
 	l->sender = o->sender;
 	l->traffic = o->traffic;
+	l->guard = o->guard;
 	l->progress = o->progress;
 	l->arg = o->arg;
 	l->service = mem_text(o->service);

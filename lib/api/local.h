@@ -17,6 +17,7 @@ struct conn;
 struct local;
 struct publisher;
 struct sender;
+struct guard;
 struct traffic;
 
 struct local_opts {
@@ -24,6 +25,7 @@ struct local_opts {
 	struct caller *caller;
 	struct publisher *publisher;
 	struct sender *sender;
+	struct guard *guard;		/* judges published events; outlives it; NULL: none */
 	struct traffic *traffic;	/* where events are counted; NULL: nowhere */
 	/* "unix": a socket in a directory of its own; "http": a port of 127.0.0.1 that the system chose;
 	 * "unix:PATH" (what lies at PATH must be nothing or a socket that nobody listens on, and its

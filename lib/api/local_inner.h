@@ -22,6 +22,7 @@ struct local {
 	struct publisher *publisher;
 	struct sender *sender;
 	struct traffic *traffic;
+	struct guard *guard;
 	enum err_code (*progress)(void *arg, const char *id, double percent, const char *status, struct err *err);
 	void *arg;
 	struct web_server *server;

@@ -159,7 +159,7 @@ local_event(void *arg, struct web_request *r, struct err *err)
 		.domain = web_param(r, "domain"), .type = web_param(r, "type"), .payload = payload,
 		.version = has_version ? version : NULL, .source = l->instance, .trace_id = t.trace_id,
 		.message_id = message_id, .format = DATA_MSGPACK, .timeout_ns = t.timeout_ns,
-		.traffic = l->traffic,
+		.traffic = l->traffic, .guard = l->guard,
 	}, &ack, err);
 	if (code == ERR_OK)
 		reply_stored(r, message_id, &ack);

@@ -110,7 +110,7 @@ open_local(struct outgoing *g, const struct outgoing_opts *o, struct err *err)
 {
 	struct local_opts l = {
 		.conn = g->conn, .caller = g->caller, .publisher = g->publisher, .sender = g->sender,
-		.traffic = o->traffic,
+		.guard = o->guard, .traffic = o->traffic,
 		.where = o->where, .directory = o->directory, .service = o->service, .instance = o->instance,
 		.version = o->version, .max_waiting = o->max_waiting, .progress = on_progress, .arg = g,
 	};

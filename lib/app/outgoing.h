@@ -8,6 +8,7 @@
 #include "base/err.h"
 
 struct conn;
+struct guard;
 struct handoff;
 struct local_state;
 struct loop;
@@ -20,6 +21,7 @@ struct outgoing_opts {
 	struct conn *conn;
 	struct publisher *publisher;	/* outlives it */
 	struct handoff *handoff;	/* likewise; for progress */
+	struct guard *guard;		/* likewise; judges published events; NULL: none */
 	struct traffic *traffic;	/* likewise; where it is counted */
 	const char *where;		/* as of local.h, or "auto": unix, else http */
 	const char *directory;

@@ -64,6 +64,7 @@ struct service {
 	struct member *member;
 	struct runner *runner;
 	struct handoff handoff;
+	struct guard *guard;		/* NULL: nothing is validated */
 	struct traffic *traffic;	/* told in heartbeats */
 	struct publisher *publisher;	/* of dead letters, and of the program's own events */
 	struct outgoing *outgoing;	/* NULL without a local API */
@@ -312,7 +313,7 @@ start_workers(struct service *s, struct err *err)
 	while (names[s->nworkers] != NULL) {
 		struct worker *w = worker_new(&(struct worker_opts){
 			.conn = s->conn, .loop = s->loop, .pool = s->pool, .publisher = s->publisher,
-			.traffic = s->traffic, .service = s->o->service, .instance = s->instance, .command = names[s->nworkers],
+			.guard = s->guard, .traffic = s->traffic, .service = s->o->service, .instance = s->instance, .command = names[s->nworkers],
 			.max_running = s->o->runner.max_inflight, .replace_unbound = s->o->replace_worker,
 			.ack_wait_ns = s->o->ack_wait_ns,
 			.handler = on_job, .stop = on_job_stop, .arg = s,
@@ -344,7 +345,7 @@ start_events(struct service *s)
 		return;
 	s->events = events_new(&(struct events_opts){
 		.conn = s->conn, .loop = s->loop, .pool = s->pool, .publisher = s->publisher, .service = s->o->service,
-		.instance = s->instance, .traffic = s->traffic,
+		.instance = s->instance, .traffic = s->traffic, .guard = s->guard,
 	});
 	for (size_t i = 0; i < s->o->nevents; i++) {
 		const struct run_service_event *e = &s->o->events[i];
@@ -501,7 +502,8 @@ open_member(struct service *s, struct err *err)
 		 * one. */
 		.methods = takes_calls ? s->o->methods : nothing,
 		.heartbeat_ns = s->o->heartbeat_ns, .ttl_s = s->o->ttl_s, .no_record = s->o->no_registration,
-		.traffic = s->traffic, .handler = on_call, .arg = s, .registered = on_registered, .twin = on_twin,
+		.traffic = s->traffic, .guard = s->guard,
+		.handler = on_call, .arg = s, .registered = on_registered, .twin = on_twin,
 	}, err);
 	return s->member != NULL ? ERR_OK : ERR_INVALID;
 }
@@ -514,7 +516,7 @@ open_outgoing(struct service *s, struct err *err)
 
 	if (o->local_api != NULL && (s->outgoing = outgoing_new(&(struct outgoing_opts){
 		.loop = s->loop, .conn = s->conn, .publisher = s->publisher, .handoff = &s->handoff,
-		.traffic = s->traffic, .where = o->local_api, .directory = o->local_directory, .service = o->service,
+		.guard = s->guard, .traffic = s->traffic, .where = o->local_api, .directory = o->local_directory, .service = o->service,
 		.instance = s->instance, .version = o->version, .max_waiting = o->max_outgoing,
 	}, err)) == NULL)
 		return err != NULL ? err->code : ERR_WRAPPER;
@@ -545,6 +547,10 @@ open_service(struct service *s, struct err *err)
 	if ((o->commands != NULL || o->nevents > 0 || o->local_api != NULL) &&
 	    (s->publisher = publisher_new(&(struct publisher_opts){ .conn = s->conn, .loop = s->loop }, err)) == NULL)
 		return ERR_UNAVAILABLE;
+	if (o->validate != GUARD_OFF && (s->guard = guard_new(&(struct guard_opts){
+		.conn = s->conn, .traffic = s->traffic, .service = o->service, .mode = o->validate,
+	}, err)) == NULL)
+		return ERR_SYSTEM;
 	s->handoff = (struct handoff){ .loop = s->loop, .runner = s->runner };
 	s->linked = (struct mail){ .deliver = on_linked, .vital = true };
 	runner_set_env(s->runner, "AEGIS_SERVICE", o->service);
@@ -574,6 +580,7 @@ close_service(struct service *s)
 	outgoing_free(s->outgoing);
 	publisher_free(s->publisher);
 	member_free(s->member);
+	guard_free(s->guard);
 	conn_free(s->conn);
 	loop_free(s->loop);
 	traffic_free(s->traffic);

@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "messaging/events.h"
+#include "messaging/guard.h"
 #include "nats/conn.h"
 #include "runner/runner.h"
 
@@ -25,6 +26,7 @@ struct run_service_opts {
 	size_t nevents;
 	int64_t ack_wait_ns;		/* until a dead worker's commands go to others; 0: 30 s */
 	bool replace_worker;		/* remove the unbound consumer of a Python worker in the way */
+	enum guard_mode validate;	/* messages against the service's contract */
 	struct runner_opts runner;
 	int64_t heartbeat_ns, ttl_s;
 	int64_t drain_timeout_ns, drain_delay_ns;

@@ -19,6 +19,7 @@
 #include "member/member.h"
 #include "messaging/caller.h"
 #include "messaging/sender.h"
+#include "messaging/guard.h"
 #include "messaging/traffic.h"
 #include "model/names.h"
 #include "nats/conn.h"
@@ -95,6 +96,8 @@ open_handle(aegis *a, const aegis_options *o, struct err *err)
 
 	if ((code = set_log(o->log_level, err)) != ERR_OK)
 		return code;
+	if ((unsigned)o->validation > AEGIS_VALIDATE_ENFORCE)
+		return err_set(err, ERR_INVALID, "validation %d is none of the three AEGIS_VALIDATE_ modes", (int)o->validation);
 	if ((a->loop = loop_new(clock_system(), MAILBOX, err)) == NULL)
 		return ERR_SYSTEM;
 	if ((a->conn = connect_nats(o, a->timeout_ns, err)) == NULL)
@@ -138,6 +141,7 @@ aegis_connect(const aegis_options *o, aegis_error *e)
 	aegis *a = mem_new(sizeof *a);
 	a->magic = AEGIS_MAGIC;
 	a->timeout_ns = o->timeout_ms > 0 ? o->timeout_ms * NS_PER_MS : DEFAULT_TIMEOUT_NS;
+	a->validation = o->validation;
 	a->format = o->json ? DATA_JSON : DATA_MSGPACK;
 	pthread_mutex_init(&a->lock, NULL);
 	thread_cond_init(&a->changed);
@@ -266,6 +270,27 @@ struct start {
 	struct err err;
 };
 
+/* open_guard: on the loop.  A handle that registers again, after a twin, may do so as another service. */
+static enum err_code
+open_guard(aegis *a, const char *service, struct err *err)
+{
+	static const enum guard_mode modes[] = {
+		[AEGIS_VALIDATE_OFF] = GUARD_OFF, [AEGIS_VALIDATE_WARN] = GUARD_WARN, [AEGIS_VALIDATE_ENFORCE] = GUARD_ENFORCE,
+	};
+
+	if (a->validation == AEGIS_VALIDATE_OFF)
+		return ERR_OK;
+	struct guard *g = guard_new(&(struct guard_opts){
+		.conn = a->conn, .traffic = a->traffic, .service = service, .mode = modes[a->validation],
+	}, err);
+	if (g == NULL)
+		return ERR_SYSTEM;
+	a->guards = mem_resize(a->guards, a->nguards + 1, sizeof *a->guards);
+	a->guards[a->nguards++] = g;
+	atomic_store(&a->guard, g);
+	return ERR_OK;
+}
+
 /* start_member: on the loop. */
 static void
 start_member(void *arg)
@@ -273,12 +298,14 @@ start_member(void *arg)
 	struct start *s = arg;
 	aegis *a = s->a;
 
+	if ((s->code = open_guard(a, s->who->service, &s->err)) != ERR_OK)
+		return;
 	struct member *m = member_new(&(struct member_opts){
 		.loop = a->loop, .pool = a->pool, .conn = a->conn,
 		.service = s->who->service, .instance = a->instance, .version = s->who->version,
 		.description = s->who->description, .metadata = s->who->metadata, .methods = s->methods,
 		.heartbeat_ns = s->who->heartbeat_ms * NS_PER_MS, .ttl_s = s->who->ttl_s,
-		.traffic = a->traffic, .handler = client_on_call, .arg = a, .registered = on_registered, .twin = on_twin,
+		.traffic = a->traffic, .guard = a->guard, .handler = client_on_call, .arg = a, .registered = on_registered, .twin = on_twin,
 	}, &s->err);
 	s->code = m != NULL ? member_start(m, &s->err) : s->err.code;
 	if (s->code == ERR_OK)
@@ -506,6 +533,9 @@ aegis_close(aegis *a)
 	publisher_free(a->publisher);
 	caller_free(a->caller);
 	discovery_free(a->discovery);
+	for (size_t i = 0; i < a->nguards; i++)
+		guard_free(a->guards[i]);
+	mem_free(a->guards);
 	conn_free(a->conn);
 	loop_free(a->loop);
 	traffic_free(a->traffic);	/* what was on its way is counted by now */

@@ -49,6 +49,11 @@ typedef struct aegis_error {
 
 /* --- a connection ----------------------------------------------------------------------- */
 
+/* What becomes of messages that break the service's contract (`aegis registry put --contract`).  ENFORCE:
+ * calls, commands and publications fail with AEGIS_CONTRACT, events go to the dead letters, and
+ * nothing passes before the contract was looked for (AEGIS_BUSY).  WARN: they are logged and pass. */
+enum aegis_validation { AEGIS_VALIDATE_OFF, AEGIS_VALIDATE_WARN, AEGIS_VALIDATE_ENFORCE };
+
 typedef struct aegis_options {
 	const char *servers;		/* "nats://host:4222,…"; NULL: NATS_URL, else localhost */
 	const char *name;		/* of the connection, for the server's lists */
@@ -67,6 +72,7 @@ typedef struct aegis_options {
 	const char *log_level;		/* "info", …: to stderr; NULL: warnings and worse */
 	int64_t flusher_wait_us;	/* > 0: batch writes for that long: more throughput with many
 					   calls in flight; 100 suits */
+	enum aegis_validation validation;	/* from aegis_register on: of calls, events and commands */
 } aegis_options;
 
 /* aegis_connect(o, e): NULL with e filled on failure.  The handle owns a thread that

@@ -213,6 +213,7 @@ client_workers_start(aegis *a, const char *service, struct err *err)
 		struct worked *w = a->worked[i];
 		w->worker = worker_new(&(struct worker_opts){
 			.conn = a->conn, .loop = a->loop, .pool = a->pool, .publisher = a->publisher, .traffic = a->traffic,
+			.guard = a->guard,
 			.service = service, .instance = a->instance, .command = w->command,
 			.max_running = w->o.concurrency, .window = w->o.window, .backoff_ns = w->o.backoff_ms * NS_PER_MS,
 			.ack_wait_ns = w->o.ack_wait_ms * NS_PER_MS, .handler = on_job, .arg = w,

@@ -60,7 +60,7 @@ fill_event(struct event_out *e, const aegis *a, const char *domain, const char *
 		o = &none;
 	*e = (struct event_out){
 		.domain = domain, .type = type, .version = o->version, .trace_id = o->trace_id, .message_id = o->id,
-		.source = a->instance, .traffic = a->traffic, .format = a->format,
+		.source = a->instance, .traffic = a->traffic, .guard = atomic_load(&a->guard), .format = a->format,
 		.timeout_ns = o->timeout_ms > 0 ? o->timeout_ms * NS_PER_MS : a->timeout_ns,
 	};
 }
@@ -289,7 +289,7 @@ client_events_start(aegis *a)
 		return;
 	a->events = events_new(&(struct events_opts){
 		.conn = a->conn, .loop = a->loop, .pool = a->pool, .publisher = a->publisher, .service = a->service,
-		.instance = a->instance, .traffic = a->traffic,
+		.instance = a->instance, .traffic = a->traffic, .guard = a->guard,
 	});
 	for (size_t i = 0; i < a->nsubscribed; i++) {
 		struct event_subscription s;

@@ -16,6 +16,7 @@ struct caller;
 struct conn;
 struct discovery;
 struct events;
+struct guard;
 struct member;
 struct publisher;
 struct rpc_call;
@@ -57,6 +58,10 @@ struct aegis {
 	struct mail stop;		/* ends it */
 	struct conn *conn;
 	struct discovery *discovery;
+	enum aegis_validation validation;
+	_Atomic(struct guard *) guard;	/* of the service that was registered last; NULL: none */
+	struct guard **guards;		/* all that there were: who publishes may still be in one */
+	size_t nguards;
 	struct traffic *traffic;	/* told in heartbeats */
 	struct caller *caller;
 	struct publisher *publisher;

@@ -53,6 +53,7 @@ struct text subject_method(const char *subject);
 
 /* Keys of the bucket service_registry. */
 #define REGISTRY_BUCKET "service_registry"
+#define CONTRACT_BUCKET "aegis_contract"
 struct subject key_instance(const char *service, const char *instance);
 
 /* key_parse(key, service, instance): true for an instance key, also the legacy form with

@@ -487,7 +487,7 @@ member_start(struct member *m, struct err *err)
 {
 	m->server = rpc_server_new(&(struct rpc_server_opts){
 		.conn = m->o.conn, .service = m->o.service, .instance = m->o.instance, .methods = m->o.methods,
-		.stats = m->methods, .handler = m->o.handler, .arg = m->o.arg,
+		.guard = m->o.guard, .stats = m->methods, .handler = m->o.handler, .arg = m->o.arg,
 	}, err);
 	if (m->server == NULL)
 		return ERR_UNAVAILABLE;

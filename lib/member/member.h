@@ -19,6 +19,7 @@ struct member;
 struct methods;
 struct pool;
 struct rpc_call;
+struct guard;
 struct traffic;
 
 struct member_opts {
@@ -30,6 +31,7 @@ struct member_opts {
 	const char *const *methods;	/* NULL: all */
 	int64_t heartbeat_ns;		/* 0: 10 s */
 	int64_t ttl_s;			/* 0: 30 s */
+	struct guard *guard;		/* judges calls; outlives the member; NULL: none */
 	struct traffic *traffic;	/* told in heartbeats beside the calls served; NULL: there is none */
 	bool no_record;			/* serve without registering (ENABLE_REGISTRATION=false) */
 	void (*handler)(void *arg, struct rpc_call *call);	/* on the delivering thread */

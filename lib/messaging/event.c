@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "codec/envelope.h"
 #include "messaging/dlq.h"
+#include "messaging/guard.h"
 #include "messaging/traffic.h"
 #include "sys/clock.h"
 
@@ -178,6 +179,23 @@ unreadable(struct event *e, const char *subject, const struct err *err)
 	event_close(e);
 }
 
+/* turn_away: no handler gets it.  What breaks the contract will break it at every delivery. */
+static void
+turn_away(struct event *e, enum err_code code, const char *text)
+{
+	if (code == ERR_BUSY) {
+		event_refuse(e);
+		return;
+	}
+	snprintf(e->error, sizeof e->error, "%s: %s", err_wire(code), text);
+	atomic_fetch_add(&e->ev->failed, 1);
+	traffic_event_failed(e->ev->traffic);
+	if (e->delivery != NULL)
+		bury(e);
+	else
+		event_close(e);
+}
+
 static void
 receive(struct event *e, const char *subject, const void *data, size_t n)
 {
@@ -195,6 +213,11 @@ receive(struct event *e, const char *subject, const void *data, size_t n)
 	keep(&e->trace_id, env.trace_id);
 	keep(&e->source, env.source);
 	e->has_source = env.source.p != NULL;
+	enum err_code code = guard_event(e->ev->guard, str_text(&e->domain), str_text(&e->type), &env.payload, &err);
+	if (code != ERR_OK) {
+		turn_away(e, code, err.text);
+		return;
+	}
 	e->envelope = &env;
 	e->sub->handler(e->sub->arg, e);	/* e may be gone when it returns, so the envelope is only lent */
 }

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "codec/envelope.h"
 #include "codec/subject.h"
+#include "messaging/guard.h"
 #include "messaging/traffic.h"
 #include "model/names.h"
 #include "nats/publisher.h"
@@ -44,6 +45,8 @@ encode(const struct event_out *o, char id[ID_UUID_MAX], struct str *out, struct 
 		e.version = text_of(o->version);
 	if (o->payload.p != NULL)
 		e.payload = (struct value){ .type = VALUE_RAW, .u.raw = o->payload };
+	if ((code = guard_event(o->guard, o->domain, o->type, &e.payload, err)) != ERR_OK)
+		return code;
 	return envelope_encode(&e, o->format, clock_wall(clock_system()), out, err);
 }
 

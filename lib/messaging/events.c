@@ -205,6 +205,7 @@ events_new(const struct events_opts *o)
 	ev->pool = o->pool;
 	ev->publisher = o->publisher;
 	ev->traffic = o->traffic;
+	ev->guard = o->guard;
 	ev->service = mem_text(o->service);
 	ev->instance = mem_text(o->instance);
 	pthread_mutex_init(&ev->lock, NULL);

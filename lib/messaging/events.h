@@ -18,6 +18,7 @@
 #include "nats/publisher.h"
 
 struct conn;
+struct guard;
 struct loop;
 struct pool;
 struct traffic;
@@ -26,6 +27,7 @@ struct traffic;
 
 struct event_out {
 	const char *domain, *type;
+	struct guard *guard;		/* judges the payload: ERR_CONTRACT, nothing is sent; NULL: nobody does */
 	struct data payload;		/* a map; absent: an empty one */
 	const char *version;		/* NULL: 1.0 */
 	const char *source, *trace_id, *correlation_id;	/* may be NULL; a trace id is drawn then */
@@ -53,6 +55,7 @@ struct events_opts {
 	struct loop *loop;
 	struct pool *pool;		/* makes the streams when they are missing */
 	struct publisher *publisher;	/* for dead letters; must outlive events */
+	struct guard *guard;		/* judges payloads; outlives events; NULL: none */
 	struct traffic *traffic;	/* where events are counted; NULL: nowhere; must outlive every event */
 	const char *service, *instance;
 };

@@ -37,6 +37,7 @@ struct events {
 	struct pool *pool;
 	struct publisher *publisher;
 	struct traffic *traffic;
+	struct guard *guard;
 	char *service, *instance;
 	struct subscription *subs[EVENTS_MAX];
 	size_t n;

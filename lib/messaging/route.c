@@ -318,8 +318,11 @@ static enum err_code
 code_of(const struct msg *m, struct text t)
 {
 	static const char not_active[] = "NOT_ACTIVE";
-	const char *header = msg_header(m, "Nats-Service-Error");
+	const char *header = msg_header(m, "Nats-Service-Error"), *number = msg_header(m, "Nats-Service-Error-Code");
 
+	/* Two of our errors share a word; the number tells them apart. */
+	if (header != NULL && number != NULL && strcmp(header, err_wire(ERR_CONTRACT)) == 0 && strcmp(number, "422") == 0)
+		return ERR_CONTRACT;
 	if (header != NULL)
 		return code_of_word(text_of(header));
 	if (t.n > 0 && memmem(t.p, t.n, not_active, sizeof not_active - 1) != NULL)

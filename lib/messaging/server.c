@@ -18,6 +18,7 @@
 #include "base/utf8.h"
 #include "codec/envelope.h"
 #include "codec/subject.h"
+#include "messaging/guard.h"
 #include "messaging/methods.h"
 #include "nats/conn.h"
 #include "sys/clock.h"
@@ -38,6 +39,7 @@ struct rpc_server {
 	char **methods;			/* NULL: all */
 	size_t nmethods;
 	struct methods *stats;
+	struct guard *guard;
 	void (*handler)(void *, struct rpc_call *);
 	void *arg;
 	struct sub **subs;
@@ -266,9 +268,16 @@ rpc_answer_value(struct rpc_call *c, struct value result, struct err *err)
 	__attribute__((uninitialized)) struct err own;	/* see on_request */
 
 	MAGIC_CHECK(c, CALL_MAGIC);
+	enum err_code code = guard_value(c->server->guard, CONTRACT_RESULT, (struct text){ c->method.p, c->method.len }, &result, &own);
+	if (code != ERR_OK) {
+		rpc_refuse(c, ERR_CORRUPT, own.text);
+		if (err != NULL)
+			*err = own;
+		return code;
+	}
 	fill_reply(c, &e);
 	e.payload = result;
-	enum err_code code = encode_reply(c, &e, &own);
+	code = encode_reply(c, &e, &own);
 	if (code != ERR_OK) {
 		rpc_refuse(c, ERR_HANDLER, own.text);
 		if (err != NULL)
@@ -351,6 +360,11 @@ on_request(void *arg, struct msg *m)
 	c->deadline = deadline_of(c, &e);
 	c->stats = methods_find(s->stats, method);
 	atomic_fetch_add(&c->stats->inflight, 1);
+	enum err_code code = guard_value(s->guard, CONTRACT_PARAMS, method, &e.payload, &err);
+	if (code != ERR_OK) {
+		rpc_refuse(c, code, err.text);
+		return;
+	}
 	/* The handler may answer at once, and then c is gone; so the envelope is only lent. */
 	c->envelope = &e;
 	s->handler(s->arg, c);
@@ -498,6 +512,7 @@ rpc_server_new(const struct rpc_server_opts *o, struct err *err)
 	s->service = mem_text(o->service);
 	s->instance = mem_text(o->instance);
 	s->stats = o->stats;
+	s->guard = o->guard;
 	s->handler = o->handler;
 	s->arg = o->arg;
 	pthread_mutex_init(&s->lock, NULL);

@@ -11,6 +11,7 @@
 #include "model/envelope.h"
 
 struct conn;
+struct guard;
 struct methods;
 struct rpc_server;
 struct rpc_call;
@@ -19,6 +20,7 @@ struct rpc_server_opts {
 	struct conn *conn;
 	const char *service, *instance;
 	const char *const *methods;	/* NULL-terminated, repetitions do not count; NULL: every method */
+	struct guard *guard;		/* judges parameters and results; outlives the server and its calls; NULL: none */
 	struct methods *stats;		/* where calls are counted; must outlive the server */
 	void (*handler)(void *arg, struct rpc_call *call);
 	void *arg;

@@ -16,7 +16,7 @@ enum kind { CALLED, PUBLISHED, PROCESSED, WORKED, SENT, KINDS };
 
 struct traffic {
 	struct methods *kinds[KINDS];
-	atomic_ulong event_errors, command_errors;
+	atomic_ulong event_errors, command_errors, contract_errors;
 	atomic_int events_open;
 };
 
@@ -132,6 +132,13 @@ traffic_command_failed(struct traffic *t)
 }
 
 void
+traffic_contract_broken(struct traffic *t)
+{
+	if (t != NULL)
+		atomic_fetch_add(&t->contract_errors, 1);
+}
+
+void
 traffic_events_open(struct traffic *t, int by)
 {
 	if (t != NULL)
@@ -221,6 +228,8 @@ traffic_report(const struct traffic *t, const struct traffic_reader *r)
 		return;
 	r->counter(r->arg, "events.errors", atomic_load(&t->event_errors));
 	r->counter(r->arg, "commands.errors", atomic_load(&t->command_errors));
+	if (atomic_load(&t->contract_errors) > 0)		/* Python members have no such counter */
+		r->counter(r->arg, "contract.errors", atomic_load(&t->contract_errors));
 	r->gauge(r->arg, "events.in_flight", atomic_load(&t->events_open));
 	for (enum kind k = 0; k < KINDS; k++)
 		methods_each(t->kinds[k], tell_one, &(struct telling){ r, k });

@@ -28,6 +28,7 @@ void traffic_sent(struct traffic *t, const char *service, const char *command, i
 void traffic_worked(struct traffic *t, const char *service, const char *command, int64_t ns);
 void traffic_command(struct traffic *t, const char *service, const char *command);	/* completed */
 void traffic_command_failed(struct traffic *t);
+void traffic_contract_broken(struct traffic *t);		/* a message breaks the contract of the service */
 
 /* How things stand: events with their handlers, one more or less; commands of a kind with the handler,
  * and fetched and waiting. */

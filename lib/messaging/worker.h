@@ -17,6 +17,7 @@
 #include "model/value.h"
 
 struct conn;
+struct guard;
 struct loop;
 struct pool;
 struct publisher;
@@ -31,6 +32,7 @@ struct worker_opts {
 	struct loop *loop;
 	struct pool *pool;		/* for what asks the store */
 	struct publisher *publisher;	/* for dead letters */
+	struct guard *guard;		/* judges payloads and results; outlives the jobs; NULL: none */
 	struct traffic *traffic;	/* where jobs are counted; NULL: nowhere; must outlive the loop */
 	const char *service, *instance, *command;
 	unsigned max_running;		/* 0: 8 */

@@ -14,6 +14,7 @@
 #include "base/utf8.h"
 #include "codec/command.h"
 #include "messaging/dlq.h"
+#include "messaging/guard.h"
 #include "messaging/traffic.h"
 #include "nats/conn.h"
 
@@ -213,6 +214,31 @@ settle(struct job *j, const struct attempt_actions *a)
 	close_job(j);
 }
 
+static void answer(struct job *j, enum attempt_event verdict, const char *text);
+
+/* turned_away: what breaks the contract is no better at the next attempt, so this one is the last;
+ * while the contract is not read the command waits. */
+static bool
+turned_away(struct job *j)
+{
+	const struct worker *w = j->worker;
+	struct data payload = { DATA_JSON, j->payload.p, j->payload.len };
+	char text[600];
+	struct err err;
+	enum err_code code = guard_data(w->o.guard, CONTRACT_COMMAND, text_of(w->o.command), payload, &err);
+
+	if (code == ERR_OK)
+		return false;
+	if (code == ERR_BUSY) {
+		answer(j, ATTEMPT_EV_BOUNCED, NULL);
+		return true;
+	}
+	j->attempt.opts.max_retries = 0;
+	snprintf(text, sizeof text, "%s: %s", err_wire(code), err.text);
+	answer(j, ATTEMPT_EV_FAILED, text);
+	return true;
+}
+
 static void
 run(struct job *j)
 {
@@ -223,7 +249,8 @@ run(struct job *j)
 	j->with_handler = true;
 	w->running++;
 	atomic_fetch_add(&j->refs, 1);
-	w->o.handler(w->o.arg, j);
+	if (!turned_away(j))
+		w->o.handler(w->o.arg, j);
 }
 
 static void
@@ -337,7 +364,9 @@ job_done(struct job *j, struct data result)
 	MAGIC_CHECK(j, JOB_MAGIC);
 	if (result.p != NULL)
 		c.result = (struct value){ .type = VALUE_RAW, .u.raw = result };
-	enum err_code code = command_completion_encode(&c, j->format, &j->completion, &err);
+	enum err_code code = guard_data(j->worker->o.guard, CONTRACT_COMMAND_RESULT, text_of(j->worker->o.command), result, &err);
+	if (code == ERR_OK)
+		code = command_completion_encode(&c, j->format, &j->completion, &err);
 	if (code == ERR_OK && most > 0 && j->completion.len > (size_t)most)
 		code = err_set(&err, ERR_TOO_LARGE, "the result of %zu bytes is larger than the %lld that the server takes",
 		    j->completion.len, (long long)most);

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "codec/codec.h"
+#include "codec/subject.h"
 #include "model/contract.h"
 #include "nats/kv.h"
 #include "nats/stream.h"

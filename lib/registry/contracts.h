@@ -13,7 +13,6 @@
 #include "base/err.h"
 #include "model/value.h"
 
-#define CONTRACT_BUCKET "aegis_contract"
 #define CONTRACT_MAX_BYTES (256 * 1024)
 
 struct conn;
