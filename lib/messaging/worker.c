@@ -172,7 +172,6 @@ worker_new(const struct worker_opts *o, struct err *err)
 		worker_free(w);
 		return NULL;
 	}
-	worker_still_working(w);
 	return w;
 }
 
@@ -218,7 +217,6 @@ worker_free(struct worker *w)
 	MAGIC_CHECK(w, WORKER_MAGIC);
 	worker_leave(w);
 	w->ended = true;
-	loop_timer_cancel(w->o.loop, &w->working);
 	loop_timer_cancel(w->o.loop, &w->look);
 	sub_free(w->cancels);
 	consumer_free(w->consumer);

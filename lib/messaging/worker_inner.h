@@ -37,7 +37,6 @@ struct worker {
 	struct job *jobs;		/* not settled; the loop's */
 	unsigned running;		/* jobs that the handler has */
 	bool leaving, ended;
-	struct loop_timer working;	/* +WPI */
 	char *early[CANCELS_KEPT];	/* ids that were cancelled before they came; a ring */
 	unsigned nearly;
 	struct worker_counters n;
@@ -96,11 +95,9 @@ void worker_gauge(const struct worker *w);
  * who else takes the commands.  Once at a time.  The loop's thread. */
 void worker_ask_store(struct worker *w, bool conflict);
 
-/* worker_open_queue(w, err): the consumer.  worker_still_working(w): what is fetched and not
- * settled is said to be in work, now and every third of the ack wait from now on.  The loop's
- * thread, or before the loop runs. */
+/* worker_open_queue(w, err): the consumer.  All that is fetched and not settled is said to be in
+ * work, also what only waits here.  The loop's thread, or before the loop runs. */
 enum err_code worker_open_queue(struct worker *w, struct err *err);
-void worker_still_working(void *worker);
 
 /* job_step(j, ev): the one place where an attempt goes on; j may be gone afterwards.  The loop's
  * thread. */

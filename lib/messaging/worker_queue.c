@@ -129,17 +129,6 @@ on_delivery(void *arg, struct delivery *d)
 	loop_post(w->o.loop, &j->arrival);
 }
 
-/* The server counts from its last sign of life, also for what only waits. */
-void
-worker_still_working(void *arg)
-{
-	struct worker *w = arg;
-
-	for (struct job *j = w->jobs; j != NULL; j = j->next)
-		delivery_working(j->delivery);
-	loop_timer_set(w->o.loop, &w->working, mono_after(loop_now(w->o.loop), w->o.ack_wait_ns / 3), worker_still_working, w);
-}
-
 /* --- the consumer and its troubles -------------------------------------------------------- */
 
 static void
@@ -257,7 +246,7 @@ worker_open_queue(struct worker *w, struct err *err)
 	w->consumer = consumer_new(&(struct consumer_opts){
 		.conn = w->o.conn, .loop = w->o.loop, .stream = "COMMANDS", .durable = w->durable.s,
 		.filter = w->subject.s, .deliver = CONSUMER_ALL, .ack_wait_ns = w->o.ack_wait_ns,
-		.window = w->o.window, .handler = on_delivery, .changed = on_consumer, .arg = w,
+		.working_ns = INT64_MAX, .window = w->o.window, .handler = on_delivery, .changed = on_consumer, .arg = w,
 	}, err);
 	return w->consumer != NULL ? ERR_OK : ERR_UNAVAILABLE;
 }

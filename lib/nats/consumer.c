@@ -275,6 +275,18 @@ usable(const struct consumer *c, const struct consumer_answer *a, struct err *er
 	return false;
 }
 
+/* work_every: the consumer that exists may be less patient than what was asked for. */
+static void
+work_every(struct consumer *c, int64_t ns)
+{
+	pthread_mutex_lock(&c->lock);
+	bool news = c->every_ns != ns;
+	c->every_ns = ns;
+	pthread_mutex_unlock(&c->lock);
+	if (news && c->o.working_ns > 0)
+		loop_timer_set(c->o.loop, &c->working, mono_after(consumer_now(), ns), consumer_still_working, c);
+}
+
 static void
 run(struct consumer *c, const struct consumer_answer *a)
 {
@@ -285,6 +297,8 @@ run(struct consumer *c, const struct consumer_answer *a)
 		return;
 	}
 	note_drift(c, a);
+	if (a->ack_wait_ns > 0 && a->ack_wait_ns < c->o.ack_wait_ns)
+		work_every(c, a->ack_wait_ns / 3);
 	if (c->o.push && join(c, a, &err) != ERR_OK) {
 		take_break(c, CONSUMER_AWAY, &err);
 		return;
@@ -442,6 +456,7 @@ consumer_new(const struct consumer_opts *o, struct err *err)
 		return NULL;
 	}
 	conn_listen(o->conn, on_conn, c);
+	work_every(c, c->o.ack_wait_ns / 3);
 	look(c);
 	return c;
 }
@@ -497,6 +512,7 @@ consumer_free(struct consumer *c)
 	sub_free(c->sub);
 	sub_free(c->pushed);
 	loop_timer_cancel(c->o.loop, &c->timer);
+	loop_timer_cancel(c->o.loop, &c->working);
 	loop_take(c->o.loop, &c->kick);
 	msg_free(c->answer);
 	c->answer = NULL;

@@ -47,6 +47,9 @@ struct consumer_opts {
 	int64_t max_ack_pending;	/* 0: 1000 */
 	int64_t inactive_ns;		/* 0: it stays for ever; else it vanishes when unused that long */
 	unsigned window;		/* 0: 64 */
+	/* What is in somebody's hands is said to be in work (+WPI) every third of the ack wait, and so not
+	 * repeated, until it has been there that long; 0: never, INT64_MAX: always. */
+	int64_t working_ns;
 
 	/* Joins a push consumer instead: subscribes to its deliver subject in its deliver group.  A
 	 * missing one is created in the form that Python members use: deliver group = durable.  The
@@ -108,7 +111,8 @@ uint64_t delivery_count(const struct delivery *d);	/* 1 at the first delivery */
 uint64_t delivery_pending(const struct delivery *d);	/* more that wait behind it */
 struct wall delivery_stored(const struct delivery *d);
 
-/* delivery_working(d): still at it; the server waits its ack_wait anew. */
+/* delivery_working(d): still at it; the server waits its ack_wait anew, and working_ns begins
+ * anew. */
 void delivery_working(struct delivery *d);
 
 /* Exactly one of these ends a delivery, and frees it: done; again, after delay_ns (0: at

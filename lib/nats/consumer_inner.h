@@ -34,6 +34,9 @@ struct consumer {
 	bool stop, pulling;
 	bool doubt, link_changed;	/* for the loop to look at */
 	bool kicked;			/* the mail is on its way */
+	struct delivery *oldest, *newest;	/* in somebody's hands, by their last sign of life */
+	uint64_t tick;			/* of saying that they are in work */
+	int64_t every_ns;
 	unsigned asked, unfinished;	/* deliveries that were asked for; that are in somebody's hands */
 	uint64_t pull, first_pull;	/* the last one; older ones than first_pull do not count any more */
 	unsigned batch[PULLS];
@@ -44,7 +47,7 @@ struct consumer {
 
 	/* The loop's thread only. */
 	enum step step;
-	struct loop_timer timer;
+	struct loop_timer timer, working;
 	struct mail kick;
 	int64_t retry_ns;
 	uint64_t questions;
@@ -70,5 +73,9 @@ void consumer_pull(struct consumer *c);
  * consumer_on_status(c, m, number): a word about pull `number`; m is taken.  The delivering thread. */
 void consumer_deliver(struct consumer *c, struct msg *m);
 void consumer_on_status(struct consumer *c, struct msg *m, uint64_t number);
+
+/* consumer_still_working(c): a loop timer's function: says that what is in somebody's hands is in
+ * work, now and again. */
+void consumer_still_working(void *consumer);
 
 #endif

@@ -17,6 +17,7 @@
 #include "nats/nats_c.h"
 
 #define DELIVERY_MAGIC 0xc0110005u
+#define WORDS 64			/* said between two looks at the list */
 #define EXPIRES_NS (30 * NS_PER_S)	/* of one pull; the server says so when it is over */
 
 struct delivery {
@@ -24,6 +25,11 @@ struct delivery {
 	struct consumer *consumer;
 	struct msg *msg;
 	struct ack_facts facts;
+
+	/* Under the consumer's lock. */
+	struct delivery *next, *prev;	/* in somebody's hands */
+	struct mono since;		/* when that began, or was said to */
+	uint64_t tick;			/* when it was last said to be in work */
 };
 
 /* --- asking for deliveries --------------------------------------------------------------- */
@@ -75,12 +81,32 @@ say(struct delivery *d, const char *word)
 	}, NULL);
 }
 
+/* hold, let_go: d is in somebody's hands, or not any more; under the lock. */
+static void
+hold(struct consumer *c, struct delivery *d)
+{
+	d->next = NULL;
+	d->prev = c->newest;
+	*(d->prev != NULL ? &d->prev->next : &c->oldest) = d;
+	c->newest = d;
+}
+
+static void
+let_go(struct consumer *c, struct delivery *d)
+{
+	*(d->prev != NULL ? &d->prev->next : &c->oldest) = d->next;
+	*(d->next != NULL ? &d->next->prev : &c->newest) = d->prev;
+}
+
 static void
 finish(struct delivery *d, const char *word)
 {
 	struct consumer *c = d->consumer;
 
 	MAGIC_CHECK(d, DELIVERY_MAGIC);
+	pthread_mutex_lock(&c->lock);
+	let_go(c, d);
+	pthread_mutex_unlock(&c->lock);
 	if (word != NULL)
 		say(d, word);
 	MAGIC_WIPE(d);
@@ -124,8 +150,55 @@ delivery_forget(struct delivery *d)
 void
 delivery_working(struct delivery *d)
 {
+	struct consumer *c = d->consumer;
+
 	MAGIC_CHECK(d, DELIVERY_MAGIC);
+	pthread_mutex_lock(&c->lock);
+	d->since = consumer_now();
+	pthread_mutex_unlock(&c->lock);
 	say(d, "+WPI");
+}
+
+/* in_work: copies of the reply subjects of those to whom this tick was not said yet; how many were
+ * looked at.  Copies, because a delivery may be finished meanwhile; a word about one that is
+ * settled changes nothing. */
+static unsigned
+in_work(struct consumer *c, char *to[WORDS], struct mono now)
+{
+	unsigned n = 0;
+
+	pthread_mutex_lock(&c->lock);
+	for (; n < WORDS && c->oldest != NULL && c->oldest->tick != c->tick; n++) {
+		struct delivery *d = c->oldest;
+		let_go(c, d);
+		hold(c, d);
+		d->tick = c->tick;
+		to[n] = mono_since(now, d->since) < c->o.working_ns ? mem_text(msg_reply(d->msg)) : NULL;
+	}
+	pthread_mutex_unlock(&c->lock);
+	return n;
+}
+
+void
+consumer_still_working(void *consumer)
+{
+	struct consumer *c = consumer;
+	struct mono now = consumer_now();
+	char *to[WORDS];
+	unsigned n;
+
+	MAGIC_CHECK(c, CONSUMER_MAGIC);
+	pthread_mutex_lock(&c->lock);
+	c->tick++;
+	struct mono next = mono_after(now, c->every_ns);
+	pthread_mutex_unlock(&c->lock);
+	while ((n = in_work(c, to, now)) > 0)
+		for (unsigned i = 0; i < n; i++) {
+			if (to[i] != NULL)
+				conn_publish(c->o.conn, &(struct conn_msg){ .subject = to[i], .data = "+WPI", .n = 4 }, NULL);
+			mem_free(to[i]);
+		}
+	loop_timer_set(c->o.loop, &c->working, next, consumer_still_working, c);
 }
 
 const char *
@@ -187,10 +260,12 @@ consumer_deliver(struct consumer *c, struct msg *m)
 		return;
 	}
 	struct delivery *d = mem_new(sizeof *d);
-	*d = (struct delivery){ DELIVERY_MAGIC, c, m, facts };
+	*d = (struct delivery){ .magic = DELIVERY_MAGIC, .consumer = c, .msg = m, .facts = facts };
 	atomic_fetch_add(&c->refs, 1);
 	pthread_mutex_lock(&c->lock);
-	c->heard = consumer_now();
+	c->heard = d->since = consumer_now();
+	d->tick = c->tick;
+	hold(c, d);
 	c->asked -= c->asked > 0 ? 1 : 0;
 	c->unfinished++;
 	bool stop = c->stop;
