@@ -342,7 +342,8 @@ typedef struct aegis_subscribe_options {
 	bool from_now, from_start;	/* where a new subscription begins; neither: broadcast now, else the start */
 	unsigned max_attempts;		/* 0: 5 */
 	int64_t retry_ms;		/* pause after the first failure, doubling; 0: 1000 */
-	int64_t ack_wait_ms;		/* what is not finished by then is delivered again; 0: 30000 */
+	int64_t ack_wait_ms;		/* until the events of a dead process go to others; 0: 30000 */
+	int64_t run_ms;			/* how long a handler may take; then it is delivered again; 0: 300000 */
 	unsigned concurrency;		/* events of this pattern at once; 0: 64 */
 } aegis_subscribe_options;
 

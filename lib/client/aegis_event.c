@@ -229,7 +229,7 @@ work(struct pool_job *task)
 
 	v->taken = true;
 	if (mono_reached(clock_mono(clock_system()), event_deadline(v->event))) {
-		event_refuse(v->event);		/* it is on its way again, to whoever is free */
+		event_refuse(v->event);		/* it waited longer than it may run: it begins anew */
 		event_close(v);
 	} else {
 		v->by->fn(v->by->arg, v);
@@ -276,7 +276,7 @@ fill_subscription(struct event_subscription *s, struct subscribed *by)
 	*s = (struct event_subscription){
 		.pattern = by->pattern, .mode = modes[by->o.mode], .from_now = by->o.from_now, .from_start = by->o.from_start,
 		.max_attempts = by->o.max_attempts, .ack_wait_ns = by->o.ack_wait_ms * NS_PER_MS,
-		.retry_ns = by->o.retry_ms * NS_PER_MS, .max_running = by->o.concurrency, .handler = on_event, .arg = by,
+		.run_ns = by->o.run_ms * NS_PER_MS, .retry_ns = by->o.retry_ms * NS_PER_MS, .max_running = by->o.concurrency, .handler = on_event, .arg = by,
 	};
 }
 

@@ -17,7 +17,8 @@
 #define EVENT_MAGIC 0xe0e40002u
 #define RETRY_GROWTH 60			/* the longest pause, in first ones */
 #define BURY_AGAIN_NS (30 * NS_PER_S)	/* when a dead letter could not be stored */
-#define REFUSED_NS NS_PER_S
+#define REFUSED_NS NS_PER_S		/* until a refused event is tried again */
+#define KEPT_CORE_MAX 1024
 
 struct event {
 	unsigned magic;
@@ -27,6 +28,8 @@ struct event {
 	struct msg *msg;		/* of a core subscription */
 	const struct envelope *envelope;	/* set only while the handler runs */
 	struct mono deadline;
+	struct event *next;		/* while it is kept; the lock's */
+	struct mono due;
 	struct str domain, type, message_id, trace_id, source, payload;
 	bool has_source, has_payload;
 	char error[512];
@@ -40,8 +43,7 @@ event_open(struct subscription *s, struct delivery *d, struct msg *m)
 	struct event *e = mem_new(sizeof *e);
 
 	*e = (struct event){ .magic = EVENT_MAGIC, .ev = s->ev, .sub = s, .delivery = d, .msg = m };
-	/* A word to the server must arrive before it delivers the event again. */
-	e->deadline = mono_after(clock_mono(clock_system()), s->ack_wait_ns - (s->ack_wait_ns < 10 * NS_PER_S ? s->ack_wait_ns / 10 : NS_PER_S));
+	e->deadline = mono_after(clock_mono(clock_system()), s->run_ns);
 	atomic_fetch_add(&s->ev->refs, 1);
 	pthread_mutex_lock(&s->ev->lock);
 	s->ev->open++;
@@ -84,14 +86,129 @@ event_done(struct event *e)
 	event_close(e);
 }
 
+/* give_back: nobody here tried; another instance may at once.  The server counts it as a delivery
+ * all the same, which is why an event is kept as long as there is hope. */
+static void
+give_back(struct event *e)
+{
+	if (e->delivery != NULL)
+		delivery_nak(e->delivery, 0);
+	else
+		log_warning(EV_EVENT_FAILED, LOG_F(LOG_S("subject", event_subject(e))),
+		    "an event of a shared wildcard was refused and is lost: such events are not stored for us");
+	event_close(e);
+}
+
+/* keep_refused: false when it cannot be kept. */
+static bool
+keep_refused(struct event *e, bool *arrange)
+{
+	struct events *ev = e->ev;
+
+	e->next = NULL;
+	e->due = mono_after(clock_mono(clock_system()), REFUSED_NS);
+	pthread_mutex_lock(&ev->lock);
+	bool keeps = !ev->closed && (e->delivery != NULL || ev->kept_core < KEPT_CORE_MAX);
+	if (keeps) {
+		*(ev->kept != NULL ? ev->kept_end : &ev->kept) = e;
+		ev->kept_end = &e->next;
+		ev->kept_core += e->delivery == NULL;
+	}
+	*arrange = keeps && !ev->arranging;
+	ev->arranging |= keeps;
+	pthread_mutex_unlock(&ev->lock);
+	return keeps;
+}
+
 void
 event_refuse(struct event *e)
 {
+	struct events *ev = e->ev;
+	bool arrange;
+
 	MAGIC_CHECK(e, EVENT_MAGIC);
-	atomic_fetch_add(&e->ev->refused, 1);
-	if (e->delivery != NULL)
-		delivery_nak(e->delivery, REFUSED_NS);
-	event_close(e);
+	atomic_fetch_add(&ev->refused, 1);
+	atomic_fetch_add(&ev->refs, 1);		/* once kept, e may be finished before we are done here */
+	if (!keep_refused(e, &arrange))
+		give_back(e);
+	else if (arrange) {
+		atomic_fetch_add(&ev->refs, 1);		/* the mail's */
+		loop_post(ev->loop, &ev->arrange);
+	}
+	events_unref(ev);
+}
+
+/* take_kept: the one that waits longest, if it is its turn. */
+static struct event *
+take_kept(struct events *ev, struct mono now, bool all)
+{
+	pthread_mutex_lock(&ev->lock);
+	struct event *e = ev->kept;
+	if (e != NULL && (all || mono_reached(now, e->due))) {
+		ev->kept = e->next;
+		ev->kept_core -= e->delivery == NULL;
+	} else {
+		e = NULL;
+	}
+	pthread_mutex_unlock(&ev->lock);
+	return e;
+}
+
+static void receive(struct event *e, const char *subject, const void *data, size_t n);
+
+static void
+try_again(void *arg)
+{
+	struct events *ev = arg;
+	struct mono now = loop_now(ev->loop);
+	struct event *e;
+
+	MAGIC_CHECK(ev, EVENTS_MAGIC);
+	while ((e = take_kept(ev, now, false)) != NULL) {
+		e->deadline = mono_after(now, e->sub->run_ns);
+		if (e->delivery != NULL) {
+			delivery_working(e->delivery);
+			receive(e, delivery_subject(e->delivery), delivery_data(e->delivery), delivery_size(e->delivery));
+		} else {
+			receive(e, msg_subject(e->msg), msg_data(e->msg), msg_size(e->msg));
+		}
+	}
+	pthread_mutex_lock(&ev->lock);
+	struct mono next = ev->kept != NULL ? ev->kept->due : MONO_NEVER;
+	ev->arranging = ev->kept != NULL;
+	pthread_mutex_unlock(&ev->lock);
+	if (next.ns != MONO_NEVER.ns)
+		loop_timer_set(ev->loop, &ev->again, next, try_again, ev);
+}
+
+void
+event_arrange(struct mail *m)
+{
+	struct events *ev = CONTAINER_OF(m, struct events, arrange);
+
+	MAGIC_CHECK(ev, EVENTS_MAGIC);
+	if (!ev->left)
+		loop_timer_set(ev->loop, &ev->again, mono_after(loop_now(ev->loop), REFUSED_NS), try_again, ev);
+	events_unref(ev);
+}
+
+void
+event_arrange_not(struct mail *m)
+{
+	events_unref(CONTAINER_OF(m, struct events, arrange));
+}
+
+void
+event_let_go(struct events *ev)
+{
+	struct event *e;
+
+	pthread_mutex_lock(&ev->lock);
+	ev->closed = true;
+	pthread_mutex_unlock(&ev->lock);
+	loop_timer_cancel(ev->loop, &ev->again);
+	while ((e = take_kept(ev, MONO_NEVER, true)) != NULL)
+		give_back(e);
 }
 
 int64_t
@@ -163,6 +280,7 @@ event_fail(struct event *e, const char *text)
 static void
 keep(struct str *to, struct text t)
 {
+	str_clear(to);			/* a refused event is read again */
 	if (t.p != NULL)
 		str_add(to, t.p, t.n);
 }

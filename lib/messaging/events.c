@@ -19,6 +19,7 @@
 #define BACKSTOP 100			/* and what the server allows beyond that: burying may need time */
 #define RETRY_NS NS_PER_S
 #define ACK_WAIT_NS (30 * NS_PER_S)
+#define RUN_NS (300 * NS_PER_S)
 #define INACTIVE_NS (300 * NS_PER_S)	/* a broadcast durable whose instance died; longer than restarts take */
 #define MAX_RUNNING 64
 
@@ -105,7 +106,7 @@ open_consumer(struct subscription *s, const struct event_subscription *o, struct
 		.conn = s->ev->conn, .loop = s->ev->loop, .stream = stream_id_name(STREAM_EVENTS),
 		.durable = s->durable, .filter = s->pattern, .push = shared,
 		.deliver = o->from_now || (broadcast && !o->from_start) ? CONSUMER_NEW : CONSUMER_ALL,
-		.ack_wait_ns = s->ack_wait_ns, .max_deliver = shared ? 0 : s->max_attempts + EVENT_CRASHES + BACKSTOP,
+		.ack_wait_ns = s->ack_wait_ns, .working_ns = s->run_ns, .max_deliver = shared ? 0 : s->max_attempts + EVENT_CRASHES + BACKSTOP,
 		.inactive_ns = broadcast ? INACTIVE_NS : 0,
 		.window = o->max_running > 0 ? o->max_running : MAX_RUNNING,
 		.handler = event_on_delivery, .changed = on_changed, .arg = s,
@@ -165,6 +166,7 @@ events_subscribe(struct events *ev, const struct event_subscription *o, struct e
 		.ev = ev, .pattern = mem_text(o->pattern), .mode = o->mode, .handler = o->handler, .arg = o->arg,
 		.max_attempts = o->max_attempts > 0 ? o->max_attempts : MAX_ATTEMPTS,
 		.ack_wait_ns = o->ack_wait_ns > 0 ? o->ack_wait_ns : ACK_WAIT_NS,
+		.run_ns = o->run_ns > 0 ? o->run_ns : RUN_NS,
 		.retry_ns = o->retry_ns > 0 ? o->retry_ns : RETRY_NS,
 	};
 	if (o->mode == EVENT_MIXED && !pattern_is_exact(o->pattern))
@@ -203,6 +205,7 @@ events_new(const struct events_opts *o)
 	ev->conn = o->conn;
 	ev->loop = o->loop;
 	ev->pool = o->pool;
+	ev->arrange = (struct mail){ .deliver = event_arrange, .discard = event_arrange_not, .vital = true };
 	ev->publisher = o->publisher;
 	ev->traffic = o->traffic;
 	ev->guard = o->guard;
@@ -227,6 +230,7 @@ events_leave(struct events *ev, bool for_good)
 		else if (conn_state(ev->conn) == CONN_UP)
 			sub_drain(ev->subs[i]->core);
 	}
+	event_let_go(ev);
 }
 
 unsigned
@@ -249,6 +253,8 @@ events_free(struct events *ev)
 		return;
 	MAGIC_CHECK(ev, EVENTS_MAGIC);
 	events_leave(ev, true);
+	if (loop_take(ev->loop, &ev->arrange))
+		events_unref(ev);
 	for (size_t i = 0; i < ev->n; i++) {
 		struct subscription *s = ev->subs[i];
 		if (s->mode == EVENT_BROADCAST && ev->for_good)

@@ -71,10 +71,12 @@ struct event_subscription {
 	enum event_mode mode;
 	bool from_now, from_start;	/* where a new durable begins; neither: broadcast from now, else from start */
 	unsigned max_attempts;		/* executions of an event that always fails; 0: 5 */
-	int64_t ack_wait_ns;		/* an event not finished by then is delivered again; 0: 30 s */
+	int64_t ack_wait_ns;		/* after which the events of a process that died are delivered again; 0: 30 s */
+	int64_t run_ns;			/* how long a handler may have an event; then it is delivered again; 0: 5 min */
 	int64_t retry_ns;		/* pause after the first failure, doubling up to 60 times it; 0: 1 s */
 	unsigned max_running;		/* events with the handler at once; 0: 64 */
-	void (*handler)(void *arg, struct event *e);	/* owns e; on the delivering thread */
+	/* Owns e.  On the delivering thread, or on the loop with an event that was refused before. */
+	void (*handler)(void *arg, struct event *e);
 	void *arg;
 };
 
@@ -118,14 +120,16 @@ const char *event_trace_id(const struct event *e);
 const char *event_source(const struct event *e);		/* NULL when not told */
 const char *event_header(const struct event *e, const char *name);	/* NULL when absent */
 uint64_t event_deliveries(const struct event *e);	/* 1 at the first; 1 always for a core subscription */
-struct mono event_deadline(const struct event *e);	/* soon after that it is delivered again */
+struct mono event_deadline(const struct event *e);	/* then it may be delivered again, soon */
 
 /* event_payload_json(e): the payload as compact JSON; made at the first call, which must happen
  * inside the handler. */
 const char *event_payload_json(struct event *e);
 
 /* Exactly one of these finishes an event and frees it; any thread.  fail: the handler tried and
- * could not; counts as an attempt.  refuse: nobody tried (too much waits); it comes again. */
+ * could not; counts as an attempt.  refuse: nobody tried (too much waits): it is kept here and
+ * handed to the handler again in a second, which is no attempt.  At most as many are kept as may be
+ * with the handler; after events_leave they go back to the stream. */
 void event_done(struct event *e);
 void event_fail(struct event *e, const char *text);
 void event_refuse(struct event *e);

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "messaging/events.h"
 #include "nats/conn.h"
+#include "sys/loop.h"
 #include "sys/pool.h"
 
 #define EVENTS_MAGIC 0xe0e40001u
@@ -22,7 +23,7 @@ struct subscription {
 	char *pattern, *durable;
 	enum event_mode mode;
 	unsigned max_attempts;
-	int64_t ack_wait_ns, retry_ns;
+	int64_t ack_wait_ns, run_ns, retry_ns;
 	void (*handler)(void *, struct event *);
 	void *arg;
 	struct consumer *consumer;
@@ -48,9 +49,16 @@ struct events {
 	struct pool_job make;
 	struct err make_err;
 
-	pthread_mutex_t lock;		/* leaf: open */
+	pthread_mutex_t lock;		/* leaf: all of the following */
 	pthread_cond_t idle;
 	unsigned open;
+	struct event *kept, **kept_end;	/* refused, the one that waits longest first */
+	unsigned kept_core;		/* of those, without a consumer's window to bound them */
+	bool closed;			/* nothing is kept any more */
+	bool arranging;			/* the mail is on its way, or the timer runs */
+
+	struct mail arrange;
+	struct loop_timer again;	/* the loop's */
 };
 
 void events_unref(struct events *ev);		/* any thread */
@@ -59,5 +67,11 @@ void events_unref(struct events *ev);		/* any thread */
  * message becomes an event. */
 void event_on_delivery(void *subscription, struct delivery *d);
 void event_on_core(void *subscription, struct msg *m);
+
+/* event_arrange, event_arrange_not: the mail that sets the timer of kept events, which has a reference.  event_let_go(ev): what is kept goes
+ * back to the stream, and so does what is refused from now on.  The loop's thread. */
+void event_arrange(struct mail *m);
+void event_arrange_not(struct mail *m);
+void event_let_go(struct events *ev);
 
 #endif

@@ -360,6 +360,97 @@ pauses_grow(void **state)
 	assert_int_equal(event_retry_delay(10, 1000), 600);
 }
 
+/* Keeps each event until it is let go of. */
+struct keeper {
+	_Atomic(struct event *) event;
+	struct event *hung[8];		/* earlier deliveries; the handler's */
+	unsigned nhung;
+	atomic_uint n, refusals, highest;
+};
+
+static void
+keep_it(void *arg, struct event *e)
+{
+	struct keeper *k = arg;
+
+	if (event_deliveries(e) > atomic_load(&k->highest))
+		atomic_store(&k->highest, (unsigned)event_deliveries(e));
+	atomic_fetch_add(&k->n, 1);
+	if (atomic_load(&k->refusals) > 0) {
+		atomic_fetch_sub(&k->refusals, 1);
+		assert_string_equal(event_domain(e), "order");	/* read anew each time */
+		event_refuse(e);
+	} else {
+		struct event *before = atomic_exchange(&k->event, e);
+		if (before != NULL && k->nhung < 8)
+			k->hung[k->nhung++] = before;
+	}
+}
+
+/* A handler may have an event for many ack waits, but not beyond its time. */
+static void
+long_handlers_keep_their_event(void **state)
+{
+	static struct keeper slow = { 0 }, slower = { 0 };
+	struct world w;
+
+	(void)state;
+	open_world(&w);
+	subscribe(&w, 0, &(struct event_subscription){
+		.pattern = "events.order.created", .ack_wait_ns = 300 * NS_PER_MS, .handler = keep_it, .arg = &slow,
+	});
+	subscribe(&w, 0, &(struct event_subscription){
+		.pattern = "events.order.paid", .ack_wait_ns = 300 * NS_PER_MS, .run_ns = 300 * NS_PER_MS, .handler = keep_it,
+		.arg = &slower,
+	});
+	publish(&w, "created", 0, 1);
+	publish(&w, "paid", 0, 1);
+	WAIT_FOR(atomic_load(&slow.event) != NULL);
+	/* The other's second delivery tells that the time is over in which the first had come again. */
+	WAIT_FOR(atomic_load(&slower.highest) == 3);
+	assert_int_equal(atomic_load(&slow.n), 1);
+	event_done(atomic_load(&slow.event));
+	WAIT_FOR(events_counters(w.events[0]).done == 1);
+	event_done(atomic_load(&slower.event));
+	WAIT_FOR(settled(&w, "order-svc__events=order=paid"));
+	for (unsigned i = 0; i < slower.nhung; i++)
+		event_done(slower.hung[i]);		/* late, and no harm */
+	close_world(&w);
+}
+
+static void
+refusals_are_no_attempts(void **state)
+{
+	static struct keeper k = { .refusals = 3 };
+	struct world w;
+
+	(void)state;
+	open_world(&w);
+	subscribe(&w, 0, &(struct event_subscription){
+		.pattern = "events.order.created", .max_attempts = 1, .ack_wait_ns = 400 * NS_PER_MS, .handler = keep_it, .arg = &k,
+	});
+	publish(&w, "created", 0, 1);
+	WAIT_FOR(atomic_load(&k.event) != NULL);
+	assert_int_equal(atomic_load(&k.n), 4);
+	assert_int_equal(atomic_load(&k.highest), 1);
+	assert_int_equal(events_counters(w.events[0]).refused, 3);
+	event_done(atomic_exchange(&k.event, NULL));
+	/* What is kept when the instance leaves goes to another one, at once. */
+	atomic_store(&k.refusals, 1);
+	publish(&w, "created", 1, 2);
+	WAIT_FOR(events_counters(w.events[0]).refused == 4);
+	struct events *gone = w.events[0];
+	w.events[0] = w.events[1];
+	w.events[1] = NULL;
+	struct world part = { .events = { gone } };
+	assert_int_equal(loop_call(w.loop, free_events, &part, WAIT_NS, &w.err), ERR_OK);
+	subscribe(&w, 0, &(struct event_subscription){ .pattern = "events.order.created", .handler = keep_it, .arg = &k });
+	WAIT_FOR(atomic_load(&k.event) != NULL);
+	assert_int_equal(atomic_load(&k.highest), 2);
+	event_done(atomic_load(&k.event));
+	close_world(&w);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -368,6 +459,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(two_patterns_of_one_service), cmocka_unit_test(members_compete_or_all_hear),
 		cmocka_unit_test(failing_ones_come_again_and_die), cmocka_unit_test(unreadable_ones_end_at_once),
 		cmocka_unit_test(mixed_with_a_python_member), cmocka_unit_test(the_server_goes_and_comes),
+		cmocka_unit_test(long_handlers_keep_their_event), cmocka_unit_test(refusals_are_no_attempts),
 	};
 
 	BUS_SHIM(argc, argv);
