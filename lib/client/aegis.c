@@ -115,11 +115,12 @@ open_handle(aegis *a, const aegis_options *o, struct err *err)
 	a->publisher = publisher_new(&(struct publisher_opts){ .conn = a->conn, .loop = a->loop }, err);
 	if (a->publisher == NULL)
 		return ERR_UNAVAILABLE;
-	a->sender = sender_new(&(struct sender_opts){
-		.conn = a->conn, .publisher = a->publisher, .source = o->source, .format = a->format, .traffic = a->traffic,
-	});
 	if ((a->pool = pool_new(a->loop, STORE_THREADS, STORE_QUEUE, err)) == NULL)
 		return ERR_SYSTEM;
+	a->sender = sender_new(&(struct sender_opts){
+		.conn = a->conn, .loop = a->loop, .pool = a->pool, .publisher = a->publisher, .source = o->source,
+		.format = a->format, .traffic = a->traffic,
+	});
 	a->handlers = pool_new(a->loop, o->workers > 0 ? o->workers : DEFAULT_WORKERS,
 	    o->max_queue > 0 ? o->max_queue : DEFAULT_QUEUE, err);
 	if (a->handlers == NULL)

@@ -254,6 +254,15 @@ int aegis_send(aegis *a, const char *service, const char *command, aegis_out *pa
 int aegis_send_json(aegis *a, const char *service, const char *command, const char *payload,
     const aegis_send_options *o, aegis_result **result, aegis_error *e);
 
+/* aegis_send_start: does not wait.  When it returns AEGIS_OK, done is called exactly once, on a library
+ * thread or the one that closes the handle, with what aegis_send would have said; it must not
+ * block, and neither must o's progress.  id is the command's in every case; result is valid until
+ * done returns and NULL on failure.  AEGIS_BUSY: 16,384 commands are under way. */
+int aegis_send_start(aegis *a, const char *service, const char *command, aegis_out *payload,
+    const aegis_send_options *o,
+    void (*done)(void *arg, const char *id, const aegis_result *result, const aegis_error *e), void *arg,
+    aegis_error *e);
+
 const char *aegis_result_id(const aegis_result *r);	/* the command's; "" for a call's result */
 
 /* aegis_cancel(a, id, reason, e): asks whoever has the command, or will get it, to give it up.  Best

@@ -51,14 +51,21 @@ fill_send(struct send_spec *s, struct follower *f, const char *service, const ch
 	};
 }
 
+static enum err_code
+check_names(const struct send_spec *s, struct err *err)
+{
+	enum err_code code = name_check(NAME_SERVICE_CALLED, s->service, err);
+
+	return code == ERR_OK ? name_check(NAME_COMMAND, s->command, err) : code;
+}
+
 static int
 send_it(aegis *a, const struct send_spec *s, aegis_result **result, struct err *err)
 {
 	struct send_outcome out;
 	enum err_code code;
 
-	if ((code = name_check(NAME_SERVICE_CALLED, s->service, err)) != ERR_OK ||
-	    (code = name_check(NAME_COMMAND, s->command, err)) != ERR_OK)
+	if ((code = check_names(s, err)) != ERR_OK)
 		return code;
 	send_outcome_init(&out);
 	code = sender_send(a->sender, s, &out, err);
@@ -102,6 +109,53 @@ aegis_send_json(aegis *a, const char *service, const char *command, const char *
 	if (payload != NULL)
 		s.payload = (struct data){ DATA_JSON, payload, strlen(payload) };
 	return send_it(a, &s, result, client_err(e));
+}
+
+/* A command that is sent without waiting. */
+struct started {
+	struct follower follower;
+	aegis_send_options o;
+	void (*done)(void *arg, const char *id, const aegis_result *result, const aegis_error *e);
+	void *arg;
+};
+
+static void
+on_sent(void *arg, const struct send_outcome *out, const struct err *err)
+{
+	struct started *x = arg;
+	aegis_result *r = err == NULL ? client_result(out->result.len > 0 ? str_text(&out->result) : "null", out->id) : NULL;
+
+	x->done(x->arg, out->id, r, (const aegis_error *)(const void *)err);
+	aegis_result_free(r);
+	mem_free(x);
+}
+
+int
+aegis_send_start(aegis *a, const char *service, const char *command, aegis_out *payload, const aegis_send_options *o,
+    void (*done)(void *arg, const char *id, const aegis_result *result, const aegis_error *e), void *arg,
+    aegis_error *e)
+{
+	struct started *x = mem_new(sizeof *x);
+	struct str bytes = STR_INIT;
+	struct send_spec s;
+	enum err_code code;
+
+	MAGIC_CHECK(a, AEGIS_MAGIC);
+	*x = (struct started){ .done = done, .arg = arg };
+	if (o != NULL)
+		x->o = *o;
+	x->follower.o = &x->o;
+	fill_send(&s, &x->follower, service, command, &x->o);
+	if ((code = check_names(&s, client_err(e))) == ERR_OK && payload != NULL &&
+	    (code = client_out_encode(payload, a->format, &bytes, client_err(e))) == ERR_OK)
+		s.payload = (struct data){ a->format, bytes.p, bytes.len };
+	aegis_out_free(payload);
+	if (code == ERR_OK)
+		code = sender_start(a->sender, &s, on_sent, x, NULL, client_err(e));
+	if (code != ERR_OK)
+		mem_free(x);
+	str_release(&bytes);
+	return code;
 }
 
 int

@@ -3,10 +3,8 @@
  * commands.*.{id} takes in progress and callback in their order, which two subscriptions
  * would not keep.  What comes is copied on the delivering thread and looked at on the one
  * that waits. */
-#include "messaging/sender.h"
+#include "messaging/sender_inner.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,42 +15,21 @@
 #include "codec/subject.h"
 #include "messaging/source.h"
 #include "messaging/traffic.h"
-#include "nats/conn.h"
 #include "nats/publisher.h"
 #include "nats/stream.h"
 #include "sys/clock.h"
 #include "sys/thread.h"
 
-#define SENDER_MAGIC 0x5e4d0001u
 #define SENDING_MAGIC 0x5e4d0002u
-#define HEARD_MAX 64			/* messages of progress that wait; the oldest give way */
-#define TIMEOUT_S 300.0
 #define LOOK_NS (100 * NS_PER_MS)	/* one question for the queue's depth in that time */
 
 static const struct conn_header not_stored[] = { { "Nats-Expected-Stream", "-" }, { NULL, NULL } };
-
-struct sender {
-	unsigned magic;
-	struct conn *conn;
-	struct publisher *publisher;
-	struct source source;
-	enum data_format format;
-	struct traffic *traffic;
-	atomic_llong looked;		/* when the queue's depth was asked for, mono */
-
-	pthread_mutex_t lock;		/* leaf: stopped, and what each sending heard */
-	pthread_cond_t changed;
-	bool stopped;
-	unsigned sending;		/* calls of sender_send under way */
-};
 
 /* A command that is tracked; on the stack of the thread that waits. */
 struct sending {
 	unsigned magic;
 	struct sender *sender;
-	struct msg *heard[HEARD_MAX];	/* progress, a ring */
-	unsigned first, n;
-	struct msg *completion;
+	struct heard heard;
 };
 
 struct sender *
@@ -62,6 +39,8 @@ sender_new(const struct sender_opts *o)
 
 	s->magic = SENDER_MAGIC;
 	s->conn = o->conn;
+	s->loop = o->loop;
+	s->pool = o->pool;
 	s->publisher = o->publisher;
 	s->format = o->format;
 	source_set(&s->source, o->source);
@@ -97,6 +76,7 @@ sender_free(struct sender *s)
 	if (s == NULL)
 		return;
 	sender_stop(s);
+	sender_end_postings(s);
 	pthread_mutex_lock(&s->lock);
 	while (s->sending > 0)
 		pthread_cond_wait(&s->changed, &s->lock);
@@ -123,25 +103,45 @@ send_outcome_release(struct send_outcome *o)
 
 /* --- storing ------------------------------------------------------------------------------ */
 
-/* look: whether the queue has room, asked at most every LOOK_NS. */
-static enum err_code
-look(struct sender *s, struct err *err)
+bool
+sender_take_room(struct sender *s)
 {
-	int64_t now = clock_mono(clock_system()).ns, last = atomic_load(&s->looked);
+	if (clock_mono(clock_system()).ns - atomic_load(&s->looked) >= LOOK_NS)
+		return false;
+	return atomic_fetch_sub(&s->room, 1) > 0;
+}
+
+enum err_code
+sender_look(struct sender *s, struct err *err)
+{
+	int64_t now = clock_mono(clock_system()).ns, room = INT64_MAX / 2;
 	struct stream_state state;
 
-	if (now - last < LOOK_NS)
-		return ERR_OK;
 	enum err_code code = stream_look(s->conn, "COMMANDS", &state, err);
 	if (code == ERR_NOT_FOUND)
 		code = stream_ensure(s->conn, STREAM_COMMANDS, 0, &state, err);
 	if (code != ERR_OK)
 		return code;
-	if (state.max_messages > 0 && state.messages * 100 >= (uint64_t)state.max_messages * SENDER_FULL_PERCENT)
+	if (state.max_messages > 0)
+		room = (state.max_messages * SENDER_FULL_PERCENT + 99) / 100 - (int64_t)state.messages;
+	if (room <= 0)
 		return err_set(err, ERR_BUSY, "the queue is nearly full (%llu of %lld messages) and would discard its oldest "
 		    "commands; start more workers, or look at it with `aegis command ls`",
 		    (unsigned long long)state.messages, (long long)state.max_messages);
+	atomic_store(&s->room, room);
 	atomic_store(&s->looked, now);
+	return ERR_OK;
+}
+
+/* find_room: for one command. */
+static enum err_code
+find_room(struct sender *s, struct err *err)
+{
+	while (!sender_take_room(s)) {
+		enum err_code code = sender_look(s, err);
+		if (code != ERR_OK)
+			return code;
+	}
 	return ERR_OK;
 }
 
@@ -158,7 +158,16 @@ fill_envelope(const struct sender *s, const struct send_spec *spec, const char *
 		e->payload = (struct value){ .type = VALUE_RAW, .u.raw = spec->payload };
 	e->priority = spec->priority;
 	e->max_retries = spec->max_retries;
-	e->timeout_s = spec->timeout_ns > 0 ? (double)spec->timeout_ns / 1e9 : TIMEOUT_S;
+	e->timeout_s = spec->timeout_ns > 0 ? (double)spec->timeout_ns / 1e9 : SENDER_TIMEOUT_S;
+}
+
+enum err_code
+sender_encode(const struct sender *s, const struct send_spec *spec, const char *id, struct str *out, struct err *err)
+{
+	struct envelope e;
+
+	fill_envelope(s, spec, id, &e);
+	return envelope_encode(&e, s->format, clock_wall(clock_system()), out, err);
 }
 
 static enum err_code
@@ -166,10 +175,8 @@ store(struct sender *s, const struct send_spec *spec, struct send_outcome *out, 
 {
 	struct str body = STR_INIT;
 	struct pub_ack ack;
-	struct envelope e;
 
-	fill_envelope(s, spec, out->id, &e);
-	enum err_code code = envelope_encode(&e, s->format, clock_wall(clock_system()), &body, err);
+	enum err_code code = sender_encode(s, spec, out->id, &body, err);
 	if (code == ERR_OK)
 		code = publisher_send_wait(s->publisher, &(struct publication){
 			.subject = subject_command(spec->service, spec->command).s, .id = out->id,
@@ -185,36 +192,66 @@ store(struct sender *s, const struct send_spec *spec, struct send_outcome *out, 
 
 /* --- following ---------------------------------------------------------------------------- */
 
+void
+sender_hear(struct sender *s, struct heard *h, struct msg *m)
+{
+	struct msg *gone = m;
+
+	pthread_mutex_lock(&s->lock);
+	if (strncmp(msg_subject(m), "commands.callback.", 18) == 0) {
+		if (h->completion == NULL) {
+			h->completion = m;
+			gone = NULL;
+		}
+	} else if (strncmp(msg_subject(m), "commands.progress.", 18) == 0) {
+		gone = NULL;
+		if (h->n == SENDER_HEARD_MAX) {
+			gone = h->progress[h->first];
+			h->first = (h->first + 1) % SENDER_HEARD_MAX;
+			h->n--;
+		}
+		h->progress[(h->first + h->n++) % SENDER_HEARD_MAX] = m;
+	}
+	pthread_cond_broadcast(&s->changed);
+	pthread_mutex_unlock(&s->lock);
+	msg_free(gone);
+}
+
+void
+sender_heard(struct heard *h, struct msg **progress, struct msg **completion)
+{
+	*progress = *completion = NULL;
+	if (h->n > 0) {
+		*progress = h->progress[h->first];
+		h->first = (h->first + 1) % SENDER_HEARD_MAX;
+		h->n--;
+	} else {
+		*completion = h->completion;
+		h->completion = NULL;
+	}
+}
+
+void
+sender_forget(struct heard *h)
+{
+	for (; h->n > 0; h->n--, h->first = (h->first + 1) % SENDER_HEARD_MAX)
+		msg_free(h->progress[h->first]);
+	msg_free(h->completion);
+	h->completion = NULL;
+}
+
 /* on_word: on the delivering thread. */
 static void
 on_word(void *arg, struct msg *m)
 {
 	struct sending *x = arg;
-	struct msg *gone = m;
 
 	MAGIC_CHECK(x, SENDING_MAGIC);
-	pthread_mutex_lock(&x->sender->lock);
-	if (strncmp(msg_subject(m), "commands.callback.", 18) == 0) {
-		if (x->completion == NULL) {
-			x->completion = m;
-			gone = NULL;
-		}
-	} else if (strncmp(msg_subject(m), "commands.progress.", 18) == 0) {
-		gone = NULL;
-		if (x->n == HEARD_MAX) {
-			gone = x->heard[x->first];
-			x->first = (x->first + 1) % HEARD_MAX;
-			x->n--;
-		}
-		x->heard[(x->first + x->n++) % HEARD_MAX] = m;
-	}
-	pthread_cond_broadcast(&x->sender->changed);
-	pthread_mutex_unlock(&x->sender->lock);
-	msg_free(gone);
+	sender_hear(x->sender, &x->heard, m);
 }
 
-static void
-pass_progress(const struct send_spec *spec, struct msg *m)
+void
+sender_pass_progress(const struct send_spec *spec, struct msg *m)
 {
 	struct command_progress p;
 
@@ -230,25 +267,17 @@ pass_progress(const struct send_spec *spec, struct msg *m)
 static bool
 hear(struct sender *s, struct sending *x, struct mono end, struct msg **progress, struct msg **completion)
 {
-	*progress = *completion = NULL;
 	pthread_mutex_lock(&s->lock);
-	while (x->n == 0 && x->completion == NULL && !s->stopped && thread_cond_wait(&s->changed, &s->lock, end))
+	while (x->heard.n == 0 && x->heard.completion == NULL && !s->stopped && thread_cond_wait(&s->changed, &s->lock, end))
 		continue;
 	bool stopped = s->stopped;
-	if (x->n > 0) {
-		*progress = x->heard[x->first];
-		x->first = (x->first + 1) % HEARD_MAX;
-		x->n--;
-	} else {
-		*completion = x->completion;
-		x->completion = NULL;
-	}
+	sender_heard(&x->heard, progress, completion);
 	pthread_mutex_unlock(&s->lock);
 	return stopped;
 }
 
-static enum err_code
-judge(struct msg *m, struct send_outcome *out, struct err *err)
+enum err_code
+sender_judge(const struct msg *m, struct send_outcome *out, struct err *err)
 {
 	struct command_completion c;
 	struct pack p;
@@ -270,11 +299,24 @@ judge(struct msg *m, struct send_outcome *out, struct err *err)
 	}
 }
 
+int64_t
+sender_wait_ns(const struct send_spec *spec)
+{
+	return spec->wait_ns > 0 ? spec->wait_ns : spec->timeout_ns > 0 ? spec->timeout_ns
+	    : (int64_t)(SENDER_TIMEOUT_S * 1e9);
+}
+
+void
+sender_say_late(const struct send_outcome *out, int64_t wait_ns, struct err *err)
+{
+	err_set(err, ERR_TIMEOUT, "the command %s is stored and not known to have ended after %.1f s; a worker may "
+	    "still run it", out->id, (double)wait_ns / 1e9);
+}
+
 static enum err_code
 follow(struct sender *s, const struct send_spec *spec, struct sending *x, struct send_outcome *out, struct err *err)
 {
-	int64_t wait_ns = spec->wait_ns > 0 ? spec->wait_ns : spec->timeout_ns > 0 ? spec->timeout_ns
-	    : (int64_t)(TIMEOUT_S * 1e9);
+	int64_t wait_ns = sender_wait_ns(spec);
 	struct mono end = mono_after(clock_mono(clock_system()), wait_ns);
 	struct msg *progress, *completion;
 	bool stopped;
@@ -282,19 +324,19 @@ follow(struct sender *s, const struct send_spec *spec, struct sending *x, struct
 	for (;;) {
 		stopped = hear(s, x, end, &progress, &completion);
 		if (progress != NULL) {
-			pass_progress(spec, progress);
+			sender_pass_progress(spec, progress);
 			continue;
 		}
 		if (completion == NULL)
 			break;
-		enum err_code code = judge(completion, out, err);
+		enum err_code code = sender_judge(completion, out, err);
 		msg_free(completion);
 		return code;
 	}
 	if (stopped)
 		return err_set(err, ERR_CLOSED, "the handle was closed while the command was under way");
-	return err_set(err, ERR_TIMEOUT, "the command %s is stored and not known to have ended after %.1f s; a worker may "
-	    "still run it", out->id, (double)wait_ns / 1e9);
+	sender_say_late(out, wait_ns, err);
+	return ERR_TIMEOUT;
 }
 
 static enum err_code
@@ -314,9 +356,7 @@ send_tracked(struct sender *s, const struct send_spec *spec, struct send_outcome
 	if (code == ERR_OK)
 		code = follow(s, spec, &x, out, err);
 	sub_free(sub);
-	for (; x.n > 0; x.n--, x.first = (x.first + 1) % HEARD_MAX)
-		msg_free(x.heard[x.first]);
-	msg_free(x.completion);
+	sender_forget(&x.heard);
 	return code;
 }
 
@@ -341,22 +381,30 @@ leave(struct sender *s)
 }
 
 enum err_code
+sender_name(const struct send_spec *spec, struct send_outcome *out, struct err *err)
+{
+	if (spec->id == NULL)
+		id_uuid4(out->id);
+	else if (subject_token_ok(text_of(spec->id)))
+		snprintf(out->id, sizeof out->id, "%s", spec->id);
+	else
+		return err_set(err, ERR_INVALID, "command id '%.64s': it must be one word without '.', '*', '>' and blanks",
+		    spec->id);
+	return ERR_OK;
+}
+
+enum err_code
 sender_send(struct sender *s, const struct send_spec *spec, struct send_outcome *out, struct err *err)
 {
 	enum err_code code;
 
 	MAGIC_CHECK(s, SENDER_MAGIC);
-	if (spec->id != NULL && !subject_token_ok(text_of(spec->id)))
-		return err_set(err, ERR_INVALID, "command id '%.64s': it must be one word without '.', '*', '>' and blanks",
-		    spec->id);
-	if (spec->id != NULL)
-		snprintf(out->id, sizeof out->id, "%s", spec->id);
-	else
-		id_uuid4(out->id);
+	if ((code = sender_name(spec, out, err)) != ERR_OK)
+		return code;
 	if (!enter(s))
 		return err_set(err, ERR_CLOSED, "the handle is being closed");
 	struct mono began = clock_mono(clock_system());
-	if ((code = look(s, err)) == ERR_OK)
+	if ((code = find_room(s, err)) == ERR_OK)
 		code = spec->track ? send_tracked(s, spec, out, err) : store(s, spec, out, err);
 	traffic_sent(s->traffic, spec->service, spec->command, mono_since(clock_mono(clock_system()), began));
 	leave(s);

@@ -16,6 +16,8 @@
 #include "model/envelope.h"
 
 struct conn;
+struct loop;
+struct pool;
 struct publisher;
 struct sender;
 struct traffic;
@@ -26,6 +28,8 @@ struct traffic;
 
 struct sender_opts {
 	struct conn *conn;
+	struct loop *loop;
+	struct pool *pool;		/* for what asks the store, of sender_start */
 	struct publisher *publisher;
 	const char *source;		/* our instance id, or NULL */
 	enum data_format format;
@@ -33,8 +37,9 @@ struct sender_opts {
 };
 
 /* sender_new(o): never fails; strings are copied.  sender_stop(s): who waits, or comes, ends with
- * ERR_CLOSED.  Any thread.  sender_free stops, and waits until who was sending has left; nobody
- * may begin any more.  NULL is fine for both. */
+ * ERR_CLOSED.  Any thread.  sender_free stops, ends what sender_start has under way with ERR_CLOSED,
+ * and waits until who was sending has left; nobody may begin any more.  The loop's thread, or when
+ * it does not run; after the pool, before publisher and loop.  NULL is fine for both. */
 struct sender *sender_new(const struct sender_opts *o);
 void sender_stop(struct sender *s);
 void sender_free(struct sender *s);
@@ -54,7 +59,7 @@ struct send_spec {
 
 	bool track;			/* wait for the end of it */
 	int64_t wait_ns;		/* how long; 0: timeout_ns */
-	/* progress(arg, p): hears of progress, on the thread that waits.  Of what comes faster than it
+	/* progress(arg, p): hears of progress, on the thread that waits, or on the loop.  Of what comes faster than it
 	 * is heard, the 64 latest are kept.  May be NULL. */
 	void (*progress)(void *arg, const struct command_progress *p);
 	void *arg;
@@ -78,6 +83,19 @@ void send_outcome_release(struct send_outcome *o);
  * worker's words.  ERR_CANCELLED.  ERR_TIMEOUT: stored, and not ended as far as is known. */
 enum err_code sender_send(struct sender *s, const struct send_spec *spec, struct send_outcome *out,
     struct err *err);
+
+/* How a command of sender_start ended: err is NULL, or the error that sender_send would have
+ * returned; out is valid during the call. */
+typedef void sender_done(void *arg, const struct send_outcome *out, const struct err *err);
+
+#define SENDER_POSTED_MAX 16384
+
+/* sender_start(s, spec, done, done_arg, id, err): as sender_send, and does not wait; any thread.  spec
+ * is copied.  When this returns ERR_OK, done is called exactly once, on the loop: it must not
+ * block.  id, if not NULL, is the command's.  At once: ERR_INVALID, ERR_CLOSED, and ERR_BUSY beyond
+ * SENDER_POSTED_MAX commands under way. */
+enum err_code sender_start(struct sender *s, const struct send_spec *spec, sender_done *done, void *done_arg,
+    char id[SEND_ID_MAX], struct err *err);
 
 /* sender_cancel(conn, id, reason, err): asks whoever has the command, or will get it, to give it up;
  * nobody answers.  reason may be NULL.  Any thread; does not wait. */

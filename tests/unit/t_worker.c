@@ -489,6 +489,99 @@ a_sender_that_is_closed_stops_waiting(void **state)
 	aegis_close(b);
 }
 
+static void
+ask(const char *subject, const char *body)
+{
+	struct msg *m;
+
+	expect_ok(conn_request(conn, &(struct conn_msg){ .subject = subject, .data = body, .n = strlen(body) }, 5 * NS_PER_S,
+	    &m, &err), &err);
+	if (memmem(msg_data(m), msg_size(m), "\"error\"", 7) != NULL)
+		fail_msg("%.*s", (int)msg_size(m), (const char *)msg_data(m));
+	msg_free(m);
+}
+
+/* --- without waiting --------------------------------------------------------------------- */
+
+#define STARTED 300
+
+static struct {
+	atomic_uint done, completed, other;
+	char text[504];			/* of the last that was no completion */
+	int code;
+} ends;
+
+static void
+on_end(void *arg, const char *id, const aegis_result *r, const aegis_error *why)
+{
+	int64_t n = -1;
+
+	(void)arg;
+	if (r != NULL) {
+		assert_null(why);
+		assert_string_equal(aegis_result_id(r), id);
+		aegis_result_int(r, "n", &n);
+		if (n >= 0 && n <= STARTED)
+			atomic_fetch_add(&ends.completed, 1);
+	} else {
+		snprintf(ends.text, sizeof ends.text, "%s", why->text);
+		ends.code = why->code;
+		atomic_fetch_add(&ends.other, 1);
+	}
+	atomic_fetch_add(&ends.done, 1);
+}
+
+static void
+send_started(const char *service, const char *command, int n, const aegis_send_options *o)
+{
+	aegis_out *out = aegis_out_new();
+
+	aegis_out_int(out, "n", n);
+	ok(aegis_send_start(sender, service, command, out, o, on_end, NULL, &e));
+}
+
+static void
+ended(unsigned n, int code, const char *part)
+{
+	WAIT_FOR(atomic_load(&ends.done) == n);
+	e.code = ends.code;
+	snprintf(e.text, sizeof e.text, "%s", ends.text);
+	fails(ends.code, code, part);
+	memset(&ends, 0, sizeof ends);
+}
+
+static void
+many_are_sent_without_waiting(void **state)
+{
+	(void)state;
+	aegis *a = worker_of("start-service");
+	heard[0] = '\0';
+	for (int i = 0; i < STARTED; i++)
+		send_started("start-service", "work", i, i == 0 ? &(aegis_send_options){ .progress = on_progress } : NULL);
+	WAIT_FOR(atomic_load(&ends.done) == STARTED);
+	assert_int_equal(atomic_load(&ends.completed), STARTED);
+	assert_string_equal(heard, "50:half 100: ");
+	memset(&ends, 0, sizeof ends);
+	send_started("start-service", "fail", 0, &(aegis_send_options){ .max_retries = -1 });
+	ended(1, AEGIS_HANDLER, "no \"stock\"");
+	send_started("start-service", "absent", 0, &(aegis_send_options){ .wait_ms = 50, .id = "late-start" });
+	ended(1, AEGIS_TIMEOUT, "late-start is stored");
+	send_started("start-service", "absent", 0, &(aegis_send_options){ .id = "given-up" });
+	ok(aegis_cancel(sender, "given-up", NULL, &e));	/* nobody has it; its sender hears of the close */
+	send_started("start-service", "absent", 0, &(aegis_send_options){ .forget = true });
+	WAIT_FOR(atomic_load(&ends.done) == 1);
+	memset(&ends, 0, sizeof ends);
+	fails(aegis_send_start(sender, "start-service", "a.b", NULL, NULL, on_end, NULL, &e), AEGIS_INVALID, "command");
+	fails(aegis_send_start(sender, "start-service", "work", NULL, &(aegis_send_options){ .id = "*" }, on_end, NULL, &e),
+	    AEGIS_INVALID, "'*'");
+	aegis_close(sender);
+	ended(1, AEGIS_CLOSED, "closed");
+	sender = connect_json(false);
+	forget();
+	aegis_close(a);
+	ask("$JS.API.STREAM.PURGE.COMMANDS", "{\"filter\":\"commands.start-service.absent\"}");
+}
+
 /* --- the queue itself -------------------------------------------------------------------- */
 
 static void *
@@ -532,18 +625,6 @@ the_janitor_removes_litter_and_nothing_else(void **state)
 }
 
 static void
-ask(const char *subject, const char *body)
-{
-	struct msg *m;
-
-	expect_ok(conn_request(conn, &(struct conn_msg){ .subject = subject, .data = body, .n = strlen(body) }, 5 * NS_PER_S,
-	    &m, &err), &err);
-	if (memmem(msg_data(m), msg_size(m), "\"error\"", 7) != NULL)
-		fail_msg("%.*s", (int)msg_size(m), (const char *)msg_data(m));
-	msg_free(m);
-}
-
-static void
 a_bound_python_worker_is_not_displaced(void **state)
 {
 	static const char config[] = "{\"stream_name\":\"COMMANDS\",\"config\":{\"durable_name\":\"py-service-work\","
@@ -574,12 +655,12 @@ a_full_queue_refuses(void **state)
 	    "\"max_msgs\":10,\"storage\":\"file\",\"num_replicas\":1,\"discard\":\"old\",\"duplicate_window\":120000000000,"
 	    "\"allow_direct\":true,\"max_consumers\":100000}");
 	int code = AEGIS_OK;
-	for (int i = 0; i < 200 && code == AEGIS_OK; i++) {
+	for (int i = 0; i < 200 && code == AEGIS_OK; i++)
 		code = aegis_send_json(sender, "full-service", "work", NULL, &(aegis_send_options){ .forget = true }, NULL, &e);
-		nanosleep(&(struct timespec){ .tv_nsec = 110000000 }, NULL);
-	}
 	fails(code, AEGIS_BUSY, "nearly full (9 of 10");
 	assert_int_equal(stored("COMMANDS"), 9);
+	send_started("full-service", "work", 0, NULL);
+	ended(1, AEGIS_BUSY, "nearly full (9 of 10");
 }
 
 static int
@@ -622,6 +703,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(critical_comes_before_low),
 		cmocka_unit_test(what_a_closed_handle_had_goes_to_another),
 		cmocka_unit_test(a_sender_that_is_closed_stops_waiting),
+		cmocka_unit_test(many_are_sent_without_waiting),
 		cmocka_unit_test(the_janitor_removes_litter_and_nothing_else),
 		cmocka_unit_test(a_bound_python_worker_is_not_displaced),
 		cmocka_unit_test(a_full_queue_refuses),
