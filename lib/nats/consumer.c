@@ -42,6 +42,7 @@ consumer_unref(struct consumer *c)
 	mem_free((char *)(uintptr_t)c->o.stream);
 	mem_free((char *)(uintptr_t)c->o.durable);
 	mem_free((char *)(uintptr_t)c->o.filter);
+	mem_free(c->acked);
 	pthread_mutex_destroy(&c->lock);
 	MAGIC_WIPE(c);
 	mem_free(c);
@@ -303,9 +304,12 @@ run(struct consumer *c, const struct consumer_answer *a)
 		take_break(c, CONSUMER_AWAY, &err);
 		return;
 	}
+	bool made = c->step == STEP_MAKING;
 	c->retry_ns = RETRY_MIN_NS;
 	c->step = STEP_RUNNING;
 	pthread_mutex_lock(&c->lock);
+	if (made)
+		consumer_unremember(c);
 	c->pulling = !c->o.push && !c->stop;
 	c->heard = consumer_now();
 	pthread_mutex_unlock(&c->lock);
@@ -523,6 +527,12 @@ enum consumer_state
 consumer_state(const struct consumer *c)
 {
 	return (enum consumer_state)atomic_load(&c->state);
+}
+
+uint64_t
+consumer_repeats(const struct consumer *c)
+{
+	return atomic_load(&c->repeats);
 }
 
 uint64_t

@@ -50,6 +50,10 @@ struct consumer_opts {
 	/* What is in somebody's hands is said to be in work (+WPI) every third of the ack wait, and so not
 	 * repeated, until it has been there that long; 0: never, INT64_MAX: always. */
 	int64_t working_ns;
+	/* A server that was killed forgets the last acknowledgements.  Then what was acknowledged here, of
+	 * the last 16,384 sequences, is acknowledged again when it is delivered again, and not handed out;
+	 * a durable that is made anew begins anew. */
+	bool remember;
 
 	/* Joins a push consumer instead: subscribes to its deliver subject in its deliver group.  A
 	 * missing one is created in the form that Python members use: deliver group = durable.  The
@@ -83,6 +87,7 @@ void consumer_discard(struct consumer *c);
 
 enum consumer_state consumer_state(const struct consumer *c);
 unsigned consumer_unfinished(const struct consumer *c);
+uint64_t consumer_repeats(const struct consumer *c);	/* deliveries that `remember` did not hand out */
 uint64_t consumer_foreign(const struct consumer *c);	/* messages that were no deliveries; dropped, never acked */
 
 /* consumer_drift(c, out, n): how the existing consumer differs from what was asked for, as

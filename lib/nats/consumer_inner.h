@@ -16,6 +16,7 @@
 
 #define CONSUMER_MAGIC 0xc0110004u
 #define HEARTBEAT_NS (5 * NS_PER_S)	/* how often a pull that waits is told that it is alive */
+#define ACKED 16384			/* acknowledgements remembered; the server forgets those of ~100 ms */
 #define PULLS 16			/* whose size is remembered */
 
 enum step { STEP_AWAY, STEP_PAUSE, STEP_LOOKING, STEP_MAKING, STEP_RUNNING };
@@ -28,13 +29,14 @@ struct consumer {
 	size_t ninbox;
 	struct sub *sub, *pushed;
 	atomic_int state;
-	atomic_ulong foreign;
+	atomic_ulong foreign, repeats;
 
 	pthread_mutex_t lock;		/* leaf: up to the blank line */
 	bool stop, pulling;
 	bool doubt, link_changed;	/* for the loop to look at */
 	bool kicked;			/* the mail is on its way */
 	struct delivery *oldest, *newest;	/* in somebody's hands, by their last sign of life */
+	int64_t *acked;			/* when what was acknowledged was stored, by sequence; NULL: nothing yet */
 	uint64_t tick;			/* of saying that they are in work */
 	int64_t every_ns;
 	unsigned asked, unfinished;	/* deliveries that were asked for; that are in somebody's hands */
@@ -73,6 +75,10 @@ void consumer_pull(struct consumer *c);
  * consumer_on_status(c, m, number): a word about pull `number`; m is taken.  The delivering thread. */
 void consumer_deliver(struct consumer *c, struct msg *m);
 void consumer_on_status(struct consumer *c, struct msg *m, uint64_t number);
+
+/* consumer_unremember(c): the durable is made anew, so what it delivers again is meant; the lock is
+ * held. */
+void consumer_unremember(struct consumer *c);
 
 /* consumer_still_working(c): a loop timer's function: says that what is in somebody's hands is in
  * work, now and again. */

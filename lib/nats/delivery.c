@@ -120,9 +120,39 @@ finish(struct delivery *d, const char *word)
 	consumer_unref(c);
 }
 
+/* remember: the time of storing goes with the sequence, because a stream that was made anew
+ * counts from 1 again. */
+static void
+remember(struct consumer *c, const struct ack_facts *f)
+{
+	pthread_mutex_lock(&c->lock);
+	if (c->acked == NULL)
+		c->acked = mem_new(ACKED * sizeof *c->acked);
+	c->acked[f->stream_seq % ACKED] = f->stored_ns;
+	pthread_mutex_unlock(&c->lock);
+}
+
+static bool
+remembers(struct consumer *c, const struct ack_facts *f)
+{
+	pthread_mutex_lock(&c->lock);
+	bool mine = c->acked != NULL && c->acked[f->stream_seq % ACKED] == f->stored_ns;
+	pthread_mutex_unlock(&c->lock);
+	return mine;
+}
+
+void
+consumer_unremember(struct consumer *c)
+{
+	if (c->acked != NULL)
+		memset(c->acked, 0, ACKED * sizeof *c->acked);
+}
+
 void
 delivery_ack(struct delivery *d)
 {
+	if (d->consumer->o.remember)
+		remember(d->consumer, &d->facts);
 	finish(d, "+ACK");
 }
 
@@ -274,6 +304,11 @@ consumer_deliver(struct consumer *c, struct msg *m)
 		delivery_nak(d, 0);
 		return;
 	}
+	if (c->o.remember && remembers(c, &facts)) {
+		atomic_fetch_add(&c->repeats, 1);
+		delivery_ack(d);
+		return;
+	}
 	c->o.handler(c->o.arg, d);
 	if (!c->o.push)
 		consumer_pull(c);
@@ -306,14 +341,16 @@ ends_consumer(const char *status, const char *words)
 void
 consumer_on_status(struct consumer *c, struct msg *m, uint64_t number)
 {
-	const char *status = msg_header(m, "Status");
+	const char *status = msg_header(m, "Status"), *words = msg_header(m, "Description");
 
 	pthread_mutex_lock(&c->lock);
 	c->heard = consumer_now();
 	bool over = status != NULL && strcmp(status, "100") != 0;
 	if (over) {
 		pull_over(c, number, msg_header(m, "Nats-Pending-Messages"));
-		c->doubt |= number >= c->first_pull && ends_consumer(status, msg_header(m, "Description"));
+		c->doubt |= number >= c->first_pull && ends_consumer(status, words);
+		if (words != NULL && strcmp(words, "Consumer Deleted") == 0)
+			consumer_unremember(c);
 	}
 	bool doubt = c->doubt;
 	pthread_mutex_unlock(&c->lock);

@@ -248,6 +248,52 @@ looked_for_again(void **state)
 	close_world(&w);
 }
 
+/* restart: the server, with its data as they are, kept as the copy, or taken from it. */
+static void
+restart(struct world *w, const char *copy)
+{
+	char order[256];
+
+	bus_stop(&w->bus);
+	WAIT_FOR(consumer_state(w->consumer) == CONSUMER_AWAY);
+	snprintf(order, sizeof order, strcmp(copy, "keep") == 0 ? "cp -a %1$s %1$s.copy" : "rm -rf %1$s && mv %1$s.copy %1$s",
+	    w->bus.dir);
+	assert_int_equal(system(order), 0);
+	assert_true(bus_start(&w->bus));
+	WAIT_FOR(is_ready(w));
+}
+
+/* A server that was killed has forgotten acknowledgements: they are said again, and the handler is
+ * spared.  A durable that somebody removes begins anew, and that is meant. */
+static void
+remembered(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_world(&w);
+	assert_int_equal(stream_ensure(w.conn, STREAM_EVENTS, 1, NULL, &w.err), ERR_OK);
+	w.hold = true;
+	w.opts.remember = true;
+	w.opts.window = 1;
+	w.opts.ack_wait_ns = 500 * NS_PER_MS;
+	begin(&w);
+	publish(&w, 0, 2);
+	WAIT_FOR(atomic_load(&w.held) != NULL);
+	restart(&w, "keep");		/* one is in our hands, one has not come */
+	w.hold = false;
+	delivery_ack(atomic_load(&w.held));
+	WAIT_FOR(nothing_left(&w));
+	restart(&w, "forget");
+	WAIT_FOR(consumer_repeats(w.consumer) == 2);
+	WAIT_FOR(nothing_left(&w));
+	assert_int_equal(atomic_load(&w.seen[0]), 1);
+	assert_int_equal(atomic_load(&w.seen[1]), 1);
+	assert_int_equal(consumer_remove(w.conn, "EVENTS", w.opts.durable, &w.err), ERR_OK);
+	WAIT_FOR(atomic_load(&w.seen[0]) == 2 && atomic_load(&w.seen[1]) == 2);
+	close_world(&w);
+}
+
 static void
 not_altered(void **state)
 {
@@ -397,7 +443,7 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bodies), cmocka_unit_test(answers),
 		cmocka_unit_test(many_through_a_small_window), cmocka_unit_test(given_back_and_forgotten),
-		cmocka_unit_test(looked_for_again), cmocka_unit_test(not_altered), cmocka_unit_test(work_queue_conflict),
+		cmocka_unit_test(looked_for_again), cmocka_unit_test(remembered), cmocka_unit_test(not_altered), cmocka_unit_test(work_queue_conflict),
 		cmocka_unit_test(joined_push), cmocka_unit_test(only_new_ones),
 	};
 
