@@ -199,7 +199,12 @@ publish(struct publishing *p, const struct publish_opts *o, struct err *err)
 	}
 	if (code == AEGIS_OK || o->count > 1)
 		show_published(p, o->count > 1 ? NULL : p->options.id);
-	return code == AEGIS_OK ? ERR_OK : err_set(err, (enum err_code)e.code, "%s", e.text);
+	if (code == AEGIS_OK)
+		return ERR_OK;
+	if (p->failed > 0)
+		return err_set(err, (enum err_code)e.code, "%" PRIu64 " of %" PRIu64 " events are not known to be stored; the first: %s",
+		    p->failed, o->count, e.text);
+	return err_set(err, (enum err_code)e.code, "%s", e.text);
 }
 
 enum err_code
