@@ -76,7 +76,7 @@ LIBS     := -L$(LIBDIR) $(WRAP) $(DYNAMIC)
 endif
 
 
-.PHONY: all sim-long tests-built up deps deps-refresh check unit scenario coverage fuzz bench man install install-program install-man \
+.PHONY: all sim-long tests-built up deps deps-refresh check unit scenario coverage soak fuzz bench man install install-program install-man \
 	install-completion install-library clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -204,6 +204,17 @@ $(V)/sim/lease-mutants: $(SIM_SRC) $(LEASE_SRC) $(LIB_A)
 sim-long: $(SIM)
 	@tests/sim/run $(V) long
 
+# The parts of the endurance run; a small one is a scenario.
+$(V)/soak: tests/soak/soak.c $(LIB_A)
+	@mkdir -p $(@D)
+	$(call say,test,$@)
+	$(Q)$(CC) $(CFLAGS) $(OWN) $(INCLUDE) -o $@ $< $(TEST_LD) $(LIB_A) -L$(LIBDIR) $(WRAP) $(DYNAMIC)
+-include $(V)/soak.d
+
+## make soak         10^6 events and 10^4 commands while servers and workers are killed; takes minutes
+soak: $(AEGIS) $(V)/soak build/.npm
+	@SOAK_RESULT=$(if $(RECORD),benchmarks/results/soak.jsonl) AEGIS=$(CURDIR)/$(AEGIS) tests/soak/run
+
 ## make coverage     line and branch coverage of lib/, from the whole suite
 coverage:
 	@scripts/coverage
@@ -216,7 +227,7 @@ check:
 	@tests/run $(V)
 
 # What the tests run: programs, the library, the independent NATS client.
-tests-built: $(AEGIS) $(UNIT) $(SIM) build/libaegis.a build/.npm
+tests-built: $(AEGIS) $(UNIT) $(SIM) $(V)/soak build/libaegis.a build/.npm
 
 unit: $(UNIT)
 	@tests/run $(V) unit
