@@ -41,6 +41,12 @@ done
 until_true 10 queue_is 0
 queue_is 4 COMMANDS_DLQ || fail "the four failures are not the dead letters: $(py queue COMMANDS_DLQ)"
 
+# The queue is made as the wire says.
+node "$SUPPORT/nats.mjs" stream COMMANDS >"$T/stdout"
+json 'v.config.subjects.join() === "commands.>" && v.config.retention === "workqueue" && v.config.max_msgs === 10000 &&
+    v.config.storage === "file" && v.config.discard === "old" && v.config.duplicate_window === 120e9 &&
+    v.config.max_age === 0 && v.config.max_bytes === -1 && v.config.max_consumers === 100000'
+
 # The other way round.
 for format in msgpack json; do
 	spawn "py-$format" node "$S/commands.mjs" work $format "py-$format-service" work

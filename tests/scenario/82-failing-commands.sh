@@ -1,7 +1,7 @@
 #!/bin/bash
 # With max_retries 2, a command that always fails is run three times with growing pauses, lies
 # in the dead letters, and its Python sender hears "failed"; one that kills its worker each
-# time is run at most six times.
+# time is run at most six times, and ends in the same way.
 . "$(dirname "$0")/../support/lib.sh"
 . "$(dirname "$0")/../support/wrap.sh"
 . "$(dirname "$0")/../support/commands.sh"
@@ -39,7 +39,8 @@ end w
 
 # A wrapper that is killed with it each time; the next one takes over.
 : >"$APP_LOG"
-py post kill-service work '{"gate": "/nowhere"}' normal killer 2
+py send json kill-service work '{"gate": "/nowhere"}' 60 2 >"$T/killer" &
+sender=$!
 for i in 1 2 3 4 5 6; do
 	wrap "k$i" --name kill-service --instance-id "k-$i" --command work --ack-wait 500ms --app-stdio -- node "$S/jobs.mjs" stdio
 	until_true 15 ran "$i" '"command":"work"'
@@ -49,3 +50,9 @@ wrap last --name kill-service --instance-id k-last --command work --ack-wait 500
 until_true 15 queue_is 2 COMMANDS_DLQ
 until_true 10 queue_is 0
 is '[1,2,3,4,5,6]' 'l.map((x) => x.delivery)' "$APP_LOG"
+# The seventh delivery ran nowhere; who sent it hears why it was the last.
+wait $sender
+is '["failed",null,true]' '[m.completion.status, m.completion.result, m.completion.error.startsWith("WORKER_DIED: ")]' "$T/killer"
+code 0 "$AEGIS" command dlq ls --json
+json 'v.some((x) => x.subject === "commands.kill-service.work" && x.deliveries === 7 && x.instance === "k-last" &&
+    x.error.startsWith("WORKER_DIED: "))'

@@ -305,6 +305,10 @@ mixed_with_a_python_member(void **state)
 	publish(&w, "created", 0, 100);
 	WAIT_FOR(settled(&w, "order-svc") && atomic_load(&core.n) == 100);
 	assert_int_equal(atomic_load(&s.n), 100);
+	/* Whatever a core message carries as its reply is the publisher's inbox, and is left alone. */
+	WAIT_FOR(events_drain(w.events[0], WAIT_NS) == 0 && events_drain(w.events[1], WAIT_NS) == 0);
+	publish(&w, "paid", 0, 1);
+	assert_int_equal(publisher_counters(w.publisher).foreign, 0);
 	close_world(&w);
 }
 
