@@ -5,6 +5,7 @@
 . "$(dirname "$0")/../support/wrap.sh"
 nats_start
 
+export AEGIS_PROGRAM=$AEGIS
 port=$(free_port)
 wrap port --name port-service --instance-id i-1 --app-port "$port" -- node "$S/app.mjs" http "$port"
 wrap socket --name socket-service --instance-id i-1 --app-socket "$T/app.sock" -- node "$S/app.mjs" http "$T/app.sock"
@@ -40,6 +41,18 @@ for s in port-service socket-service stdio-service; do
 	call $s no_such_method
 	[ "$rc" -eq 1 ] || fail "$s: a method that the program refuses: exit $rc"
 	says stderr 'no method no_such_method'
+done
+
+# A program's own call goes on in the trace that it was called in, and within what was left of its time:
+# message bus, header, program, message bus, header, program.
+for s in port-service socket-service stdio-service; do
+	for to in stdio-service port-service; do
+		answers $s forward "{\"to\": \"$to\"}" --trace-id $trace --timeout 9s || fail "$s to $to: exit $rc, $(cat "$T/stderr")"
+		is "[\"$trace\",true,true]" '(() => {
+			const h = Object.fromEntries(Object.entries(m.nested).map(([k, v]) => [k.toLowerCase(), v]));
+			return [h["aegis-trace-id"], h.traceparent.startsWith("00-7d9f1c5a58cc4372a5670e02b2c3d479-"),
+			    m.left > 1000 && m.left <= 9000]; })()' "$T/stdout"
+	done
 done
 
 # With --method the wrapper itself knows what there is.

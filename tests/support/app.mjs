@@ -5,6 +5,7 @@
 // Each request is a line in $APP_LOG before anything else happens with it, so that a
 // scenario can count executions.  $APP_SICK, while it exists, makes /health fail; /ready
 // fails until $APP_READY exists.  FLAG ignore-term: TERM is survived; note-term: it is noted.
+import { execFile } from "node:child_process";
 import { appendFileSync, existsSync, writeSync } from "node:fs";
 import { createServer } from "node:http";
 import { createInterface } from "node:readline";
@@ -32,6 +33,14 @@ const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 // What is thrown is the answer's error; undefined never answers.
 const methods = {
 	echo: (params, headers) => ({ params, headers }),
+	// A call of its own, in the trace and within the time of the one that it serves.
+	forward: ({ to }, headers) => {
+		const h = Object.fromEntries(Object.entries(headers).map(([k, v]) => [k.toLowerCase(), v]));
+		const left = Number(h["aegis-deadline"] ?? h.deadline_ms);
+		return new Promise((done, failed) => execFile(process.env.AEGIS_PROGRAM, ["call", to, "echo", "{}",
+			"--traceparent", h.traceparent, "--timeout", `${left}ms`],
+		(e, stdout, stderr) => e ? failed(new Error(stderr)) : done({ left, nested: JSON.parse(stdout).headers })));
+	},
 	who: () => ({ instance: process.env.AEGIS_INSTANCE, pid: process.pid }),
 	most: () => ({ most }),
 	sleep: async ({ ms }) => {
