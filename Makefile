@@ -124,9 +124,11 @@ $(V)/obj/yyjson.o: build/root/.stamp
 	$(Q)$(CC) $(filter-out -MMD -MP,$(CFLAGS)) -w -c $(YYJSON)/yyjson.c -o $@
 
 # civetweb serves what handlers answer, nothing else: no files, no scripts.  Its own wait is short, so
-# that it ends soon when it is to end; its date would differ from build to build.
-CIVET_USES := -DNO_SSL -DUSE_X_DOM_SOCKET -DNO_CGI -DNO_FILES -DNDEBUG -DSOCKET_TIMEOUT_QUANTUM=200 -DBUILD_DATE='"none"'
-$(V)/obj/civetweb.o: build/root/.stamp
+# that it ends soon when it is to end, and the flag for that is atomic; its date would differ from
+# build to build.
+CIVET_USES := -DNO_SSL -DUSE_X_DOM_SOCKET -DNO_CGI -DNO_FILES -DNDEBUG -DSOCKET_TIMEOUT_QUANTUM=200 \
+	      -DSTOP_FLAG_NEEDS_LOCK -DBUILD_DATE='"none"'
+$(V)/obj/civetweb.o: build/root/.stamp Makefile
 	@mkdir -p $(@D)
 	$(call say,cc,civetweb.c)
 	$(Q)$(CC) $(filter-out -MMD -MP,$(CFLAGS)) -w $(CIVET_USES) -I$(CIVET)/include -c $(CIVET)/src/civetweb.c -o $@

@@ -314,7 +314,7 @@ run(struct web_request *r, bool empty)
 {
 	const struct web_route *route = r->match.route;
 	struct web_server *s = r->server;
-	struct err err;
+	struct err err = { ERR_OK, "" };
 
 	if (!enter(s, route->kind)) {
 		log_warning(EV_HTTP_FULL, LOG_F(LOG_S("path", route->path)),
@@ -322,8 +322,9 @@ run(struct web_request *r, bool empty)
 		refuse(r, 0, ERR_BUSY, "too many requests wait here already", false);
 		return;
 	}
-	if ((empty || read_body(r, route->max_body)) && route->handler(s->arg, r, &err) != ERR_OK)
-		refuse(r, 0, err.code, err.text, true);
+	enum err_code code = empty || read_body(r, route->max_body) ? route->handler(s->arg, r, &err) : ERR_OK;
+	if (code != ERR_OK)
+		refuse(r, 0, code, err.text, true);
 	MUST(r->status != 0);
 	atomic_fetch_sub(&s->busy[route->kind], 1);
 }
@@ -489,7 +490,7 @@ static enum err_code
 start(struct web_server *s, const struct web_server_opts *o, struct err *err)
 {
 	static const struct mg_callbacks callbacks = {
-		.begin_request = on_request, .http_error = on_bad, .log_message = on_words, .log_access = on_words,
+		.begin_request = on_request, .http_error = on_bad, .log_message = on_words,
 		.init_thread = on_thread, .exit_thread = on_thread_end,
 		.init_connection = on_connection, .connection_closed = on_connection_end,
 	};
