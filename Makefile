@@ -263,9 +263,9 @@ $(V)/bench/%: benchmarks/load/%.c $(V)/obj/bench.o $(LIB_A)
 	$(Q)$(BENCH_CC) -o $@ $< $(BENCH_LD)
 -include $(BENCH:=.d) $(V)/obj/bench.d
 
-## make bench        what the release promises, measured; RECORD=1 keeps it in benchmarks/results
+## make bench        what the release promises, measured; one line into benchmarks/results; LONG=1: all of it
 bench: $(AEGIS) $(BENCH)
-	@scripts/benchrun $(V) $(if $(RECORD),--record)
+	@scripts/benchrun $(V) benchmarks/results/runs.jsonl $(if $(LONG),--long)
 
 # --- install ----------------------------------------------------------------------------
 

@@ -32,7 +32,6 @@
 #define FIGURES_MAX 16
 #define AWAIT_NS (20 * NS_PER_S)
 #define LOOK_NS (1 * NS_PER_MS)
-#define RESULTS "benchmarks/results"
 
 struct noted {
 	struct bench_figure f;
@@ -42,7 +41,8 @@ struct noted {
 
 static struct {
 	const char *name;
-	bool record, json;
+	const char *record;		/* file; NULL: none */
+	bool json, is_long;
 	char dir[64];
 	struct nats_server *nats;
 	struct noted figures[FIGURES_MAX];
@@ -99,14 +99,22 @@ bench_begin(const char *name, int argc, char **argv)
 		child_shim_main(argc, argv);
 	bench.name = name;
 	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--record") == 0)
-			bench.record = true;
+		if (strcmp(argv[i], "--record") == 0 && i + 1 < argc)
+			bench.record = argv[++i];
 		else if (strcmp(argv[i], "--json") == 0)
 			bench.json = true;
+		else if (strcmp(argv[i], "--long") == 0)
+			bench.is_long = true;
 		else
-			bench_die("'%s' is no option; there are --record and --json", argv[i]);
+			bench_die("'%s' is no option; there are --record FILE, --json and --long", argv[i]);
 	}
 	signal(SIGPIPE, SIG_IGN);
+}
+
+bool
+bench_long(void)
+{
+	return bench.is_long;
 }
 
 const char *
@@ -306,6 +314,7 @@ bench_figure(const struct bench_figure *f)
 	struct noted *at = &bench.figures[bench.n++];
 
 	at->f = *f;
+	at->f.id = mem_text(f->id);
 	at->f.what = mem_text(f->what);
 	at->f.detail = mem_text(f->detail);
 	if (f->spread != NULL && f->spread->n > 0) {
@@ -386,12 +395,10 @@ make_line(struct str *out)
 static void
 append(const struct str *line)
 {
-	char path[128];
+	FILE *f = fopen(bench.record, "ae");
 
-	snprintf(path, sizeof path, RESULTS "/%s.jsonl", bench.name);
-	FILE *f = fopen(path, "ae");
 	if (f == NULL || fwrite(line->p, 1, line->len, f) != line->len || fclose(f) != 0)
-		bench_die("'%s' cannot be written: %m; run from the top of the tree", path);
+		bench_die("'%s' cannot be written: %m", bench.record);
 }
 
 int
@@ -399,14 +406,15 @@ bench_end(void)
 {
 	struct str line = STR_INIT;
 
-	if (bench.record || bench.json)
+	if (bench.record != NULL || bench.json)
 		make_line(&line);
 	if (bench.json)
 		fputs(line.p, stdout);
-	if (bench.record)
+	if (bench.record != NULL)
 		append(&line);
 	str_release(&line);
 	for (size_t i = 0; i < bench.n; i++) {
+		mem_free((char *)(uintptr_t)bench.figures[i].f.id);
 		mem_free((char *)(uintptr_t)bench.figures[i].f.what);
 		mem_free((char *)(uintptr_t)bench.figures[i].f.detail);
 	}

@@ -1,7 +1,8 @@
 /* bench.h - what the benchmark programs share: a private NATS, samples, figures with limits.
  *
  * A program measures a few figures, each against a limit, and prints one row for each; with
- * --record it also appends one JSON line to benchmarks/results/{name}.jsonl.  Absolute times
+ * --record it also appends one JSON line to a file, which scripts/benchrun makes part of its own.
+ * Absolute times
  * of two moments do not compare on a virtual machine, so what is measured against something
  * else is measured beside it: rounds of both by turns, and the median of the rounds' ratios.
  * Whatever cannot be measured ends the program at once with the reason and code 2. */
@@ -19,12 +20,14 @@ struct nats_server;
 
 /* --- the program ------------------------------------------------------------------------- */
 
-/* bench_begin(name, argc, argv): first statement of main.  Options: --record, --json (the
- * line of --record on stdout instead of rows).  bench_end(): stops and removes what
+/* bench_begin(name, argc, argv): first statement of main.  Options: --record FILE (appends the
+ * record, one line of JSON), --json (the record on stdout instead of rows), --long (what takes
+ * minutes, too).  bench_end(): stops and removes what
  * bench_begin and the functions below made, writes the record; the exit code: 1 when a
  * figure missed its limit, else 0. */
 void bench_begin(const char *name, int argc, char **argv);
 int bench_end(void);
+bool bench_long(void);
 
 _Noreturn void bench_die(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void bench_must(enum err_code code, const struct err *err);	/* dies with its sentence */
