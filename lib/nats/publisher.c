@@ -42,6 +42,8 @@ struct entry {
 	publisher_done *done;
 	void *arg;
 	struct mono deadline;
+	bool waited_for;		/* a thread waits, so nothing follows at once */
+	bool alone;			/* and nothing else was pending: not worth waking the flusher */
 
 	/* Under the publisher's lock. */
 	unsigned sends;
@@ -190,6 +192,7 @@ send_entry(struct publisher *p, struct entry *e)
 	snprintf(reply, sizeof reply, "%s.%" PRIx64, p->inbox, e->number);
 	enum err_code code = conn_publish(p->conn, &(struct conn_msg){
 		.subject = e->subject, .reply = reply, .headers = e->headers, .data = e->data, .n = e->n,
+		.urgent = e->alone,
 	}, &err);
 	if (code == ERR_OK || code == ERR_UNAVAILABLE || code == ERR_TIMEOUT)
 		return;
@@ -301,6 +304,7 @@ enter(struct publisher *p, struct entry *e, bool *send, struct err *err)
 	unsigned pending = p->table.n;
 	uint64_t number = closed || !fits ? 0 : slots_take(&p->table, e);
 	bool arrange = number != 0 && !p->sweeping;
+	e->alone = pending == 0 && e->waited_for;
 	if (number != 0) {
 		e->number = number;
 		p->bytes += e->bytes;
@@ -322,8 +326,8 @@ enter(struct publisher *p, struct entry *e, bool *send, struct err *err)
 	    pending);
 }
 
-enum err_code
-publisher_send(struct publisher *p, const struct publication *m, publisher_done *done, void *arg, struct err *err)
+static enum err_code
+take(struct publisher *p, const struct publication *m, bool waits, publisher_done *done, void *arg, struct err *err)
 {
 	int64_t most = conn_max_payload(p->conn);
 	bool send = false;
@@ -333,6 +337,7 @@ publisher_send(struct publisher *p, const struct publication *m, publisher_done 
 		return refuse(p, err_set(err, ERR_TOO_LARGE, "publish to %s: %zu bytes are more than the %lld that the server "
 		    "takes", m->subject, m->n, (long long)most));
 	struct entry *e = entry_new(m, done, arg);
+	e->waited_for = waits;
 	enum err_code code = enter(p, e, &send, err);
 	if (code != ERR_OK) {
 		entry_unref(e);
@@ -343,6 +348,12 @@ publisher_send(struct publisher *p, const struct publication *m, publisher_done 
 		entry_unref(e);
 	}
 	return ERR_OK;
+}
+
+enum err_code
+publisher_send(struct publisher *p, const struct publication *m, publisher_done *done, void *arg, struct err *err)
+{
+	return take(p, m, false, done, arg, err);
 }
 
 /* --- replies ----------------------------------------------------------------------------- */
@@ -436,7 +447,7 @@ enum err_code
 publisher_send_wait(struct publisher *p, const struct publication *m, struct pub_ack *ack, struct err *err)
 {
 	struct wait w = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
-	enum err_code code = publisher_send(p, m, wake, &w, err);
+	enum err_code code = take(p, m, true, wake, &w, err);
 
 	if (code != ERR_OK)
 		return code;
