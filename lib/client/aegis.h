@@ -247,7 +247,8 @@ typedef struct aegis_send_options {
 /* aegis_send(a, service, command, payload, o, result, e): stores a command, which some worker of the
  * service will run at least once, and waits for its end.  payload (a map; NULL: empty) is taken
  * over in every case; result may be NULL.  AEGIS_HANDLER: it failed for good, with the worker's
- * words.  AEGIS_CANCELLED.  AEGIS_TIMEOUT: it is stored, and may still be run.  AEGIS_BUSY: the queue
+ * words.  AEGIS_CANCELLED.  AEGIS_TIMEOUT: it is stored, and may still be run.  AEGIS_OUTCOME_UNKNOWN: it
+ * ended while the connection was lost.  AEGIS_BUSY: the queue
  * is nearly full, nothing was stored.  Not from an inline handler. */
 int aegis_send(aegis *a, const char *service, const char *command, aegis_out *payload,
     const aegis_send_options *o, aegis_result **result, aegis_error *e);

@@ -30,6 +30,8 @@ struct sending {
 	unsigned magic;
 	struct sender *sender;
 	struct heard heard;
+	unsigned links;			/* of the sender, as it was */
+	struct mono look;		/* when to look whether the end was missed */
 };
 
 struct sender *
@@ -48,6 +50,7 @@ sender_new(const struct sender_opts *o)
 	atomic_init(&s->looked, INT64_MIN / 2);
 	pthread_mutex_init(&s->lock, NULL);
 	thread_cond_init(&s->changed);
+	conn_listen(s->conn, sender_on_conn, s);
 	return s;
 }
 
@@ -76,6 +79,7 @@ sender_free(struct sender *s)
 	if (s == NULL)
 		return;
 	sender_stop(s);
+	conn_unlisten(s->conn, sender_on_conn, s);
 	sender_end_postings(s);
 	pthread_mutex_lock(&s->lock);
 	while (s->sending > 0)
@@ -262,14 +266,44 @@ sender_pass_progress(const struct send_spec *spec, struct msg *m)
 	msg_free(m);
 }
 
+bool
+sender_missed(const struct sender *s, const struct send_outcome *out, struct err *err)
+{
+	struct stored m;
+
+	if (out->seq == 0)
+		return false;
+	enum err_code code = stream_get(s->conn, "COMMANDS", out->seq, &m, err);
+	if (code == ERR_OK)
+		msg_free(m.msg);
+	if (code != ERR_NOT_FOUND)
+		return false;
+	err_set(err, ERR_OUTCOME_UNKNOWN, "the command %s ended while the connection was lost; how is not known, but what "
+	    "failed is among the dead letters", out->id);
+	return true;
+}
+
+/* wait_for: something, or the time to look whether it was missed; the lock is held. */
+static void
+wait_for(struct sender *s, struct sending *x, struct mono end)
+{
+	for (;;) {
+		if (x->links != s->links)
+			x->look = mono_after(clock_mono(clock_system()), SENDER_MISSED_NS);
+		x->links = s->links;
+		struct mono until = x->look.ns < end.ns ? x->look : end;
+		if (x->heard.n > 0 || x->heard.completion != NULL || s->stopped || !thread_cond_wait(&s->changed, &s->lock, until))
+			return;
+	}
+}
+
 /* hear: the next progress, or the completion when there is none before it; neither when the time
- * is over or the sender was stopped (true). */
+ * is over, or to look, or the sender was stopped (true). */
 static bool
 hear(struct sender *s, struct sending *x, struct mono end, struct msg **progress, struct msg **completion)
 {
 	pthread_mutex_lock(&s->lock);
-	while (x->heard.n == 0 && x->heard.completion == NULL && !s->stopped && thread_cond_wait(&s->changed, &s->lock, end))
-		continue;
+	wait_for(s, x, end);
 	bool stopped = s->stopped;
 	sender_heard(&x->heard, progress, completion);
 	pthread_mutex_unlock(&s->lock);
@@ -319,6 +353,7 @@ follow(struct sender *s, const struct send_spec *spec, struct sending *x, struct
 	int64_t wait_ns = sender_wait_ns(spec);
 	struct mono end = mono_after(clock_mono(clock_system()), wait_ns);
 	struct msg *progress, *completion;
+	struct err look;
 	bool stopped;
 
 	for (;;) {
@@ -326,6 +361,15 @@ follow(struct sender *s, const struct send_spec *spec, struct sending *x, struct
 		if (progress != NULL) {
 			sender_pass_progress(spec, progress);
 			continue;
+		}
+		if (completion == NULL && !stopped && mono_reached(clock_mono(clock_system()), x->look)) {
+			x->look = MONO_NEVER;
+			err_clear(&look);
+			if (!sender_missed(s, out, &look))
+				continue;
+			if (err != NULL)
+				*err = look;
+			return look.code;
 		}
 		if (completion == NULL)
 			break;
@@ -342,7 +386,7 @@ follow(struct sender *s, const struct send_spec *spec, struct sending *x, struct
 static enum err_code
 send_tracked(struct sender *s, const struct send_spec *spec, struct send_outcome *out, struct err *err)
 {
-	struct sending x = { .magic = SENDING_MAGIC, .sender = s };
+	struct sending x = { .magic = SENDING_MAGIC, .sender = s, .look = MONO_NEVER };
 	char subject[SEND_ID_MAX + 16];
 
 	snprintf(subject, sizeof subject, "commands.*.%s", out->id);
@@ -351,6 +395,9 @@ send_tracked(struct sender *s, const struct send_spec *spec, struct send_outcome
 	}, err);
 	if (sub == NULL)
 		return ERR_UNAVAILABLE;
+	pthread_mutex_lock(&s->lock);
+	x.links = s->links;
+	pthread_mutex_unlock(&s->lock);
 	/* One connection, so the server sees the subscription before the command. */
 	enum err_code code = store(s, spec, out, err);
 	if (code == ERR_OK)

@@ -2,8 +2,8 @@
  *
  * Progress and completion of a command come by plain NATS on subjects that hold its id; the
  * sender subscribes to them before the command is stored, and nothing is polled.  Both are
- * heard once or never: who was not connected in that moment waits in vain, until its time is
- * over. */
+ * heard once or never.  So when its connection comes back, a sender looks once whether its
+ * commands are still in the queue; those that are not have ended while nobody listened. */
 #ifndef MESSAGING_SENDER_H
 #define MESSAGING_SENDER_H
 
@@ -80,7 +80,8 @@ void send_outcome_release(struct send_outcome *o);
 /* sender_send(s, spec, out, err): blocks until the command is stored and, if tracked, ended; any
  * thread but the core loop and library threads.  The stream is created when it is missing.
  * ERR_BUSY: the queue is too full, nothing was stored.  ERR_HANDLER: it failed for good, with the
- * worker's words.  ERR_CANCELLED.  ERR_TIMEOUT: stored, and not ended as far as is known. */
+ * worker's words.  ERR_CANCELLED.  ERR_TIMEOUT: stored, and not ended as far as is known.
+ * ERR_OUTCOME_UNKNOWN: it ended while the connection was lost. */
 enum err_code sender_send(struct sender *s, const struct send_spec *spec, struct send_outcome *out,
     struct err *err);
 

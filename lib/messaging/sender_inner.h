@@ -16,9 +16,11 @@
 
 #define SENDER_MAGIC 0x5e4d0001u
 #define SENDER_TIMEOUT_S 300.0
+#define SENDER_MISSED_NS (1 * NS_PER_S)	/* after the connection came back: what ended by then was not heard */
 #define SENDER_HEARD_MAX 64		/* messages of progress that wait; the oldest give way */
 
 struct posting;
+struct unheard;
 
 struct sender {
 	unsigned magic;
@@ -37,11 +39,19 @@ struct sender {
 	bool stopped;
 	unsigned sending;		/* calls of sender_send under way */
 	unsigned posted;		/* commands of sender_start under way */
+	unsigned links;			/* how often the connection came back */
+	bool has_news;			/* of that, on its way to the loop */
 
 	/* The loop's thread only. */
 	struct posting *postings, *last;	/* in the order they came */
 	struct pool_job asking;		/* for room */
 	bool is_asking;
+	struct mail news;
+	struct loop_timer missed;
+	struct pool_job looking;	/* for commands that ended unheard */
+	bool is_looking;
+	struct unheard *unheard;
+	size_t nunheard;
 	enum err_code found;
 	struct err why;
 };
@@ -75,6 +85,19 @@ void sender_pass_progress(const struct send_spec *spec, struct msg *m);	/* m is 
 enum err_code sender_judge(const struct msg *m, struct send_outcome *out, struct err *err);
 int64_t sender_wait_ns(const struct send_spec *spec);
 void sender_say_late(const struct send_outcome *out, int64_t wait_ns, struct err *err);
+
+/* sender_missed(s, out, err): whether the command has left the queue: then it ended, and nothing is
+ * going to be heard of it.  err is set.  Blocks. */
+bool sender_missed(const struct sender *s, const struct send_outcome *out, struct err *err);
+
+/* sender_stored_postings(s, n): copies (without texts) of what is stored and followed; the caller frees
+ * the array.  sender_end_posting: the one with that id, if it is still there, ends with err.  The
+ * loop's thread. */
+struct send_outcome *sender_stored_postings(struct sender *s, size_t *n);
+void sender_end_posting(struct sender *s, const struct send_outcome *out, struct err *err);
+
+/* sender_on_conn: the listener of the connection; arg is the sender. */
+void sender_on_conn(void *arg, enum conn_event ev);
 
 /* sender_end_postings(s): what sender_start has under way ends with ERR_CLOSED.  The loop's thread,
  * or when it does not run. */

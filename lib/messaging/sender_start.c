@@ -314,11 +314,42 @@ begin_discard(struct mail *m)
 	posting_unref(x);
 }
 
+struct send_outcome *
+sender_stored_postings(struct sender *s, size_t *n)
+{
+	struct send_outcome *v = NULL;
+	size_t cap = 0;
+
+	*n = 0;
+	for (const struct posting *x = s->postings; x != NULL; x = x->next) {
+		if (!x->spec.track || x->out.seq == 0)
+			continue;
+		if (*n == cap)
+			v = mem_resize(v, cap = cap > 0 ? 2 * cap : 64, sizeof *v);
+		send_outcome_init(&v[*n]);
+		memcpy(v[*n].id, x->out.id, SEND_ID_MAX);
+		v[(*n)++].seq = x->out.seq;
+	}
+	return v;
+}
+
+void
+sender_end_posting(struct sender *s, const struct send_outcome *out, struct err *err)
+{
+	struct posting *x = s->postings;
+
+	while (x != NULL && (x->out.seq != out->seq || strcmp(x->out.id, out->id) != 0))
+		x = x->next;
+	if (x != NULL)
+		finish(x, err);
+}
+
 void
 sender_end_postings(struct sender *s)
 {
-	if (s->loop != NULL)
-		loop_discard(s->loop, begin_deliver);
+	loop_timer_cancel(s->loop, &s->missed);
+	loop_take(s->loop, &s->news);
+	loop_discard(s->loop, begin_deliver);
 	while (s->postings != NULL) {
 		struct err err;
 		err_set(&err, ERR_CLOSED, "the handle was closed while the command was under way");

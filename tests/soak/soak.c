@@ -30,7 +30,7 @@ struct books {
 	atomic_uint publish_again;	/* publications whose outcome was unknown */
 	atomic_uint sent, run, rerun;	/* commands; rerun: executions beyond the first */
 	atomic_uint after_end;		/* of those, begun after the sender had heard the end */
-	atomic_uint completed, unheard, failed, send_again;
+	atomic_uint completed, missed, unheard, failed, send_again;	/* missed: told that it ended, not how */
 	atomic_uchar cells[];		/* handled[events], run[commands], ended[commands], acked[events] */
 };
 
@@ -216,6 +216,9 @@ on_end(void *arg, const char *id, const aegis_result *r, const aegis_error *e)
 		atomic_fetch_add(&books->completed, 1);
 	} else if (e->code == AEGIS_TIMEOUT && strstr(e->text, "is stored") != NULL) {
 		atomic_fetch_add(&books->unheard, 1);	/* the server died with the word */
+	} else if (e->code == AEGIS_OUTCOME_UNKNOWN && strstr(e->text, "ended while") != NULL) {
+		atomic_store(&ended[i], 1);
+		atomic_fetch_add(&books->missed, 1);
 	} else if (e->code == AEGIS_CLOSED) {
 		atomic_fetch_add(&books->unheard, 1);
 	} else if (e->code == AEGIS_HANDLER || e->code == AEGIS_CANCELLED) {
@@ -299,10 +302,10 @@ static void
 show(void)
 {
 	printf("{\"events\":%u,\"published\":%u,\"acked\":%u,\"handled\":%u,\"repeated\":%u,\"publish_again\":%u,"
-	    "\"commands\":%u,\"sent\":%u,\"run\":%u,\"rerun\":%u,\"after_end\":%u,\"completed\":%u,\"unheard\":%u,\"failed\":%u,"
+	    "\"commands\":%u,\"sent\":%u,\"run\":%u,\"rerun\":%u,\"after_end\":%u,\"completed\":%u,\"missed\":%u,\"unheard\":%u,\"failed\":%u,"
 	    "\"send_again\":%u}\n", books->events, books->published, books->acked, books->handled, books->repeated,
 	    books->publish_again, books->commands, books->sent, books->run, books->rerun, books->after_end,
-	    books->completed, books->unheard, books->failed, books->send_again);
+	    books->completed, books->missed, books->unheard, books->failed, books->send_again);
 }
 
 int
