@@ -19,7 +19,7 @@ static aegis_error e;
 
 /* What the member does with each request in turn; the last word counts for all that follow. */
 enum word { ANSWER, OUTER, NESTED, ELECTING, FAIL, SILENCE };
-static const enum word *script;
+static _Atomic(const enum word *) script;
 static atomic_uint heard;
 
 /* What the last requests said. */
@@ -63,15 +63,16 @@ on_request(void *arg, struct msg *m)
 	struct value v;
 	char text[512];
 	unsigned n = atomic_load(&heard);
-	enum word word = *script;
+	const enum word *at = atomic_load(&script);
+	enum word word = *at;
 
 	(void)arg;
 	MUST(codec_parse(codec_mine(), (struct data){ DATA_JSON, msg_data(m), msg_size(m) }, &v, NULL) == ERR_OK);
 	note(m, &v, n % COUNT_OF(seen));
 	if (word != SILENCE && word != ANSWER && word != FAIL)
-		script++;
-	else if (word == SILENCE && script[1] != SILENCE)
-		script++;
+		atomic_store(&script, at + 1);
+	else if (word == SILENCE && at[1] != SILENCE)
+		atomic_store(&script, at + 1);
 	atomic_store(&heard, n + 1);
 	if (word != SILENCE) {
 		snprintf(text, sizeof text, "{\"message_id\":\"m2\",\"trace_id\":\"t2\",\"correlation_id\":\"m1\",\"timestamp\":"
@@ -123,7 +124,7 @@ call(const char *service, const enum word *words, const aegis_call_options *o, u
 {
 	aegis_result *r = NULL;
 
-	script = words;
+	atomic_store(&script, words);
 	atomic_store(&heard, 0);
 	e = (aegis_error){ 0 };
 	int code = aegis_call(caller, service, "x", NULL, o, &r, &e);
