@@ -38,9 +38,4 @@ enum err_code raw_start(struct raw *r, unsigned slot, struct err *err);
  * is how long each took.  Blocks. */
 enum err_code raw_each(struct raw *r, size_t n, int64_t *ns, struct err *err);
 
-/* raw_many(r, n, depth, ns, err): n requests with depth of them in flight: each reply sends
- * the next request from the thread that delivers it.  *ns is how long all took.  Blocks,
- * at most 60 s. */
-enum err_code raw_many(struct raw *r, size_t n, size_t depth, int64_t *ns, struct err *err);
-
 #endif
