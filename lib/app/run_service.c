@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "app/handoff.h"
+#include "app/intake.h"
 #include "app/metadata.h"
 #include "app/outgoing.h"
 #include "base/log.h"
@@ -24,7 +25,6 @@
 #include "member/member.h"
 #include "messaging/micro.h"
 #include "messaging/traffic.h"
-#include "messaging/worker.h"
 #include "nats/publisher.h"
 #include "sys/loop.h"
 #include "sys/pool.h"
@@ -68,9 +68,7 @@ struct service {
 	struct traffic *traffic;	/* told in heartbeats */
 	struct publisher *publisher;	/* of dead letters, and of the program's own events */
 	struct outgoing *outgoing;	/* NULL without a local API */
-	struct worker **workers;	/* one for each command, from the first READY on */
-	size_t nworkers;
-	struct events *events;		/* while the program is ready; NULL without event patterns */
+	struct intake *intake;		/* commands and events for the program */
 	char *instance, *metadata;
 
 	enum phase phase;
@@ -199,17 +197,10 @@ static void
 work_drain(struct pool_job *job)
 {
 	struct service *s = CONTAINER_OF(job, struct service, drain);
-
 	struct mono end = mono_after(clock_mono(clock_system()), s->o->drain_timeout_ns);
 
 	s->unanswered = member_drain(s->member, s->o->drain_timeout_ns);
-	for (size_t i = 0; i < s->nworkers; i++) {
-		int64_t left = mono_since(end, clock_mono(clock_system()));
-		s->unanswered += worker_drain(s->workers[i], left > 0 ? left : 0);
-	}
-	int64_t left = mono_since(end, clock_mono(clock_system()));
-	if (s->events != NULL)
-		s->unanswered += events_drain(s->events, left > 0 ? left : 0);
+	s->unanswered += intake_drain(s->intake, end);
 }
 
 static void
@@ -258,10 +249,7 @@ enter(struct service *s, enum phase next)
 		runner_start(s->runner);
 		break;
 	case PHASE_LEAVING:
-		for (size_t i = 0; i < s->nworkers; i++)
-			worker_leave(s->workers[i]);
-		if (s->events != NULL)
-			events_leave(s->events, true);
+		intake_leave(s->intake);
 		if (s->member_started)
 			member_leave(s->member, on_left, s);
 		else
@@ -285,88 +273,6 @@ enter(struct service *s, enum phase next)
 	}
 }
 
-/* --- commands ---------------------------------------------------------------------------- */
-
-static void
-on_job(void *arg, struct job *job)
-{
-	struct service *s = arg;
-
-	handoff_job(&s->handoff, job);
-}
-
-static void
-on_job_stop(void *arg, struct job *job)
-{
-	struct service *s = arg;
-
-	handoff_stop(&s->handoff, job);
-}
-
-static enum err_code
-start_workers(struct service *s, struct err *err)
-{
-	const char *const *names = s->o->commands;
-
-	if (names == NULL)
-		return ERR_OK;
-	while (names[s->nworkers] != NULL) {
-		struct worker *w = worker_new(&(struct worker_opts){
-			.conn = s->conn, .loop = s->loop, .pool = s->pool, .publisher = s->publisher,
-			.guard = s->guard, .traffic = s->traffic, .service = s->o->service, .instance = s->instance, .command = names[s->nworkers],
-			.max_running = s->o->runner.max_inflight, .replace_unbound = s->o->replace_worker,
-			.ack_wait_ns = s->o->ack_wait_ns,
-			.handler = on_job, .stop = on_job_stop, .arg = s,
-		}, err);
-		if (w == NULL)
-			return ERR_UNAVAILABLE;
-		s->workers = mem_resize(s->workers, s->nworkers + 1, sizeof *s->workers);
-		s->workers[s->nworkers++] = w;
-	}
-	return ERR_OK;
-}
-
-/* --- events ------------------------------------------------------------------------------ */
-
-static void
-on_event(void *arg, struct event *e)
-{
-	struct service *s = arg;
-
-	handoff_event(&s->handoff, e);
-}
-
-static void
-start_events(struct service *s)
-{
-	struct err err;
-
-	if (s->o->nevents == 0 || s->events != NULL)
-		return;
-	s->events = events_new(&(struct events_opts){
-		.conn = s->conn, .loop = s->loop, .pool = s->pool, .publisher = s->publisher, .service = s->o->service,
-		.instance = s->instance, .traffic = s->traffic, .guard = s->guard,
-	});
-	for (size_t i = 0; i < s->o->nevents; i++) {
-		const struct run_service_event *e = &s->o->events[i];
-		if (events_subscribe(s->events, &(struct event_subscription){
-			.pattern = e->pattern, .mode = e->mode, .from_now = e->from_now, .handler = on_event, .arg = s,
-		}, &err) != ERR_OK)
-			log_error(EV_EVENT_FAILED, LOG_F(LOG_S("err", err.text)), "cannot take events: %s", err.text);
-	}
-}
-
-/* pause_events: while the program is not ready its events go to other members, or wait in the
- * stream; handing them out only to take them back would use up their attempts. */
-static void
-pause_events(struct service *s)
-{
-	if (s->events != NULL)
-		events_leave(s->events, false);
-	events_free(s->events);
-	s->events = NULL;
-}
-
 /* --- what the runner tells --------------------------------------------------------------- */
 
 static void
@@ -380,14 +286,12 @@ on_status(void *arg, enum runner_status status, const char *why)
 		s->member_started = true;
 		if (member_start(s->member, &err) != ERR_OK)
 			log_error(EV_REGISTRY_RETRY, LOG_F(LOG_S("err", err.text)), "cannot serve");
-		if (start_workers(s, &err) != ERR_OK)
-			log_error(EV_COMMAND_WORKER, LOG_F(LOG_S("err", err.text)), "cannot take commands");
 	}
 	if (s->member_started && s->phase == PHASE_RUNNING) {
 		if (status == RUNNER_READY)
-			start_events(s);
+			intake_ready(s->intake);
 		else
-			pause_events(s);
+			intake_pause(s->intake);
 	}
 	/* A wrapper never vouches for a corpse: whatever is not ready is UNHEALTHY. */
 	if (s->member_started && s->phase == PHASE_RUNNING)
@@ -432,7 +336,7 @@ on_twin(void *arg, const char *sentence)
 
 	(void)sentence;
 	s->twin = true;
-	pause_events(s);	/* the durables that carry our id are the other's */
+	intake_pause(s->intake);	/* the durables that carry our id are the other's */
 	if (s->phase == PHASE_RUNNING)
 		enter(s, PHASE_STOPPING);
 }
@@ -552,6 +456,10 @@ open_service(struct service *s, struct err *err)
 	}, err)) == NULL)
 		return ERR_SYSTEM;
 	s->handoff = (struct handoff){ .loop = s->loop, .runner = s->runner };
+	s->intake = intake_new(&(struct intake_opts){
+		.service = o, .instance = s->instance, .conn = s->conn, .loop = s->loop, .pool = s->pool,
+		.publisher = s->publisher, .handoff = &s->handoff, .guard = s->guard, .traffic = s->traffic,
+	});
 	s->linked = (struct mail){ .deliver = on_linked, .vital = true };
 	runner_set_env(s->runner, "AEGIS_SERVICE", o->service);
 	runner_set_env(s->runner, "AEGIS_INSTANCE", s->instance);
@@ -568,12 +476,10 @@ static void
 close_service(struct service *s)
 {
 	member_close(s->member);
-	events_free(s->events);
+	intake_close(s->intake);
 	handoff_close(&s->handoff);
 	runner_free(s->runner);
-	for (size_t i = 0; i < s->nworkers; i++)
-		worker_free(s->workers[i]);
-	mem_free(s->workers);
+	intake_free(s->intake);
 	pool_free(s->pool);
 	if (s->conn != NULL)
 		conn_flush(s->conn, NS_PER_S, NULL);
