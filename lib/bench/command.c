@@ -15,6 +15,7 @@
 #include "nats/raw.h"
 #include "nats/stream.h"
 #include "sys/loop.h"
+#include "sys/pool.h"
 
 #define COMMAND "run"
 #define WAIT_NS (5 * NS_PER_S)
@@ -76,6 +77,8 @@ close_side(void *arg)
 	raw_free(s->raw);
 	sender_stop(s->sender);
 	node_stop(&s->sending);
+	pool_free(s->sending.pool);	/* before the sender, whose questions it may work on */
+	s->sending.pool = NULL;
 	sender_free(s->sender);
 	if (s->worker != NULL && s->serving.running && loop_call(s->serving.loop, leave, s->worker, WAIT_NS, NULL) == ERR_OK)
 		worker_drain(s->worker, WAIT_NS);
@@ -111,7 +114,8 @@ open_ours(struct command_side *s, const struct bench_env *env, struct err *err)
 	if (s->worker == NULL)
 		return err->code;
 	s->sender = sender_new(&(struct sender_opts){
-		.conn = s->sending.conn, .publisher = s->sending.publisher, .source = s->name, .format = env->format,
+		.conn = s->sending.conn, .publisher = s->sending.publisher, .loop = s->sending.loop, .pool = s->sending.pool,
+		.source = s->name, .format = env->format,
 	});
 	if ((code = node_run(&s->serving, err)) != ERR_OK)
 		return code;
