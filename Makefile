@@ -32,8 +32,8 @@ AEGIS   := $(V)/aegis
 CORES    := lib/runner/supervisor.c lib/runner/health.c lib/runner/restart.c \
 	    lib/discovery/table.c lib/discovery/pick.c lib/discovery/breaker.c lib/member/tenure.c \
 	    lib/messaging/attempt.c lib/messaging/window.c lib/messaging/retry.c \
-	    lib/election/lease.c lib/election/register.c lib/election/quorum.c \
-	    lib/election/campaign.c lib/election/profile.c
+	    lib/election/lease.c lib/election/lease_due.c lib/election/lease_names.c \
+	    lib/election/register.c lib/election/quorum.c lib/election/campaign.c lib/election/profile.c
 LIB_SRC  := $(sort $(wildcard lib/*/*.c))
 CMD_SRC  := $(sort $(wildcard cmd/*.c))
 LIB_OBJ  := $(LIB_SRC:%.c=$(V)/obj/%.o)

@@ -27,6 +27,9 @@ struct step {
 struct lease_action *step_do(const struct step *s, enum lease_action_kind kind);
 void step_alarm(const struct step *s, enum lease_alarm alarm, unsigned reg, int code);
 
+/* lease_due(l): the earliest deadline, of the state or of a register (lease_due.c). */
+struct boot lease_due(const struct lease *l);
+
 static inline unsigned
 quorum(const struct lease *l)
 {

@@ -536,51 +536,6 @@ walk(struct step *s)
 	}
 }
 
-static struct boot
-state_due(const struct lease *l)
-{
-	const struct profile *p = &l->opts.profile;
-	struct boot due = BOOT_NEVER;
-
-	switch (l->state) {
-	case LEASE_STANDBY:
-		if (l->resigned && !l->stopping)
-			due = l->resigned_until;
-		if (!boot_reached(l->now, l->backoff))
-			due = boot_min(due, l->backoff);
-		if (l->ready.ns != INT64_MAX)
-			due = boot_min(due, boot_after(l->ready, rank_delay(l)));
-		break;
-	case LEASE_CAMPAIGN:
-		due = boot_after(l->campaign_at, p->d_ns - p->g_ns);
-		break;
-	case LEASE_DRAINING:
-		due = boot_min(l->renew_at, l->until);
-		if (!l->reaped)
-			due = boot_min(due, l->drain);
-		break;
-	case LEASE_ACTIVE:
-		due = boot_min(boot_min(l->renew_at, l->until), boot_after(quorum_grant(l), p->d_ns / 2));
-		break;
-	case LEASE_SUSPECT:
-		due = boot_min(l->renew_at, boot_max(l->until, l->resume));
-		break;
-	default:
-		break;
-	}
-	return due;
-}
-
-static struct boot
-next_due(const struct lease *l)
-{
-	struct boot due = state_due(l);
-
-	for (unsigned i = 0; i < l->opts.registers; i++)
-		due = boot_min(due, register_due(l, i));
-	return due;
-}
-
 void
 lease_init(struct lease *l, const struct lease_opts *o)
 {
@@ -616,68 +571,5 @@ lease_step(struct lease *l, const struct lease_event *ev, struct lease_now now, 
 	if (duties[l->state] != NULL)
 		duties[l->state](&s);
 	register_reads(&s);
-	out->due = next_due(l);
-}
-
-/* --- for others --------------------------------------------------------------------------- */
-
-uint64_t
-lease_server(const char *text)
-{
-	uint64_t h = 0xcbf29ce484222325u;	/* FNV-1a */
-
-	for (; *text != '\0'; text++)
-		h = (h ^ (unsigned char)*text) * 0x100000001b3u;
-	return h | 1;
-}
-
-bool
-lease_owns(const struct lease *l, uint64_t epoch)
-{
-	return (l->state == LEASE_ACTIVE || l->state == LEASE_SUSPECT || l->state == LEASE_DRAINING) &&
-	    epoch >= l->opening && epoch <= l->target;
-}
-
-#define X(name) #name,
-static const char *const state_names[] = { LEASE_STATES(X) };
-static const char *const event_names[] = { LEASE_EVENTS(X) };
-static const char *const reason_names[] = {
-	"", "first", "released", "expired", "self", "resigned", "deposed", "unhealthy", "foreign", "clock", "retired",
-};
-static const char *const alarm_names[] = { LEASE_ALARMS(X) };
-static const char *const obstacle_names[] = {
-	"", "unpinned", "no_quorum", "blank", "retired", "not_eligible",
-};
-#undef X
-_Static_assert(COUNT_OF(reason_names) == LEASE_REASON_COUNT, "a name for each reason");
-_Static_assert(COUNT_OF(obstacle_names) == LEASE_OBSTACLE_COUNT, "a name for each obstacle");
-
-const char *
-lease_state_name(enum lease_state s)
-{
-	return state_names[s];
-}
-
-const char *
-lease_event_name(enum lease_event_kind e)
-{
-	return event_names[e];
-}
-
-const char *
-lease_reason_name(enum lease_reason r)
-{
-	return reason_names[r];
-}
-
-const char *
-lease_alarm_name(enum lease_alarm a)
-{
-	return alarm_names[a];
-}
-
-const char *
-lease_obstacle_name(enum lease_obstacle o)
-{
-	return obstacle_names[o];
+	out->due = lease_due(l);
 }
