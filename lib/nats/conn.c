@@ -512,7 +512,7 @@ conn_publish(struct conn *c, const struct conn_msg *m, struct err *err)
 		s = make_msg(&msg, m);
 		if (s == NATS_OK)
 			s = m->urgent ? natsConnection_SendMsg(c->nc, msg) : natsConnection_PublishMsg(c->nc, msg);
-		natsMsg_Destroy(msg);
+		MSG_FREE(msg);
 	}
 	return s == NATS_OK ? ERR_OK : conn_fail(s, 0, err, "nats: publish to %s", m->subject);
 }
@@ -530,7 +530,7 @@ conn_request(struct conn *c, const struct conn_msg *m, int64_t timeout_ns, struc
 	natsStatus s = make_msg(&msg, m);
 	if (s == NATS_OK)
 		s = natsConnection_RequestMsg(&got, c->nc, msg, ms > 0 ? ms : 1);
-	natsMsg_Destroy(msg);
+	MSG_FREE(msg);
 	if (s != NATS_OK)
 		return conn_explain(c, conn_fail(s, 0, err, "nats: request to %s", m->subject), err);
 	*reply = (struct msg *)(void *)got;
