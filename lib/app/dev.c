@@ -172,7 +172,7 @@ start_unit(struct dev *d, size_t kind, int copy, struct err *err)
 	u->runner = runner_new(d->loop, &(struct runner_opts){
 		.name = u->instance, .argv = demos[kind].demo != NULL ? demo : wrapped,
 		.restart = { .when = RESTART_ALWAYS }, .kill_after_ns = KILL_AFTER_NS,
-	}, &(struct runner_callbacks){ u, on_status, on_gone }, err);
+	}, &(struct runner_callbacks){ .arg = u, .status = on_status, .gone = on_gone }, err);
 	mem_free(script);
 	if (u->runner == NULL)
 		return ERR_CONFIG;

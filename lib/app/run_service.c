@@ -434,7 +434,7 @@ static enum err_code
 open_service(struct service *s, struct err *err)
 {
 	const struct run_service_opts *o = s->o;
-	struct runner_callbacks cb = { s, on_status, on_gone };
+	struct runner_callbacks cb = { .arg = s, .status = on_status, .gone = on_gone };
 	struct conn_opts conn = o->conn;
 
 	conn.wait = true;		/* the program does not wait for the bus */

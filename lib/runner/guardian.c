@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "base/magic.h"
 #include "base/mem.h"
-#include "base/num.h"
+#include "base/str.h"
 #include "runner/guardian_wire.h"
 #include "sys/child.h"
 #include "sys/reaper.h"
@@ -112,6 +112,9 @@ take_news(struct guardian *g, const struct guardian_message *m)
 		e.kind = GUARDIAN_EMPTY;
 		g->is_over = true;
 		break;
+	case WORD_LAPSED:
+		e.kind = GUARDIAN_LAPSED;
+		break;
 	default:
 		return;
 	}
@@ -182,32 +185,58 @@ guardian_kill_hard(struct guardian *g)
 
 /* --- life ------------------------------------------------------------------------------ */
 
-/* words: "SELF __guardian SOCK:READY -- cmd…". */
+/* words: "SELF __guardian NUMBERS ON-LOST -- cmd…". */
 static const char **
-words(const char *const *argv, const char *numbers)
+words(const struct guardian_opts *o, const char *numbers)
 {
 	size_t n = 0;
 
-	while (argv[n] != NULL)
+	while (o->argv[n] != NULL)
 		n++;
-	const char **v = mem_array(n + 5, sizeof *v);
+	const char **v = mem_array(n + 6, sizeof *v);
 	v[0] = child_self();
 	v[1] = GUARDIAN_VERB;
 	v[2] = numbers;
-	v[3] = "--";
-	memcpy(v + 4, argv, n * sizeof *v);
+	v[3] = o->terms.lost_command != NULL ? o->terms.lost_command : "";
+	v[4] = "--";
+	memcpy(v + 5, o->argv, n * sizeof *v);
 	return v;
+}
+
+/* free_number: one from 3 on that is not the program's readiness descriptor. */
+static int
+free_number(const struct guardian_opts *o, int from)
+{
+	return o->ready_fd != -1 && o->ready_number == from ? from + 1 : from;
+}
+
+static char *
+numbers(const struct guardian_opts *o, int sock, int page)
+{
+	const struct tether_terms *t = &o->terms;
+	int64_t v[GUARDIAN_NUMBERS] = {
+		[GUARDIAN_SOCK] = sock, [GUARDIAN_READY] = o->ready_fd != -1 ? o->ready_number : -1,
+		[GUARDIAN_PAGE] = t->tether != NULL ? page : -1, [GUARDIAN_WRAPPER] = getpid(),
+		[GUARDIAN_LEASE] = t->lease_ns, [GUARDIAN_LOST_SIGNAL] = t->lost_signal,
+		[GUARDIAN_HANG] = t->hang_ns, [GUARDIAN_HOT] = t->hot,
+	};
+	struct str s = STR_INIT;
+
+	for (size_t i = 0; i < GUARDIAN_NUMBERS; i++)
+		str_printf(&s, "%s%lld", i > 0 ? ":" : "", (long long)v[i]);
+	return str_steal(&s);
 }
 
 static enum err_code
 spawn(const struct guardian_opts *o, int theirs, pid_t *pid, struct err *err)
 {
-	int number = o->ready_fd != -1 && o->ready_number == 3 ? 4 : 3;
-	struct child_fd fds[5];
-	char numbers[2 * NUM_TEXT_MAX];
+	int sock = free_number(o, 3), page = free_number(o, sock + 1);
+	struct child_fd fds[6];
 	size_t n = 0;
 
-	fds[n++] = (struct child_fd){ theirs, number };
+	fds[n++] = (struct child_fd){ theirs, sock };
+	if (o->terms.tether != NULL)
+		fds[n++] = (struct child_fd){ tether_fd(o->terms.tether), page };
 	if (o->in != -1)
 		fds[n++] = (struct child_fd){ o->in, 0 };
 	if (o->out != -1)
@@ -216,13 +245,14 @@ spawn(const struct guardian_opts *o, int theirs, pid_t *pid, struct err *err)
 		fds[n++] = (struct child_fd){ o->err, 2 };
 	if (o->ready_fd != -1)
 		fds[n++] = (struct child_fd){ o->ready_fd, o->ready_number };
-	snprintf(numbers, sizeof numbers, "%d:%d", number, o->ready_fd != -1 ? o->ready_number : -1);
-	const char **argv = words(o->argv, numbers);
+	char *text = numbers(o, sock, page);
+	const char **argv = words(o, text);
 	struct child_opts c = {
 		.argv = argv, .env = o->env, .fds = fds, .nfds = n, .own_group = true,
 	};
 	enum err_code rc = child_spawn(&c, pid, err);
 	mem_free(argv);
+	mem_free(text);
 	return rc;
 }
 

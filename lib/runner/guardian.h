@@ -7,7 +7,12 @@
  * kill everything below itself until nothing is left.  One guardian per run.
  *
  *	wrapper  --SIGNAL n, KILL-->  guardian  --fork-->  program --> its descendants
- *	         <--STARTED, FAILED, EXITED, EMPTY--
+ *	         <--STARTED, FAILED, EXITED, EMPTY, LAPSED--
+ *	         --page: gate word, turns, eases-->
+ *
+ * Under a lease (guardian_opts.terms) it also reads the gate word and acts on it alone: D/4
+ * before the end it warns the program, at the end it kills everything, within the kill window
+ * of election.md §3.3, whatever has become of the wrapper.  It kills a wrapper that hangs.
  *
  * If the guardian dies first, the kernel kills the program (PDEATHSIG), everything else
  * falls to the wrapper (subreaper too), which kills and reaps it and reports LOST.
@@ -20,6 +25,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "runner/tether.h"
 #include "sys/loop.h"
 
 /* The hidden verb: main calls it when argv[1] is GUARDIAN_VERB, before it has made any
@@ -35,6 +41,8 @@ enum guardian_event_kind {
 	GUARDIAN_EXITED,	/* wstatus: the program ended; descendants may live on */
 	GUARDIAN_EMPTY,		/* nothing of the run is left; the last event */
 	GUARDIAN_LOST,		/* the guardian died; nothing of the run is left; the last event */
+	GUARDIAN_LAPSED,	/* the lease ran low: the program was warned or killed; may come before STARTED
+				   or FAILED, and twice */
 };
 
 struct guardian_event {
@@ -51,6 +59,7 @@ struct guardian_opts {
 	int in, out, err;		/* the program's 0, 1, 2; -1 = those of this process */
 	int ready_fd;			/* a descriptor of ours for the program, -1 = none … */
 	int ready_number;		/* … and the number that it has there, 3 or more */
+	struct tether_terms terms;	/* of the lease under which it runs; without a tether: none */
 	void (*event)(void *arg, const struct guardian_event *e);
 	void *arg;
 };

@@ -1,7 +1,8 @@
 /* guardian_main.c - the guardian process itself.
  *
- * One thread, one poll, three descriptors: orders, SIGCHLD, and the pipe that tells
- * whether the command could be executed.  Emptiness needs no look into /proc: as a
+ * One thread, one poll, four descriptors: orders, SIGCHLD, the pipe that tells whether the
+ * command could be executed, and the timer of the lease.  The lease is looked at first after
+ * every wait: a guardian that was frozen kills what has no lease before it hears anything.  Emptiness needs no look into /proc: as a
  * subreaper it inherits every orphan of the program, so "nothing is left" is exactly
  * "there is no child to wait for" (ECHILD).  /proc serves to find whom to kill.
  *
@@ -24,6 +25,7 @@
 #include "base/num.h"
 #include "base/str.h"
 #include "runner/guardian_wire.h"
+#include "runner/vigil.h"
 #include "sys/child.h"
 #include "sys/procfs.h"
 
@@ -39,6 +41,12 @@ struct warden {
 	bool has_failed;		/* it could not be executed: text says why */
 	bool is_killing;
 	int wait_ms;			/* until the next round of killing */
+	pid_t wrapper;			/* killed when its loop stands still */
+	int lost_signal;
+	const char *lost_command;	/* "" for none */
+	pid_t hook;			/* that command, while it runs */
+	int voice;			/* our standard error as it was, for the hook and last words; or -1 */
+	struct vigil vigil;
 	struct guardian_message news;	/* the one under way; text is kept for FAILED */
 };
 
@@ -141,6 +149,8 @@ reap(struct warden *w)
 	while ((pid = waitpid(-1, &wstatus, WNOHANG)) > 0) {
 		if (pid == w->child)
 			program_ended(w, wstatus);
+		else if (pid == w->hook)
+			w->hook = 0;
 		else
 			w->news.reaped++;
 	}
@@ -210,20 +220,86 @@ take_order(struct warden *w)
 		send_group(w, m.value);
 }
 
+/* --- the lease ------------------------------------------------------------------------- */
+
+/* run_hook: its output goes where the program's goes; it ends with the run at the latest. */
+static void
+run_hook(struct warden *w)
+{
+	const char *argv[] = { "/bin/sh", "-c", w->lost_command, NULL };
+	char pid[NUM_TEXT_MAX];
+	struct child_fd fds[] = { { w->voice, 2 }, { w->voice, 1 } };
+	struct err err;
+
+	snprintf(pid, sizeof pid, "%d", (int)w->child);
+	setenv("AEGIS_CHILD_PID", pid, 1);
+	struct child_opts o = { .argv = argv, .fds = fds, .nfds = w->voice != -1 ? 2 : 0, .dies_with_parent = true };
+	if (child_spawn(&o, &w->hook, &err) != ERR_OK && w->voice != -1)
+		dprintf(w->voice, "aegis: the command of --on-lost cannot be started: %s\n", err.text);
+}
+
+static void
+warn(struct warden *w)
+{
+	tell(w, WORD_LAPSED, 0);
+	if (w->is_killing)
+		return;
+	if (w->lost_command[0] != '\0')
+		run_hook(w);
+	if (w->lost_signal == SIGKILL) {
+		kill_all(w);
+	} else if (w->lost_signal != 0) {
+		send_group(w, w->lost_signal);
+		/* One that is stopped would not hear it otherwise. */
+		send_group(w, SIGCONT);
+	}
+}
+
+/* end_wrapper: it lives and does nothing; as long as it lives it keeps its place among those who
+ * serve.  The number is safe while it is our parent. */
+static void
+end_wrapper(const struct warden *w)
+{
+	if (getppid() != w->wrapper)
+		return;
+	if (w->voice != -1)
+		dprintf(w->voice, "aegis: the wrapper, process %d, has not turned its loop for %lld ms; its guardian kills "
+		    "it and the program\n", (int)w->wrapper, (long long)(w->vigil.hang_ns / NS_PER_MS));
+	kill(w->wrapper, SIGKILL);
+}
+
+static void
+look_at_lease(struct warden *w)
+{
+	unsigned found = vigil_look(&w->vigil);
+
+	if (found & VIGIL_KILL) {
+		/* The kill first: nobody waits for the news. */
+		kill_all(w);
+		tell(w, WORD_LAPSED, 0);
+	} else if (found & VIGIL_WARN) {
+		warn(w);
+	}
+	if (found & VIGIL_HUNG)
+		end_wrapper(w);
+}
+
 /* --- the loop -------------------------------------------------------------------------- */
 
 static void
 watch(struct warden *w)
 {
 	for (;;) {
-		struct pollfd p[3] = {
+		struct pollfd p[4] = {
 			{ .fd = w->sock, .events = POLLIN },
 			{ .fd = w->sigfd, .events = POLLIN },
 			{ .fd = w->verdict, .events = POLLIN },
+			{ .fd = w->vigil.timer, .events = POLLIN },
 		};
 		struct signalfd_siginfo info;
-		int n = poll(p, 3, w->is_killing ? w->wait_ms : -1);
+		int n = poll(p, 4, w->is_killing ? w->wait_ms : -1);
 
+		look_at_lease(w);
 		if (n > 0 && p[2].revents != 0)
 			read_verdict(w);
 		if (n > 0 && p[1].revents != 0 && read(w->sigfd, &info, sizeof info) == -1 && errno != EAGAIN)
@@ -241,21 +317,36 @@ watch(struct warden *w)
 	}
 }
 
-/* words: "SOCK:READY", the descriptors that it was given. */
+/* words: the numbers of enum guardian_number; descriptors that are none are -1. */
 static bool
-words(char *word, struct warden *w)
+words(char *word, int64_t v[GUARDIAN_NUMBERS])
 {
-	char *colon = strchr(word, ':');
-	int64_t sock, ready;
+	char *rest = word, *one;
+	int n = 0;
 
-	if (colon == NULL)
-		return false;
-	*colon = '\0';
-	if (!num_int(word, &sock) || !num_int(colon + 1, &ready) || sock < 3 || sock > 255 || ready > 255)
-		return false;
-	w->sock = (int)sock;
-	w->ready = (int)ready;
-	return fcntl(w->sock, F_SETFD, FD_CLOEXEC) == 0;
+	while ((one = strsep(&rest, ":")) != NULL)
+		if (n == GUARDIAN_NUMBERS || !num_int(one, &v[n++]))
+			return false;
+	return n == GUARDIAN_NUMBERS && v[GUARDIAN_SOCK] >= 3 && v[GUARDIAN_SOCK] <= GUARDIAN_FD_MAX &&
+	    v[GUARDIAN_READY] <= GUARDIAN_FD_MAX && v[GUARDIAN_PAGE] <= GUARDIAN_FD_MAX;
+}
+
+/* take_lease: maps the page and begins to watch it.  The descriptor is not the program's. */
+static enum err_code
+take_lease(struct warden *w, const int64_t v[GUARDIAN_NUMBERS], struct err *err)
+{
+	struct tether *tether = NULL;
+
+	w->wrapper = (pid_t)v[GUARDIAN_WRAPPER];
+	w->lost_signal = (int)v[GUARDIAN_LOST_SIGNAL];
+	if (v[GUARDIAN_PAGE] != -1) {
+		tether = tether_map((int)v[GUARDIAN_PAGE], err);
+		close((int)v[GUARDIAN_PAGE]);
+		if (tether == NULL)
+			return ERR_WRAPPER;
+		w->voice = fcntl(2, F_DUPFD_CLOEXEC, 3);
+	}
+	return vigil_begin(&w->vigil, tether, v[GUARDIAN_LEASE], v[GUARDIAN_HOT] != 0, v[GUARDIAN_HANG], err);
 }
 
 static bool
@@ -273,20 +364,37 @@ prepare(struct warden *w)
 	return w->sigfd != -1;
 }
 
+/* begin: everything up to the program's start. */
+static enum err_code
+begin(struct warden *w, const int64_t v[GUARDIAN_NUMBERS], char **argv, struct err *err)
+{
+	w->sock = (int)v[GUARDIAN_SOCK];
+	w->ready = (int)v[GUARDIAN_READY];
+	if (fcntl(w->sock, F_SETFD, FD_CLOEXEC) == -1 || !prepare(w))
+		return err_errno(err, ERR_WRAPPER, errno, "the guardian cannot prepare itself");
+	if (take_lease(w, v, err) != ERR_OK)
+		return ERR_WRAPPER;
+	if (vigil_look(&w->vigil) & VIGIL_KILL) {
+		tell(w, WORD_LAPSED, 0);
+		return err_set(err, ERR_WRAPPER, "the lease ran out before the program was started");
+	}
+	return start(w, argv, err);
+}
+
 _Noreturn void
 guardian_main(int argc, char **argv)
 {
-	struct warden w = { .sock = -1, .sigfd = -1, .verdict = -1, .ready = -1 };
+	struct warden w = { .sock = -1, .sigfd = -1, .verdict = -1, .ready = -1, .voice = -1 };
+	int64_t v[GUARDIAN_NUMBERS];
 	struct err err = { 0 };
 
-	if (argc < 5 || strcmp(argv[3], "--") != 0 || !words(argv[2], &w)) {
-		fprintf(stderr, "aegis: %s is for aegis itself: %s SOCKET:READY -- COMMAND\n", GUARDIAN_VERB,
+	if (argc < 6 || strcmp(argv[4], "--") != 0 || !words(argv[2], v)) {
+		fprintf(stderr, "aegis: %s is for aegis itself: %s NUMBERS ON-LOST -- COMMAND\n", GUARDIAN_VERB,
 		    GUARDIAN_VERB);
 		_exit(err_exit(ERR_WRAPPER));
 	}
-	if (!prepare(&w)) {
-		err_errno(&err, ERR_WRAPPER, errno, "the guardian cannot prepare itself");
-	} else if (start(&w, argv + 4, &err) == ERR_OK) {
+	w.lost_command = argv[3];
+	if (begin(&w, v, argv + 5, &err) == ERR_OK) {
 		let_go(&w);
 		watch(&w);
 		if (!w.has_failed)

@@ -16,7 +16,17 @@ enum guardian_word {
 	WORD_FAILED,		/* value: exit code, text */
 	WORD_EXITED,		/* value: wait status */
 	WORD_EMPTY,
+	WORD_LAPSED,		/* the lease ran low, the program was told or killed */
 };
+
+/* The numbers on a guardian's command line, joined by colons, in this order. */
+enum guardian_number {
+	GUARDIAN_SOCK, GUARDIAN_READY, GUARDIAN_PAGE,	/* descriptors; the last two may be -1 */
+	GUARDIAN_WRAPPER,				/* its pid */
+	GUARDIAN_LEASE, GUARDIAN_LOST_SIGNAL, GUARDIAN_HANG, GUARDIAN_HOT,	/* of struct tether_terms */
+	GUARDIAN_NUMBERS
+};
+#define GUARDIAN_FD_MAX 255
 
 struct guardian_message {
 	uint32_t word;

@@ -97,7 +97,8 @@ act_spawn(struct runner *r)
 static void
 act_signal(struct runner *r, int signo)
 {
-	if (r->guardian == NULL)
+	/* Some programs take a second one for "at once". */
+	if (r->guardian == NULL || (r->has_lapsed && signo == r->o.terms.lost_signal))
 		return;
 	if (guardian_signal(r->guardian, signo) != ERR_OK)
 		log_warning(EV_RUNNER_GUARDIAN, LOG_F(LOG_N("guardian", guardian_pid(r->guardian))),
@@ -390,6 +391,13 @@ runner_signal(struct runner *r, int signo)
 	if (r->guardian == NULL)
 		return ERR_NOT_FOUND;
 	return guardian_signal(r->guardian, signo);
+}
+
+void
+runner_set_lease(struct runner *r, int64_t ns)
+{
+	MAGIC_CHECK(r, RUNNER_MAGIC);
+	r->o.terms.lease_ns = ns;
 }
 
 void

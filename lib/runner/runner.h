@@ -17,6 +17,7 @@
 
 #include "base/err.h"
 #include "runner/restart.h"
+#include "runner/tether.h"
 #include "runner/workload.h"
 #include "sys/loop.h"
 
@@ -69,6 +70,7 @@ struct runner_opts {
 	unsigned max_inflight, max_queue;	/* 0: 64 and 1024 */
 	bool log_prefix;		/* "name | " before each line of the program's output */
 	bool tty;			/* the program's group becomes the terminal's foreground */
+	struct tether_terms terms;	/* of the lease that it runs under; without a tether: none */
 	const char *notify_upward;	/* our own NOTIFY_SOCKET, where READY=1, STATUS= … go too; NULL: none */
 };
 
@@ -86,6 +88,11 @@ struct runner_callbacks {
 	 * killed_by_signal is n, else 0), or 125, 126, 127 when it could not be run.  Called
 	 * once per runner_start; runner_free is fine from here. */
 	void (*gone)(void *arg, int exit_code, int killed_by_signal);
+
+	/* The lease ran low: the guardian told the program so (terms.lost_signal, lost_command), or
+	 * killed it.  What it was told cannot be taken back, so the receiver has it stopped.
+	 * Once per run; NULL is fine. */
+	void (*lapsed)(void *arg);
 };
 
 /* runner_check(o, err): whether the options make sense, with the sentence that names the
@@ -114,6 +121,9 @@ void runner_kill(struct runner *r);		/* the same, with KILL at once */
 /* runner_signal(r, signo): to the program's group, after the rewriting table; ERR_NOT_FOUND
  * when nothing runs. */
 enum err_code runner_signal(struct runner *r, int signo);
+
+/* runner_set_lease(r, ns): D of the lease (terms.lease_ns), for the next start. */
+void runner_set_lease(struct runner *r, int64_t ns);
 
 /* runner_set_env(r, name, value): for the next start; value NULL removes. */
 void runner_set_env(struct runner *r, const char *name, const char *value);

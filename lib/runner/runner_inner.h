@@ -46,6 +46,8 @@ struct runner {
 	struct loop_fd *ready_lf;
 	bool is_counted;		/* the guardian's orphans are in `reaped` */
 	bool has_failed;		/* it could not be executed */
+	bool has_lapsed;		/* its lease ran low */
+	struct loop_timer turn;		/* tells its guardian that the loop turns */
 	char ended[WHY_MAX];		/* how it ended, for the log */
 
 	bool has_app;

@@ -89,6 +89,8 @@ check_rest(const struct runner_opts *o, struct err *err)
 			return err_set(err, ERR_CONFIG, "--rewrite-signal %d:%d: use numbers from 1 to %d, or 0 to swallow",
 			    o->rewrites[i].from, o->rewrites[i].to, NSIG - 1);
 	}
+	if (o->terms.lost_signal != 0 && !is_signal(o->terms.lost_signal))
+		return err_set(err, ERR_CONFIG, "--on-lost: %d is no signal", o->terms.lost_signal);
 	if (o->max_inflight > INFLIGHT_MAX)
 		return err_set(err, ERR_CONFIG, "--max-inflight %u is more than %d", o->max_inflight, INFLIGHT_MAX);
 	if (o->max_queue > QUEUE_MAX)
@@ -136,6 +138,7 @@ runner_opts_copy(struct runner_opts *to, const struct runner_opts *from)
 	to->ready.target = mem_text(from->ready.target);
 	to->health.target = mem_text(from->health.target);
 	to->notify_upward = mem_text(from->notify_upward);
+	to->terms.lost_command = mem_text(from->terms.lost_command);
 	struct runner_rewrite *rw = mem_array(from->nrewrites, sizeof *rw);
 	for (size_t i = 0; i < from->nrewrites; i++)
 		rw[i] = from->rewrites[i];
@@ -178,5 +181,6 @@ runner_opts_release(struct runner_opts *o)
 	drop(o->ready.target);
 	drop(o->health.target);
 	drop(o->notify_upward);
+	drop(o->terms.lost_command);
 	drop(o->rewrites);
 }

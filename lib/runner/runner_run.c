@@ -104,6 +104,32 @@ take_pipes(struct runner *r, struct pipes *p)
 
 static void on_guardian(void *arg, const struct guardian_event *e);
 
+/* --- the lease -------------------------------------------------------------------------- */
+
+#define TURNS 16	/* in the time after which a standing loop is taken for hung */
+
+static void
+turn(void *arg)
+{
+	struct runner *r = arg;
+
+	MAGIC_CHECK(r, RUNNER_MAGIC);
+	tether_turn(r->o.terms.tether);
+	loop_timer_set(r->loop, &r->turn, mono_after(loop_now(r->loop), r->o.terms.hang_ns / TURNS), turn, r);
+}
+
+static void
+on_lapsed(struct runner *r)
+{
+	if (r->has_lapsed)
+		return;
+	r->has_lapsed = true;
+	log_warning(EV_RUNNER_LAPSED, LOG_F(LOG_S("workload", r->o.name), LOG_N("pid", r->pid)),
+	    "the lease of %s is running out, its guardian ends it", r->o.name);
+	if (r->cb.lapsed != NULL)
+		r->cb.lapsed(r->cb.arg);
+}
+
 enum err_code
 runner_run_begin(struct runner *r, struct err *err)
 {
@@ -114,7 +140,8 @@ runner_run_begin(struct runner *r, struct err *err)
 		return rc;
 	struct guardian_opts g = {
 		.argv = r->o.argv, .env = r->o.env, .in = p.theirs[0], .out = p.theirs[1], .err = p.theirs[2],
-		.ready_fd = p.theirs[3], .ready_number = r->o.ready.fd, .event = on_guardian, .arg = r,
+		.ready_fd = p.theirs[3], .ready_number = r->o.ready.fd, .terms = r->o.terms,
+		.event = on_guardian, .arg = r,
 	};
 	r->guardian = guardian_new(r->loop, &g, err);
 	pipes_close(p.theirs);
@@ -122,7 +149,9 @@ runner_run_begin(struct runner *r, struct err *err)
 		pipes_close(p.ours);
 		return ERR_WRAPPER;
 	}
-	r->is_counted = false;
+	if (r->o.terms.tether != NULL && r->o.terms.hang_ns > 0)
+		turn(r);
+	r->is_counted = r->has_lapsed = false;
 	r->status_text[0] = '\0';
 	take_pipes(r, &p);
 	return ERR_OK;
@@ -149,6 +178,7 @@ runner_run_end(struct runner *r)
 	r->is_counted = true;
 	guardian_free(r->guardian);
 	r->guardian = NULL;
+	loop_timer_cancel(r->loop, &r->turn);
 	if (r->out != NULL)
 		output_detach(r->out);
 	if (r->err != NULL)
@@ -200,6 +230,9 @@ on_guardian(void *arg, const struct guardian_event *e)
 	case GUARDIAN_EMPTY:
 		runner_run_end(r);
 		runner_event(r, SUPERVISOR_EV_EMPTY, NULL);
+		return;
+	case GUARDIAN_LAPSED:
+		on_lapsed(r);
 		return;
 	case GUARDIAN_LOST:
 		if (r->ended[0] == '\0')

@@ -21,6 +21,12 @@ gate_until(uint64_t bits)
 	return (struct boot){ (int64_t)(bits >> HOLD_BITS) * NS_PER_US };
 }
 
+uint32_t
+gate_hold(uint64_t bits)
+{
+	return (uint32_t)(bits & HOLD_MASK);
+}
+
 bool
 gate_open_at(uint64_t bits, struct boot now)
 {

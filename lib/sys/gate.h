@@ -23,9 +23,11 @@ typedef _Atomic uint64_t gate_word;
 /* gate_pack(until, hold): the word; until at or before the clock's origin is shut. */
 uint64_t gate_pack(struct boot until, uint32_t hold);
 
-/* gate_open_at(bits, now): what a look at the word means.  gate_until: when it closes. */
+/* gate_open_at(bits, now): what a look at the word means.  gate_until: when it closes.
+ * gate_hold: the hold as it names it. */
 bool gate_open_at(uint64_t bits, struct boot now);
 struct boot gate_until(uint64_t bits);
+uint32_t gate_hold(uint64_t bits);
 
 /* gate_look(word, clock): 0 when shut, else the word as it was loaded, which names the hold. */
 uint64_t gate_look(const gate_word *word, const struct clock *clock);

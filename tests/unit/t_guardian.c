@@ -19,7 +19,7 @@
 #include "sys/reaper.h"
 #include "sys/thread.h"
 
-/* What was told, as a word: S started, F failed, X exited, E empty, L lost. */
+/* What was told, as a word: S started, F failed, X exited, E empty, L lost, P lapsed. */
 static struct {
 	char told[16];
 	pid_t pid;
@@ -31,7 +31,7 @@ static struct {
 static void
 on_event(void *arg, const struct guardian_event *e)
 {
-	static const char letters[] = "SFXEL";
+	static const char letters[] = "SFXELP";
 
 	(void)arg;
 	news.told[strlen(news.told)] = letters[e->kind];
@@ -45,11 +45,13 @@ on_event(void *arg, const struct guardian_event *e)
 	}
 }
 
+static struct tether *tether;		/* of the tests under a lease */
+
 static struct guardian *
-guard_fds(const char *const *argv, int out)
+guard_terms(const char *const *argv, int out, struct tether_terms terms)
 {
 	struct guardian_opts o = {
-		.argv = argv, .in = -1, .out = out, .err = -1, .ready_fd = -1, .event = on_event,
+		.argv = argv, .in = -1, .out = out, .err = -1, .ready_fd = -1, .terms = terms, .event = on_event,
 	};
 	struct err err = { 0 };
 	struct guardian *g;
@@ -58,6 +60,12 @@ guard_fds(const char *const *argv, int out)
 	if ((g = guardian_new(loop, &o, &err)) == NULL)
 		fail_msg("%s", err.text);
 	return g;
+}
+
+static struct guardian *
+guard_fds(const char *const *argv, int out)
+{
+	return guard_terms(argv, out, (struct tether_terms){ 0 });
 }
 
 /* guard: starts a shell script, whose $D is our folder. */
@@ -391,18 +399,250 @@ a_guardian_that_is_let_go_kills_everything(void **state)
 	assert_string_equal(news.told, "S");
 }
 
+/* --- under a lease ----------------------------------------------------------------------- */
+
+#define LEASE_NS (400 * NS_PER_MS)		/* D; the warning comes 100 ms before the end */
+#define KILL_WINDOW_NS (40 * NS_PER_MS)		/* what kill and exit may take (election.md §10) */
+
+static struct boot
+now_boot(void)
+{
+	return clock_boot(clock_system());
+}
+
+static struct boot
+grant(int64_t ns, uint32_t hold)
+{
+	struct boot until = boot_after(now_boot(), ns);
+
+	atomic_store(tether_word(tether), gate_pack(until, hold));
+	return until;
+}
+
+static struct guardian *
+lease(const char *script, struct tether_terms terms)
+{
+	const char *argv[] = { "/bin/sh", "-c", script, NULL };
+
+	terms.tether = tether;
+	terms.lease_ns = LEASE_NS;
+	return guard_terms(argv, -1, terms);
+}
+
+static int
+with_tether(void **state)
+{
+	struct err err;
+
+	tether = tether_new(&err);
+	return folder_clean(state) != 0 || tether == NULL;
+}
+
+static int
+without_tether(void **state)
+{
+	(void)state;
+	tether_free(tether);
+	tether = NULL;
+	return 0;
+}
+
+/* one_end: how long after the lease's end the last of two was dead that do not want to. */
+static int64_t
+one_end(void)
+{
+	struct boot until = grant(3 * NS_PER_S / 2, 1);
+	struct guardian *g = lease("trap '' TERM; " HIDDEN SELF "while :; do sleep 0.05; done",
+	    (struct tether_terms){ .lost_signal = SIGTERM });
+	pid_t self = pid_in("self"), hidden = pid_in("hidden");
+
+	while (!boot_reached(now_boot(), until)) {
+		assert_true(is_alive(self));
+		for_a_while(loop, 2 * NS_PER_MS);
+	}
+	while ((is_alive(self) || is_alive(hidden)) && !boot_reached(now_boot(), boot_after(until, UNTIL_NS)))
+		usleep(500);
+	int64_t took = now_boot().ns - until.ns;
+	expect_told("SPPXE");
+	assert_int_equal(WTERMSIG(news.wstatus), SIGKILL);
+	guardian_free(g);
+	empty_dir(dir);
+	return took;
+}
+
+/* The median of five: other programs share the machine with this test. */
+static void
+at_the_end_of_the_lease_everything_is_dead_within_the_window(void **state)
+{
+	int within = 0;
+
+	(void)state;
+	for (int i = 0; i < 5; i++) {
+		int64_t took = one_end();
+		print_message("dead %.1f ms after the end of the lease\n", (double)took / NS_PER_MS);
+		within += took < KILL_WINDOW_NS;
+	}
+	assert_true(within >= 3);
+}
+
+static void
+a_renewed_lease_is_lived_on(void **state)
+{
+	struct boot end = boot_after(now_boot(), 3 * LEASE_NS);
+
+	(void)state;
+	grant(LEASE_NS * 5, 1);
+	struct guardian *g = lease(SELF "exec sleep 1000", (struct tether_terms){ .lost_signal = SIGTERM });
+	pid_t self = pid_in("self");
+	while (!boot_reached(now_boot(), end)) {
+		grant(LEASE_NS * 5, 1);
+		for_a_while(loop, 50 * NS_PER_MS);
+	}
+	assert_true(is_alive(self));
+	assert_string_equal(news.told, "S");
+	/* Shut: what was granted last may be used up, and then it ends. */
+	atomic_store(tether_word(tether), 0);
+	expect_told("SPXE");
+	assert_int_equal(WTERMSIG(news.wstatus), SIGTERM);
+	guardian_free(g);
+}
+
+static void
+another_hold_ends_it_at_the_next_look(void **state)
+{
+	struct guardian *g;
+
+	(void)state;
+	grant(2 * NS_PER_S, 1);
+	g = lease(SELF "exec sleep 1000", (struct tether_terms){ 0 });
+	expect_told("S");
+	grant(60 * NS_PER_S, 2);
+	expect_told("SPXE");
+	assert_int_equal(WTERMSIG(news.wstatus), SIGKILL);
+	guardian_free(g);
+}
+
+static void
+without_a_lease_nothing_is_started(void **state)
+{
+	struct guardian *g = lease(SELF "exec sleep 1000", (struct tether_terms){ 0 });
+
+	(void)state;
+	expect_told("PF");
+	assert_int_equal(news.code, ERR_WRAPPER);
+	assert_non_null(strstr(news.text, "the lease ran out"));
+	assert_false(has_pid((void *)(uintptr_t)"self"));
+	guardian_free(g);
+}
+
+static void
+a_hot_standby_lives_without_a_lease_until_it_had_one(void **state)
+{
+	struct guardian *g = lease(SELF "exec sleep 1000", (struct tether_terms){ .hot = true });
+
+	(void)state;
+	pid_t self = pid_in("self");
+	for_a_while(loop, LEASE_NS);
+	assert_true(is_alive(self));
+	/* Given back in good order, twice: it stays. */
+	for (uint32_t hold = 1; hold <= 2; hold++) {
+		grant(2 * LEASE_NS, hold);
+		for_a_while(loop, LEASE_NS / 2);
+		atomic_store(tether_word(tether), 0);
+		tether_ease(tether);
+	}
+	for_a_while(loop, 3 * LEASE_NS);
+	assert_true(is_alive(self));
+	assert_string_equal(news.told, "S");
+	/* Lost: it ends. */
+	grant(LEASE_NS, 3);
+	expect_told("SPPXE");
+	guardian_free(g);
+}
+
+static void
+on_lost_kill_comes_with_the_warning(void **state)
+{
+	struct boot until = grant(2 * NS_PER_S, 1);
+	struct guardian *g = lease(SELF "exec sleep 1000", (struct tether_terms){ .lost_signal = SIGKILL });
+
+	(void)state;
+	pid_in("self");
+	expect_told("SPXE");
+	assert_false(boot_reached(now_boot(), until));
+	guardian_free(g);
+}
+
+static void
+on_lost_a_command_is_run_that_knows_the_program(void **state)
+{
+	struct guardian *g;
+
+	(void)state;
+	grant(2 * NS_PER_S, 1);
+	g = lease(SELF "exec sleep 1000", (struct tether_terms){
+		.lost_command = "echo $AEGIS_CHILD_PID >$D/told.tmp; mv $D/told.tmp $D/told; exec sleep 1000" });
+	pid_t self = pid_in("self"), heard = pid_in("told");
+	assert_int_equal(heard, self);
+	expect_told("SPPXE");
+	/* Neither the command nor an orphan is left, and it was counted as none. */
+	assert_int_equal(guardian_reaped(g), 0);
+	guardian_free(g);
+}
+
+static void
+a_frozen_guardian_kills_before_it_hears_anything(void **state)
+{
+	struct guardian *g;
+
+	(void)state;
+	struct boot until = grant(2 * NS_PER_S, 1);
+	g = lease("trap 'echo 1 >$D/heard' USR1; " SELF "while :; do sleep 0.02; done", (struct tether_terms){ 0 });
+	pid_in("self");
+	expect_told("S");
+	assert_int_equal(kill(guardian_pid(g), SIGSTOP), 0);
+	while (!boot_reached(now_boot(), until))
+		for_a_while(loop, 20 * NS_PER_MS);
+	assert_int_equal(guardian_signal(g, SIGUSR1), ERR_OK);
+	assert_int_equal(kill(guardian_pid(g), SIGCONT), 0);
+	expect_told("SPXE");
+	assert_int_equal(WTERMSIG(news.wstatus), SIGKILL);
+	assert_int_not_equal(access(in_dir("heard"), F_OK), 0);
+	guardian_free(g);
+}
+
 /* --- the wrapper's own death ------------------------------------------------------------- */
 
-/* stand_in: a wrapper like ours, in a process of its own. */
+/* stand_in: a wrapper like ours, in a process of its own; leased, it renews for as long as its loop
+ * turns, which it counts, and which a file ends. */
+#define HANG_NS (800 * NS_PER_MS)
+
+static void
+live(void *arg)
+{
+	static struct loop_timer timer;
+
+	(void)arg;
+	while (access(in_dir("hang"), F_OK) == 0)
+		usleep(1000);
+	tether_turn(tether);
+	grant(3 * NS_PER_S, 1);
+	loop_timer_set(loop, &timer, mono_after(clock_mono(clock_system()), 20 * NS_PER_MS), live, NULL);
+}
+
 static int
-stand_in(const char *script)
+stand_in(const char *script, bool leased)
 {
 	struct guardian *g;
 
 	thread_block_signals();
 	if ((loop = loop_new(clock_system(), 16, NULL)) == NULL || reaper_start(loop, NULL) != ERR_OK)
 		return 1;
-	g = guard(script);
+	if (leased && (tether = tether_new(NULL)) == NULL)
+		return 1;
+	if (leased)
+		live(NULL);
+	g = leased ? lease(script, (struct tether_terms){ .lost_signal = SIGTERM, .hang_ns = HANG_NS }) : guard(script);
 	FILE *f = fopen(in_dir("guardian"), "we");
 	if (f == NULL || fprintf(f, "%d\n", (int)guardian_pid(g)) < 0 || fclose(f) != 0)
 		return 1;
@@ -461,6 +701,50 @@ a_stopped_wrapper_that_is_killed_does_too(void **state)
 	assert_false(is_alive(hidden));
 }
 
+static pid_t
+leased_wrapper(const char *script)
+{
+	const char *argv[] = { child_self(), "stand-in", dir, script, "leased", NULL };
+	pid_t wrapper;
+
+	assert_int_equal(child_spawn(&(struct child_opts){ .argv = argv, .own_group = true }, &wrapper, NULL), ERR_OK);
+	return wrapper;
+}
+
+/* election.md §10: whoever stops the wrapper cannot prolong the program's life with it. */
+static void
+a_stopped_wrapper_keeps_nothing_alive_beyond_the_lease(void **state)
+{
+	pid_t wrapper = leased_wrapper(HIDDEN SELF "exec sleep 1000");
+
+	(void)state;
+	pid_t hidden = pid_in("hidden"), self = pid_in("self"), guardian = pid_in("guardian");
+	for_a_while(loop, NS_PER_S);
+	assert_true(is_alive(self));
+	assert_int_equal(kill(wrapper, SIGSTOP), 0);
+	expect_dead(self);
+	expect_dead(hidden);
+	expect_dead(guardian);
+	kill(wrapper, SIGKILL);
+	expect_dead(wrapper);
+}
+
+/* Long before its lease ends, the wrapper stands still. */
+static void
+a_wrapper_that_hangs_is_killed(void **state)
+{
+	pid_t wrapper = leased_wrapper(SELF "exec sleep 1000");
+
+	(void)state;
+	pid_t self = pid_in("self"), guardian = pid_in("guardian");
+	for_a_while(loop, 2 * HANG_NS);
+	assert_true(is_alive(wrapper));
+	touch("hang");
+	expect_dead(wrapper);
+	expect_dead(guardian);
+	assert_false(is_alive(self));
+}
+
 static int
 set_up(void **state)
 {
@@ -489,7 +773,7 @@ main(int argc, char **argv)
 		guardian_main(argc, argv);
 	if (argc > 3 && strcmp(argv[1], "stand-in") == 0) {
 		snprintf(dir, sizeof dir, "%s", argv[2]);
-		return stand_in(argv[3]);
+		return stand_in(argv[3], argc > 4);
 	}
 
 #define TEST(f) cmocka_unit_test_setup(f, folder_clean)
@@ -511,9 +795,20 @@ main(int argc, char **argv)
 		TEST(a_stopped_guardian_is_overruled),
 		TEST(news_are_heard_although_orders_were_left_unread),
 		TEST(a_guardian_that_is_let_go_kills_everything),
+#define LEASE(f) cmocka_unit_test_setup_teardown(f, with_tether, without_tether)
+		LEASE(at_the_end_of_the_lease_everything_is_dead_within_the_window),
+		LEASE(a_renewed_lease_is_lived_on),
+		LEASE(another_hold_ends_it_at_the_next_look),
+		LEASE(without_a_lease_nothing_is_started),
+		LEASE(a_hot_standby_lives_without_a_lease_until_it_had_one),
+		LEASE(on_lost_kill_comes_with_the_warning),
+		LEASE(on_lost_a_command_is_run_that_knows_the_program),
+		LEASE(a_frozen_guardian_kills_before_it_hears_anything),
 		TEST(a_killed_wrapper_takes_a_grandchild_of_another_session_with_it),
 		TEST(a_crashed_wrapper_does_too),
 		TEST(a_stopped_wrapper_that_is_killed_does_too),
+		TEST(a_stopped_wrapper_keeps_nothing_alive_beyond_the_lease),
+		TEST(a_wrapper_that_hangs_is_killed),
 	};
 
 	thread_block_signals();
