@@ -5,71 +5,25 @@
  * serving allocates nothing once it is warm. */
 #include "messaging/server.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/hist.h"
 #include "base/log.h"
 #include "base/magic.h"
 #include "base/mem.h"
 #include "base/num.h"
-#include "base/str.h"
-#include "base/utf8.h"
 #include "codec/envelope.h"
 #include "codec/subject.h"
 #include "messaging/guard.h"
 #include "messaging/methods.h"
+#include "messaging/server_inner.h"
 #include "nats/conn.h"
 #include "sys/clock.h"
 #include "sys/thread.h"
 
 #define SERVER_MAGIC 0x5e570001u
-#define CALL_MAGIC 0x5e570002u
-#define SPARE_CALLS 256
-#define SPARE_BYTES (64 * 1024)		/* a buffer that grew beyond that is not kept */
 #define APART_NS (50 * NS_PER_US)	/* callers with many in flight send them closer together */
 #define LONGEST_S 3600.0		/* a caller that would wait longer is treated as if it did not */
-
-struct rpc_server {
-	unsigned magic;
-	atomic_long refs;
-	struct conn *conn;
-	char *service, *instance;
-	char **methods;			/* NULL: all */
-	size_t nmethods;
-	struct methods *stats;
-	struct guard *guard;
-	void (*handler)(void *, struct rpc_call *);
-	void *arg;
-	struct sub **subs;
-	size_t nsubs;
-	atomic_ulong bad_requests;
-	atomic_llong last_ns;		/* when the last request arrived … */
-	atomic_bool last_apart;		/* … and whether that was long after the one before */
-
-	pthread_mutex_t lock;		/* leaf: all below */
-	pthread_cond_t idle;
-	unsigned open;			/* calls that are not answered */
-	struct rpc_call *spare;
-	unsigned nspare;
-};
-
-struct rpc_call {
-	unsigned magic;
-	struct rpc_call *next;		/* in the list of spares */
-	struct rpc_server *server;
-	struct msg *msg;		/* for its reply subject and headers */
-	const struct envelope *envelope;	/* set only while the handler runs */
-	enum data_format format;
-	struct mono started, deadline;
-	struct method *stats;
-	struct str method, message_id, trace_id, source, params, out;
-	struct rpc_slot *slot;
-	bool has_source, has_params;
-	bool lone;			/* one at a time is what comes: its reply need not wait for
-					   others to be written with */
-};
 
 static struct mono
 now_mono(void)
@@ -77,8 +31,8 @@ now_mono(void)
 	return clock_mono(clock_system());
 }
 
-static void
-call_free(struct rpc_call *c)
+void
+rpc_call_free(struct rpc_call *c)
 {
 	str_release(&c->method);
 	str_release(&c->message_id);
@@ -86,19 +40,20 @@ call_free(struct rpc_call *c)
 	str_release(&c->source);
 	str_release(&c->params);
 	str_release(&c->out);
+	str_release(&c->leader);
 	if (c->slot != NULL)
 		c->slot->free(c->slot);
 	mem_free(c);
 }
 
-static void
-server_unref(struct rpc_server *s)
+void
+rpc_server_unref(struct rpc_server *s)
 {
 	if (atomic_fetch_sub(&s->refs, 1) != 1)
 		return;
 	for (struct rpc_call *c; (c = s->spare) != NULL;) {
 		s->spare = c->next;
-		call_free(c);
+		rpc_call_free(c);
 	}
 	for (size_t i = 0; i < s->nmethods; i++)
 		mem_free(s->methods[i]);
@@ -127,7 +82,7 @@ call_open(struct rpc_server *s, struct msg *m)
 	if (c == NULL)
 		c = mem_new(sizeof *c);
 	atomic_fetch_add(&s->refs, 1);
-	c->magic = CALL_MAGIC;
+	c->magic = RPC_CALL_MAGIC;
 	c->server = s;
 	c->msg = m;
 	c->started = now_mono();
@@ -135,169 +90,6 @@ call_open(struct rpc_server *s, struct msg *m)
 	bool apart = c->started.ns - atomic_exchange(&s->last_ns, c->started.ns) > APART_NS;
 	c->lone = atomic_exchange(&s->last_apart, apart) && apart;
 	return c;
-}
-
-static void
-trim(struct str *s)
-{
-	if (s->cap > SPARE_BYTES)
-		str_release(s);
-	else
-		str_clear(s);
-}
-
-static void
-call_close(struct rpc_call *c)
-{
-	struct rpc_server *s = c->server;
-
-	msg_free(c->msg);
-	if (c->slot != NULL)
-		c->slot->reset(c->slot);
-	trim(&c->method);
-	trim(&c->message_id);
-	trim(&c->trace_id);
-	trim(&c->source);
-	trim(&c->params);
-	trim(&c->out);
-	c->msg = NULL;
-	c->envelope = NULL;
-	c->stats = NULL;
-	c->has_source = c->has_params = false;
-	MAGIC_WIPE(c);
-	pthread_mutex_lock(&s->lock);
-	bool spare = s->nspare < SPARE_CALLS;
-	if (spare) {
-		c->next = s->spare;
-		s->spare = c;
-		s->nspare++;
-	}
-	if (--s->open == 0)
-		pthread_cond_broadcast(&s->idle);
-	pthread_mutex_unlock(&s->lock);
-	if (!spare)
-		call_free(c);
-	server_unref(s);
-}
-
-/* settle: the call is over, one way or the other; counts it. */
-static void
-settle(struct rpc_call *c, bool failed)
-{
-	if (c->stats == NULL)
-		return;
-	atomic_fetch_sub(&c->stats->inflight, 1);
-	atomic_fetch_add(&c->stats->calls, 1);
-	if (failed)
-		atomic_fetch_add(&c->stats->errors, 1);
-	hist_record(c->stats->latency, mono_since(now_mono(), c->started));
-}
-
-/* --- answering --------------------------------------------------------------------------- */
-
-static void
-fill_reply(const struct rpc_call *c, struct envelope *e)
-{
-	envelope_init(e, ENVELOPE_RESPONSE);
-	if (c->message_id.len > 0)
-		e->correlation_id = (struct text){ c->message_id.p, c->message_id.len };
-	if (c->trace_id.len > 0)
-		e->trace_id = (struct text){ c->trace_id.p, c->trace_id.len };
-	e->source = text_of(c->server->instance);
-}
-
-static enum err_code
-encode_reply(struct rpc_call *c, const struct envelope *e, struct err *err)
-{
-	str_clear(&c->out);
-	enum err_code code = envelope_encode(e, c->format, clock_wall(clock_system()), &c->out, err);
-	int64_t most = conn_max_payload(c->server->conn);
-
-	if (code == ERR_OK && most > 0 && c->out.len > (size_t)most)
-		code = err_set(err, ERR_TOO_LARGE, "the answer of %zu bytes is larger than the %lld that the server takes",
-		    c->out.len, (long long)most);
-	return code;
-}
-
-static enum err_code
-send_reply(struct rpc_call *c, const struct conn_header *headers, struct err *err)
-{
-	const char *to = msg_reply(c->msg);
-
-	if (to == NULL)
-		return ERR_OK;		/* the caller does not want to know */
-	return conn_publish(c->server->conn, &(struct conn_msg){
-		.subject = to, .data = c->out.p, .n = c->out.len, .headers = headers,
-		.urgent = c->lone,
-	}, err);
-}
-
-void
-rpc_refuse(struct rpc_call *c, enum err_code code, const char *text)
-{
-	char sentence[1024], number[8];
-	struct envelope e;
-
-	MAGIC_CHECK(c, CALL_MAGIC);
-	if (text == NULL)
-		text = err_text(code);
-	if (code == ERR_HANDLER)
-		snprintf(sentence, sizeof sentence, "%s", text);
-	else
-		snprintf(sentence, sizeof sentence, "%s: %s", err_wire(code), text);
-	/* The workload's own words may be no text, or were cut inside a character. */
-	sentence[utf8_valid(sentence, strlen(sentence))] = '\0';
-	snprintf(number, sizeof number, "%d", err_http(code));
-	fill_reply(c, &e);
-	e.success = false;
-	e.error = text_of(sentence);
-	struct conn_header headers[] = {
-		{ "Nats-Service-Error", err_wire(code) }, { "Nats-Service-Error-Code", number }, { NULL, NULL },
-	};
-	/* Fails only where the server takes less than a sentence; then nobody can be told. */
-	if (encode_reply(c, &e, NULL) == ERR_OK)
-		send_reply(c, headers, NULL);
-	settle(c, true);
-	call_close(c);
-}
-
-enum err_code
-rpc_answer_value(struct rpc_call *c, struct value result, struct err *err)
-{
-	struct envelope e;
-	__attribute__((uninitialized)) struct err own;	/* see on_request */
-
-	MAGIC_CHECK(c, CALL_MAGIC);
-	enum err_code code = guard_value(c->server->guard, CONTRACT_RESULT, (struct text){ c->method.p, c->method.len }, &result, &own);
-	if (code != ERR_OK) {
-		rpc_refuse(c, ERR_CORRUPT, own.text);
-		if (err != NULL)
-			*err = own;
-		return code;
-	}
-	fill_reply(c, &e);
-	e.payload = result;
-	code = encode_reply(c, &e, &own);
-	if (code != ERR_OK) {
-		rpc_refuse(c, ERR_HANDLER, own.text);
-		if (err != NULL)
-			*err = own;
-		return code;
-	}
-	code = send_reply(c, NULL, err);
-	settle(c, false);
-	call_close(c);
-	return code;
-}
-
-enum err_code
-rpc_answer(struct rpc_call *c, struct data result, struct err *err)
-{
-	struct value v = { .type = VALUE_NULL };
-
-	if (result.p != NULL)
-		v = (struct value){ .type = VALUE_RAW, .u.raw = result };
-	return rpc_answer_value(c, v, err);
 }
 
 /* --- receiving --------------------------------------------------------------------------- */
@@ -337,6 +129,22 @@ bad_request(struct rpc_call *c, const struct err *err)
 	rpc_refuse(c, ERR_UNKNOWN_METHOD, err->text);
 }
 
+void
+rpc_call_again(struct rpc_call *c)
+{
+	struct rpc_server *s = c->server;
+	struct envelope e;
+	struct err err;
+
+	MAGIC_CHECK(c, RPC_CALL_MAGIC);
+	if (envelope_decode(codec_mine(), ENVELOPE_REQUEST, msg_data(c->msg), msg_size(c->msg), &e, &c->format, &err) != ERR_OK) {
+		rpc_refuse(c, ERR_CORRUPT, err.text);	/* it was read before, so only memory can be short */
+		return;
+	}
+	c->envelope = &e;
+	s->handler(s->arg, c);
+}
+
 static void
 on_request(void *arg, struct msg *m)
 {
@@ -373,7 +181,7 @@ on_request(void *arg, struct msg *m)
 const struct envelope *
 rpc_call_envelope(const struct rpc_call *c)
 {
-	MAGIC_CHECK(c, CALL_MAGIC);
+	MAGIC_CHECK(c, RPC_CALL_MAGIC);
 	MUST(c->envelope != NULL);
 	return c->envelope;
 }
@@ -406,6 +214,28 @@ const char *
 rpc_call_header(const struct rpc_call *c, const char *name)
 {
 	return msg_header(c->msg, name);
+}
+
+bool
+rpc_call_is_direct(const struct rpc_call *c)
+{
+	unsigned dots = 0;
+
+	for (const char *p = msg_subject(c->msg); *p != '\0'; p++)
+		dots += *p == '.';
+	return dots > 2;
+}
+
+uint64_t
+rpc_call_epoch(const struct rpc_call *c)
+{
+	return c->gate != NULL ? c->epoch : 0;
+}
+
+struct data
+rpc_call_request(const struct rpc_call *c)
+{
+	return (struct data){ c->format, msg_data(c->msg), msg_size(c->msg) };
 }
 
 struct mono
@@ -579,7 +409,7 @@ rpc_server_free(struct rpc_server *s)
 	mem_free(s->subs);
 	s->subs = NULL;
 	s->nsubs = 0;
-	server_unref(s);
+	rpc_server_unref(s);
 }
 
 uint64_t

@@ -6,6 +6,8 @@
 #ifndef MESSAGING_SERVER_H
 #define MESSAGING_SERVER_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 #include "base/instant.h"
 #include "model/envelope.h"
@@ -13,6 +15,8 @@
 struct conn;
 struct guard;
 struct methods;
+struct gate;
+struct msg;
 struct rpc_server;
 struct rpc_call;
 
@@ -82,5 +86,23 @@ enum err_code rpc_answer_value(struct rpc_call *c, struct value result, struct e
 /* rpc_refuse(c, code, text): the error reply "WIRE_CODE: text".  text NULL: the code's own.  A
  * handler's own error goes out as ERR_HANDLER with its text alone, no code in front. */
 void rpc_refuse(struct rpc_call *c, enum err_code code, const char *text);
+
+/* Exclusive methods (exclusive.h), in the handler or later, by whoever has the call.
+ *
+ * rpc_call_lead(c, leader, epoch): from now on it is answered in the nested form of wire.md §5.3, with
+ * headers that name the leader (NULL: nobody is known) and its epoch.  Refusals that are no word of
+ * that form (busy, time-outs) stay plain errors.
+ * rpc_call_hold(c, gate, pass): it runs under this lease, after gate_enter said so: looked at again
+ * right before a result is sent, and left when the call is over.  gate outlives the call.
+ * rpc_call_epoch(c): that of the hold it runs under; 0 when it runs under none.
+ * rpc_call_again(c): hands it to the server's handler once more, with its envelope; on any thread.
+ * rpc_pass_on(c, reply): another member's reply is the answer; reply stays the caller's. */
+void rpc_call_lead(struct rpc_call *c, const char *leader, uint64_t epoch);
+void rpc_call_hold(struct rpc_call *c, struct gate *gate, uint64_t pass);
+uint64_t rpc_call_epoch(const struct rpc_call *c);
+void rpc_call_again(struct rpc_call *c);
+void rpc_pass_on(struct rpc_call *c, const struct msg *reply);
+bool rpc_call_is_direct(const struct rpc_call *c);		/* it came on the instance's own subject */
+struct data rpc_call_request(const struct rpc_call *c);		/* the request as it came; its own */
 
 #endif
