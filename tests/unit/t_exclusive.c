@@ -1,0 +1,428 @@
+/* t_exclusive - two members of one service, one lease: what each does with calls, by either subject. */
+#include "expect.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/magic.h"
+#include "bus.h"
+#include "codec/subject.h"
+#include "messaging/exclusive.h"
+#include "messaging/methods.h"
+#include "messaging/server.h"
+#include "nats/conn.h"
+#include "sys/gate.h"
+#include "sys/loop.h"
+#include "sys/pool.h"
+
+static struct bus bus;
+static struct loop *loop;
+static struct pool *pool;
+static pthread_t turning;
+static struct conn *client;
+
+struct side {
+	const char *name;
+	struct conn *conn;
+	gate_word word;
+	struct gate gate;
+	struct methods *methods;
+	struct rpc_server *server;
+	struct exclusive *x;
+	_Atomic(struct rpc_call *) kept;	/* by the method "keep" */
+	_Atomic uint64_t epoch;			/* that the last call ran under */
+};
+static struct side a = { .name = "pay-a" }, b = { .name = "pay-b" };
+
+static void
+execute(void *arg, struct rpc_call *c)
+{
+	struct side *s = arg;
+	struct data n = { DATA_JSON, "42", 2 };
+
+	atomic_store(&s->epoch, rpc_call_epoch(c));
+	if (strcmp(rpc_call_method(c), "keep") == 0)
+		atomic_store(&s->kept, c);
+	else if (strcmp(rpc_call_method(c), "fail") == 0)
+		rpc_refuse(c, ERR_HANDLER, "no funds");
+	else if (strcmp(rpc_call_method(c), "number") == 0)
+		rpc_answer(c, n, NULL);
+	else
+		rpc_answer_value(c, rpc_call_envelope(c)->payload, NULL);
+}
+
+static void
+on_call(void *arg, struct rpc_call *c)
+{
+	struct side *s = arg;
+
+	exclusive_call(s->x, c);
+}
+
+static bool
+open_side(struct side *s)
+{
+	struct err err;
+
+	s->conn = conn_new(&(struct conn_opts){ .servers = bus_url(&bus) }, &err);
+	s->methods = methods_new();
+	gate_init(&s->gate, &s->word, clock_system());
+	s->x = exclusive_new(&(struct exclusive_opts){ .conn = s->conn, .loop = loop, .pool = pool, .gate = &s->gate,
+	    .service = "pay", .instance = s->name, .handler = execute, .arg = s }, &err);
+	s->server = rpc_server_new(&(struct rpc_server_opts){ .conn = s->conn, .service = "pay", .instance = s->name,
+	    .stats = s->methods, .handler = on_call, .arg = s }, &err);
+	return s->x != NULL && s->server != NULL && conn_flush(s->conn, NS_PER_S, &err) == ERR_OK;
+}
+
+static void
+close_side(struct side *s)
+{
+	rpc_server_stop(s->server);
+	exclusive_close(s->x);
+	rpc_server_free(s->server);
+	exclusive_free(s->x);
+	conn_free(s->conn);
+	methods_free(s->methods);
+}
+
+/* --- what the lease would do, on the loop ------------------------------------------------- */
+
+struct news {
+	struct side *s;
+	enum relay_stance stance;
+	uint64_t own, other;
+	bool open, admits;
+};
+
+static void
+tell_on_loop(void *arg)
+{
+	const struct news *n = arg;
+	struct boot until = clock_boot(clock_system());
+
+	until.ns += 3600 * NS_PER_S;
+	gate_set_epochs(&n->s->gate, n->own, n->own);
+	gate_set(&n->s->gate, n->open ? until : BOOT_LONG_AGO, (uint32_t)n->own);
+	gate_admit(&n->s->gate, n->admits);
+	exclusive_stance(n->s->x, n->stance, n->own);
+	exclusive_holder(n->s->x, n->s == &a ? b.name : a.name, n->other);
+}
+
+static void
+tell(struct news n)
+{
+	assert_int_equal(loop_call(loop, tell_on_loop, &n, WAIT_NS, NULL), ERR_OK);
+}
+
+static void
+lead(struct side *s, struct side *other, uint64_t epoch)
+{
+	tell((struct news){ .s = other, .other = epoch });
+	tell((struct news){ .s = s, .stance = RELAY_HOLDS, .own = epoch, .open = true, .admits = true });
+}
+
+static void
+nobody_leads(void)
+{
+	tell((struct news){ .s = &a });
+	tell((struct news){ .s = &b });
+}
+
+/* --- the client --------------------------------------------------------------------------- */
+
+static struct msg *
+ask(const char *subject, const char *epoch, const char *timeout)
+{
+	struct err err;
+	struct msg *m = NULL;
+	char text[400];
+	struct conn_header h[] = { { "Aegis-Epoch", epoch }, { NULL, NULL } };
+
+	snprintf(text, sizeof text, "{\"message_id\":\"m1\",\"trace_id\":\"t1\",\"correlation_id\":null,\"timestamp\":"
+	    "\"2025-01-01T00:00:00+00:00\",\"source\":null,\"target\":\"pay\",\"method\":\"x\",\"params\":{\"n\":1},"
+	    "\"timeout\":%s}", timeout);
+	if (conn_request(client, &(struct conn_msg){ .subject = subject, .data = text, .n = strlen(text),
+	    .headers = epoch != NULL ? h : NULL }, WAIT_NS, &m, &err) != ERR_OK)
+		fail_msg("%s: %s", subject, err.text);
+	return m;
+}
+
+static bool
+says(const struct msg *m, const char *text)
+{
+	return memmem(msg_data(m), msg_size(m), text, strlen(text)) != NULL;
+}
+
+static void
+expect_header(const struct msg *m, const char *name, const char *value)
+{
+	const char *v = msg_header(m, name);
+
+	if (v == NULL || strcmp(v, value) != 0)
+		fail_msg("%s is %s, not %s", name, v != NULL ? v : "absent", value);
+}
+
+/* expect: one request, and what its answer says. */
+static void
+expect_answer(const char *subject, const char *epoch, const char *text, const char *served)
+{
+	struct msg *m = ask(subject, epoch, "2.0");
+
+	if (!says(m, text))
+		fail_msg("%s: %.*s", subject, (int)msg_size(m), (const char *)msg_data(m));
+	expect_header(m, "Aegis-Served-By", served);
+	msg_free(m);
+}
+
+static const char not_active[] = "\"success\":true,\"result\":{\"success\":false,\"error\":\"NOT_ACTIVE\",\"message\":";
+static const char ones[] = "\"success\":true,\"result\":{\"success\":true,\"error\":null,\"message\":null,\"result\":{\"n\":1}}";
+
+/* --- tests -------------------------------------------------------------------------------- */
+
+static void
+the_holder_executes_and_says_which_lead_it_was(void **state)
+{
+	(void)state;
+	lead(&a, &b, 7);
+	struct msg *m = ask("rpc.pay.pay-a.echo", "7", "2.0");
+	assert_true(says(m, ones));
+	expect_header(m, "Aegis-Leader", "pay-a");
+	expect_header(m, "Aegis-Leader-Epoch", "7");
+	msg_free(m);
+	assert_int_equal(atomic_load(&a.epoch), 7);
+	expect_answer("rpc.pay.pay-a.echo", NULL, ones, "pay-a");
+	expect_answer("rpc.pay.pay-a.number", NULL, "\"result\":{\"success\":true,\"error\":null,\"message\":null,\"result\":{\"data\":42}}",
+	    "pay-a");
+	expect_answer("rpc.pay.pay-a.fail", NULL, "\"error\":\"EXECUTION_ERROR\",\"message\":\"no funds\"", "pay-a");
+	WAIT_FOR(gate_in_flight(&a.gate) == 0);
+}
+
+static void
+another_epoch_or_another_member_is_refused(void **state)
+{
+	(void)state;
+	lead(&a, &b, 9);
+	expect_answer("rpc.pay.pay-a.echo", "7", not_active, "pay-a");
+	expect_answer("rpc.pay.pay-a.echo", "10", not_active, "pay-a");
+	expect_answer("rpc.pay.pay-a.echo", "nine", not_active, "pay-a");
+	struct msg *m = ask("rpc.pay.pay-b.echo", "9", "2.0");
+	assert_true(says(m, not_active));
+	expect_header(m, "Aegis-Leader", "pay-a");
+	expect_header(m, "Aegis-Leader-Epoch", "9");
+	msg_free(m);
+}
+
+static void
+a_standby_passes_on_what_comes_by_the_queue(void **state)
+{
+	uint64_t before = atomic_load(&exclusive_counters(b.x)->relayed);
+
+	(void)state;
+	lead(&a, &b, 11);
+	for (int i = 0; i < 40; i++)
+		expect_answer("rpc.pay.echo", NULL, ones, "pay-a");
+	assert_true(atomic_load(&exclusive_counters(b.x)->relayed) > before);
+	/* Nobody passes on what was passed on. */
+	struct conn_header h[] = { { "Aegis-Relayed-By", "pay-c" }, { NULL, NULL } };
+	const char text[] = "{\"message_id\":\"m\",\"trace_id\":\"t\",\"timestamp\":\"2025-01-01T00:00:00Z\",\"method\":\"x\"}";
+	struct msg *m;
+	struct err err;
+	expect_ok(conn_request(client, &(struct conn_msg){ .subject = "rpc.pay.pay-b.echo", .data = text,
+	    .n = sizeof text - 1, .headers = h }, WAIT_NS, &m, &err), &err);
+	assert_true(says(m, not_active));
+	msg_free(m);
+}
+
+struct asked {
+	pthread_t thread;
+	const char *subject, *timeout;
+	struct msg *m;
+};
+
+static void *
+ask_aside(void *arg)
+{
+	struct asked *k = arg;
+
+	k->m = ask(k->subject, NULL, k->timeout);
+	return NULL;
+}
+
+static uint64_t
+waiting(void)
+{
+	return atomic_load(&exclusive_counters(a.x)->waiting) + atomic_load(&exclusive_counters(b.x)->waiting);
+}
+
+static void
+without_a_holder_calls_wait_for_one(void **state)
+{
+	struct asked k[8];
+
+	(void)state;
+	nobody_leads();
+	for (size_t i = 0; i < COUNT_OF(k); i++) {
+		k[i] = (struct asked){ .subject = "rpc.pay.echo", .timeout = "20.0" };
+		assert_int_equal(pthread_create(&k[i].thread, NULL, ask_aside, &k[i]), 0);
+	}
+	WAIT_FOR(waiting() == COUNT_OF(k));
+	lead(&b, &a, 13);
+	for (size_t i = 0; i < COUNT_OF(k); i++) {
+		pthread_join(k[i].thread, NULL);
+		assert_true(says(k[i].m, ones));
+		expect_header(k[i].m, "Aegis-Served-By", "pay-b");
+		msg_free(k[i].m);
+	}
+	assert_int_equal(waiting(), 0);
+	/* One whose caller has no time is told so. */
+	nobody_leads();
+	struct msg *m = ask("rpc.pay.echo", NULL, "0.1");
+	assert_true(says(m, not_active));
+	assert_null(msg_header(m, "Aegis-Leader"));
+	msg_free(m);
+}
+
+static void
+in_suspect_the_holder_lets_calls_wait(void **state)
+{
+	struct asked k = { .subject = "rpc.pay.pay-a.echo", .timeout = "20.0" };
+
+	(void)state;
+	lead(&a, &b, 15);
+	tell((struct news){ .s = &a, .stance = RELAY_SUSPECT, .own = 15, .open = true });
+	assert_int_equal(pthread_create(&k.thread, NULL, ask_aside, &k), 0);
+	WAIT_FOR(waiting() == 1);
+	lead(&a, &b, 15);
+	pthread_join(k.thread, NULL);
+	assert_true(says(k.m, ones));
+	msg_free(k.m);
+}
+
+static void
+a_result_after_the_lease_was_lost_is_no_success(void **state)
+{
+	struct asked k = { .subject = "rpc.pay.pay-a.keep", .timeout = "20.0" };
+	struct err err;
+
+	(void)state;
+	for (int again = 0; again < 2; again++) {
+		lead(&a, &b, 17 + (uint64_t)again * 2);
+		assert_int_equal(pthread_create(&k.thread, NULL, ask_aside, &k), 0);
+		WAIT_FOR(atomic_load(&a.kept) != NULL);
+		assert_int_equal(gate_in_flight(&a.gate), 1);
+		/* Lost; or lost and won again, which is another hold. */
+		nobody_leads();
+		if (again == 1)
+			lead(&a, &b, 20);
+		struct rpc_call *c = atomic_exchange(&a.kept, NULL);
+		assert_int_equal(rpc_answer(c, (struct data){ DATA_JSON, "{}", 2 }, &err), ERR_OUTCOME_UNKNOWN);
+		pthread_join(k.thread, NULL);
+		assert_true(says(k.m, "\"error\":\"EXECUTION_ERROR\",\"message\":\"OUTCOME_UNKNOWN: "));
+		msg_free(k.m);
+		assert_int_equal(gate_in_flight(&a.gate), 0);
+	}
+}
+
+static void
+stand_still(void *arg)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = 400 * NS_PER_MS }, NULL);
+	(void)arg;
+}
+
+static void
+watch_pauses(void *arg)
+{
+	exclusive_pause_after(a.x, 200 * NS_PER_MS);
+	(void)arg;
+}
+
+static void
+stop_watching(void *arg)
+{
+	exclusive_pause_after(a.x, 0);
+	(void)arg;
+}
+
+static void
+after_a_pause_what_waited_is_refused_until_the_socket_is_read(void **state)
+{
+	const struct exclusive_counters *c = exclusive_counters(a.x);
+
+	(void)state;
+	lead(&a, &b, 23);
+	assert_int_equal(loop_call(loop, watch_pauses, NULL, WAIT_NS, NULL), ERR_OK);
+	assert_int_equal(loop_call(loop, stand_still, NULL, WAIT_NS, NULL), ERR_OK);
+	WAIT_FOR(atomic_load(&c->pauses) > 0);
+	WAIT_FOR(!atomic_load(&a.gate.barred));
+	expect_answer("rpc.pay.pay-a.echo", "23", ones, "pay-a");
+	assert_int_equal(loop_call(loop, stop_watching, NULL, WAIT_NS, NULL), ERR_OK);
+	/* What the bar does to a call. */
+	gate_bar(&a.gate, true);
+	expect_answer("rpc.pay.pay-a.echo", "23", not_active, "pay-a");
+	assert_true(atomic_load(&c->refused[EXCLUSIVE_OLD]) > 0);
+	gate_bar(&a.gate, false);
+	expect_answer("rpc.pay.pay-a.echo", "23", ones, "pay-a");
+}
+
+static void *
+turn(void *arg)
+{
+	loop_run(arg);
+	return NULL;
+}
+
+static void
+stop_turning(void *arg)
+{
+	loop_stop(arg);
+}
+
+static int
+set_up(void **state)
+{
+	struct err err;
+
+	(void)state;
+	if (!bus_start(&bus) || (loop = loop_new(clock_system(), 4096, &err)) == NULL)
+		return -1;
+	pool = pool_new(loop, 1, 16, &err);
+	client = conn_new(&(struct conn_opts){ .servers = bus_url(&bus) }, &err);
+	if (pool == NULL || client == NULL || !open_side(&a) || !open_side(&b))
+		return -1;
+	return pthread_create(&turning, NULL, turn, loop);
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	loop_call(loop, stop_turning, loop, WAIT_NS, NULL);
+	pthread_join(turning, NULL);
+	pool_free(pool);
+	close_side(&a);
+	close_side(&b);
+	loop_free(loop);
+	conn_free(client);
+	bus_end(&bus);
+	conn_library_close();
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_holder_executes_and_says_which_lead_it_was),
+		cmocka_unit_test(another_epoch_or_another_member_is_refused),
+		cmocka_unit_test(a_standby_passes_on_what_comes_by_the_queue),
+		cmocka_unit_test(without_a_holder_calls_wait_for_one),
+		cmocka_unit_test(in_suspect_the_holder_lets_calls_wait),
+		cmocka_unit_test(a_result_after_the_lease_was_lost_is_no_success),
+		cmocka_unit_test(after_a_pause_what_waited_is_refused_until_the_socket_is_read),
+	};
+
+	BUS_SHIM(argc, argv);
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
