@@ -27,7 +27,7 @@ enum cmd_access { CMD_READS, CMD_WRITES };
 /* The options of a command: tables, and the size of the struct that they fill. */
 struct cmd_form {
 	size_t size;
-	struct opts_table tables[8];		/* ended by one without a title */
+	struct opts_table tables[12];		/* ended by one without a title */
 };
 
 struct cmd;

@@ -13,6 +13,7 @@
 #include "cmd.h"
 #include "model/names.h"
 #include "model/pattern.h"
+#include "wrapped.h"
 
 #define REWRITES_MAX 64
 
@@ -39,9 +40,7 @@ struct run_opts {
 	uint64_t ready_fd;
 	bool ready_notify;
 	int64_t ready_timeout_ns;
-	const char *health_http, *health_tcp, *health_cmd;
-	int64_t health_interval_ns, health_timeout_ns;
-	uint64_t health_failures, health_successes;
+	struct cmd_health health;
 
 	enum restart_when restart;
 	const char *max_restarts;
@@ -140,7 +139,7 @@ static const struct opt workload_rows[] = {
 	OPTS_END
 };
 
-static const struct opt probe_rows[] = {
+static const struct opt ready_rows[] = {
 	OPT_TEXT(struct run_opts, ready_http, "ready-http", 0, "URL|/PATH", "CMD is ready when this answers 2xx or 3xx",
 	    .env = true),
 	OPT_TEXT(struct run_opts, ready_tcp, "ready-tcp", 0, "[HOST:]PORT", "CMD is ready when this accepts a connection",
@@ -154,20 +153,6 @@ static const struct opt probe_rows[] = {
 	OPT_DURATION(struct run_opts, ready_timeout_ns, "ready-timeout", 0,
 	    "restart CMD when it is not ready by then; 0 waits for ever", .def = "0", .min = 0, .max = 86400 * NS_PER_S,
 	    .env = true),
-	OPT_TEXT(struct run_opts, health_http, "health-http", 0, "URL|/PATH", "CMD is healthy while this answers 2xx or 3xx",
-	    .env = true),
-	OPT_TEXT(struct run_opts, health_tcp, "health-tcp", 0, "[HOST:]PORT",
-	    "CMD is healthy while this accepts connections", .env = true),
-	OPT_TEXT(struct run_opts, health_cmd, "health-cmd", 0, "SHELL", "CMD is healthy while this command exits with 0",
-	    .env = true),
-	OPT_DURATION(struct run_opts, health_interval_ns, "health-interval", 0, "how often health is probed", .def = "5s",
-	    .min = 10 * NS_PER_MS, .max = 3600 * NS_PER_S, .env = true),
-	OPT_DURATION(struct run_opts, health_timeout_ns, "health-timeout", 0, "how long one probe may take",
-	    .def = "500ms", .min = 1 * NS_PER_MS, .max = 300 * NS_PER_S, .env = true),
-	OPT_UINT(struct run_opts, health_failures, "health-failures", 0, "N", "failures in a row that make it unhealthy",
-	    .def = "3", .min = 1, .max = 1000, .env = true),
-	OPT_UINT(struct run_opts, health_successes, "health-successes", 0, "N", "successes in a row that make it healthy",
-	    .def = "2", .min = 1, .max = 1000, .env = true),
 	OPTS_END
 };
 
@@ -203,7 +188,8 @@ const struct cmd_form run_service_form = {
 	{
 		{ "Instance options", "run_service", instance_rows, 0 },
 		{ "Workload options", "run_service", workload_rows, 0 },
-		{ "Readiness and health options", "run_service", probe_rows, 0 },
+		{ "Readiness options", "run_service", ready_rows, 0 },
+		FORM_HEALTH(struct run_opts, "run_service"),
 		{ "Process options", "run_service", process_rows, 0 },
 		FORM_NATS(struct run_opts),
 		FORM_SERVE_LOG(struct run_opts),
@@ -213,33 +199,6 @@ const struct cmd_form run_service_form = {
 
 /* --- from options to the wrapper's ------------------------------------------------------ */
 
-/* signal_parse: "TERM", "SIGTERM", "15"; -1 when it is none. */
-static int
-signal_parse(const char *text)
-{
-	uint64_t n;
-
-	if (num_uint(text, &n))
-		return n < (uint64_t)SIGRTMAX ? (int)n : -1;
-	if (strncmp(text, "SIG", 3) == 0)
-		text += 3;
-	for (int s = 1; s < SIGRTMIN; s++) {
-		const char *name = sigabbrev_np(s);
-		if (name != NULL && strcmp(name, text) == 0)
-			return s;
-	}
-	return -1;
-}
-
-static enum err_code
-parse_stop_signal(const char *text, int *out, struct err *err)
-{
-	*out = signal_parse(text);
-	if (*out <= 0)
-		return err_set(err, ERR_CONFIG, "--stop-signal: '%s' is no signal; write TERM, INT, QUIT or a number", text);
-	return ERR_OK;
-}
-
 static enum err_code
 parse_rewrites(const struct opts_list *list, struct runner_rewrite *out, struct err *err)
 {
@@ -248,8 +207,8 @@ parse_rewrites(const struct opts_list *list, struct runner_rewrite *out, struct 
 	for (size_t i = 0; i < list->n; i++) {
 		const char *colon = strchr(list->v[i], ':');
 		char *from = mem_text_n(list->v[i], colon != NULL ? (size_t)(colon - list->v[i]) : strlen(list->v[i]));
-		out[i].from = signal_parse(from);
-		out[i].to = colon != NULL ? signal_parse(colon + 1) : -1;
+		out[i].from = cmd_signal(from);
+		out[i].to = colon != NULL ? cmd_signal(colon + 1) : -1;
 		mem_free(from);
 		if (out[i].from <= 0 || out[i].to < 0)
 			return err_set(err, ERR_CONFIG, "--rewrite-signal: '%s' is no pair of signals; write one such as "
@@ -258,64 +217,19 @@ parse_rewrites(const struct opts_list *list, struct runner_rewrite *out, struct 
 	return ERR_OK;
 }
 
-/* parse_budget: "5/1m", or "0" for no limit. */
-static enum err_code
-parse_budget(const char *text, struct restart_policy *out, struct err *err)
-{
-	const char *slash = strchr(text, '/');
-	char *count = mem_text_n(text, slash != NULL ? (size_t)(slash - text) : strlen(text));
-	uint64_t n;
-	bool good = num_uint(count, &n) && (slash != NULL ? num_duration(slash + 1, &out->window_ns) &&
-	    out->window_ns > 0 : n == 0);
-
-	mem_free(count);
-	if (!good || n > RESTART_MAX)
-		return err_set(err, ERR_CONFIG, "--max-restarts: '%s' is no budget; write one such as 5/1m (at most %d "
-		    "restarts), or 0", text, RESTART_MAX);
-	out->max = (unsigned)n;
-	return ERR_OK;
-}
-
-/* pick_probe: at most one of the kinds may be given. */
-struct kind {
-	const char *option, *target;
-	enum runner_probe_kind kind;
-};
-
-static enum err_code
-pick_probe(const struct kind *kinds, size_t n, struct runner_probe *out, struct err *err)
-{
-	const char *first = NULL;
-
-	for (size_t i = 0; i < n; i++) {
-		if (kinds[i].target == NULL)
-			continue;
-		if (first != NULL)
-			return err_set(err, ERR_USAGE, "%s and %s exclude each other", first, kinds[i].option);
-		first = kinds[i].option;
-		out->kind = kinds[i].kind;
-		out->target = kinds[i].target;
-	}
-	return ERR_OK;
-}
-
 static enum err_code
 pick_probes(const struct run_opts *o, struct runner_opts *r, struct err *err)
 {
-	const struct kind ready[] = {
+	const struct cmd_probe ready[] = {
 		{ "--ready-http", o->ready_http, RUNNER_PROBE_HTTP }, { "--ready-tcp", o->ready_tcp, RUNNER_PROBE_TCP },
 		{ "--ready-cmd", o->ready_cmd, RUNNER_PROBE_CMD },
 		{ "--ready-fd", o->ready_fd != 0 ? "" : NULL, RUNNER_PROBE_FD },
 		{ "--ready-notify", o->ready_notify ? "" : NULL, RUNNER_PROBE_NOTIFY },
 	};
-	const struct kind health[] = {
-		{ "--health-http", o->health_http, RUNNER_PROBE_HTTP }, { "--health-tcp", o->health_tcp, RUNNER_PROBE_TCP },
-		{ "--health-cmd", o->health_cmd, RUNNER_PROBE_CMD },
-	};
 
 	r->ready.fd = (int)o->ready_fd;
-	enum err_code code = pick_probe(ready, COUNT_OF(ready), &r->ready, err);
-	return code != ERR_OK ? code : pick_probe(health, COUNT_OF(health), &r->health, err);
+	enum err_code code = cmd_pick_probe(ready, COUNT_OF(ready), &r->ready, err);
+	return code != ERR_OK ? code : cmd_health_fill(&o->health, r, err);
 }
 
 static enum err_code
@@ -459,10 +373,6 @@ fill_runner(const struct run_opts *o, const struct cmd *c, struct runner_opts *r
 {
 	r->name = o->name;
 	r->argv = c->wrapped;
-	r->probe_interval_ns = o->health_interval_ns;
-	r->probe_timeout_ns = o->health_timeout_ns;
-	r->failures = (unsigned)o->health_failures;
-	r->successes = (unsigned)o->health_successes;
 	r->ready_timeout_ns = o->ready_timeout_ns;
 	r->restart.when = o->restart;
 	r->kill_after_ns = o->kill_after_ns > 0 ? o->kill_after_ns : -1;	/* there, 0 is the default */
@@ -488,8 +398,8 @@ cmd_run_service_run(struct cmd *c, struct err *err)
 	if ((code = check_names(o, err)) != ERR_OK || (code = check_times(o, err)) != ERR_OK ||
 	    (code = pick_app(o, &s.runner, err)) != ERR_OK || (code = pick_probes(o, &s.runner, err)) != ERR_OK ||
 	    (code = pick_local(o, &s, err)) != ERR_OK ||
-	    (code = parse_stop_signal(o->stop_signal, &s.runner.stop_signal, err)) != ERR_OK ||
-	    (code = parse_budget(o->max_restarts, &s.runner.restart, err)) != ERR_OK ||
+	    (code = cmd_stop_signal(o->stop_signal, &s.runner.stop_signal, err)) != ERR_OK ||
+	    (code = cmd_budget(o->max_restarts, &s.runner.restart, err)) != ERR_OK ||
 	    (code = parse_rewrites(&o->rewrites, rewrites, err)) != ERR_OK)
 		return code;
 	fill_runner(o, c, &s.runner);
