@@ -102,6 +102,11 @@ void sub_stop(struct sub *s);
 bool sub_drained(struct sub *s, int64_t timeout_ns);	/* blocks at most that long */
 void sub_free(struct sub *s);
 
+/* sub_retire(s, gone, arg): as sub_free, without waiting: s is taken, its handler may still be called
+ * until gone(arg), which comes once, from a thread of the library or from within, and must not
+ * block. */
+void sub_retire(struct sub *s, void (*gone)(void *arg), void *arg);
+
 /* conn_inbox(c, out): a fresh reply subject under this connection's prefix. */
 #define CONN_INBOX_MAX 128
 void conn_inbox(struct conn *c, char out[CONN_INBOX_MAX]);

@@ -18,10 +18,22 @@ struct sub {
 	natsSubscription *raw;
 	void (*handler)(void *, struct msg *);
 	void *arg;
-	pthread_mutex_t lock;		/* leaf: done */
+	pthread_mutex_t lock;		/* leaf: done, gone */
 	pthread_cond_t ended;
 	bool done;			/* the library will not call any more */
+	void (*gone)(void *);		/* retired: whoever finds it done ends it and says so */
+	void *gone_arg;
 };
+
+static void
+dispose(struct sub *s)
+{
+	natsSubscription_Destroy(s->raw);
+	pthread_cond_destroy(&s->ended);
+	pthread_mutex_destroy(&s->lock);
+	MAGIC_WIPE(s);
+	mem_free(s);
+}
 
 static void
 on_message(natsConnection *nc, natsSubscription *raw, natsMsg *msg, void *arg)
@@ -43,8 +55,14 @@ on_complete(void *arg)
 
 	pthread_mutex_lock(&s->lock);
 	s->done = true;
+	void (*gone)(void *) = s->gone;
+	void *gone_arg = s->gone_arg;
 	pthread_cond_broadcast(&s->ended);
 	pthread_mutex_unlock(&s->lock);
+	if (gone == NULL)
+		return;
+	dispose(s);
+	gone(gone_arg);
 }
 
 struct sub *
@@ -115,11 +133,23 @@ sub_free(struct sub *s)
 	if (s == NULL)
 		return;
 	sub_stop(s);
-	natsSubscription_Destroy(s->raw);
-	pthread_cond_destroy(&s->ended);
-	pthread_mutex_destroy(&s->lock);
-	MAGIC_WIPE(s);
-	mem_free(s);
+	dispose(s);
+}
+
+void
+sub_retire(struct sub *s, void (*gone)(void *), void *arg)
+{
+	MAGIC_CHECK(s, SUB_MAGIC);
+	natsSubscription_Unsubscribe(s->raw);
+	pthread_mutex_lock(&s->lock);
+	bool done = s->done;
+	s->gone = gone;		/* read once, where done is set */
+	s->gone_arg = arg;
+	pthread_mutex_unlock(&s->lock);
+	if (!done)
+		return;
+	dispose(s);
+	gone(arg);
 }
 
 /* --- messages -------------------------------------------------------------------------- */

@@ -5,6 +5,8 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -95,6 +97,61 @@ tls_is_demanded_wherever_it_is_asked_for(void **state)
 	}
 }
 
+#define RETIRING 200
+
+/* What one subscription heard; gone may come while a handler of another runs. */
+struct ear {
+	atomic_int heard, gone, late;
+};
+
+static void
+hear(void *arg, struct msg *m)
+{
+	struct ear *e = arg;
+
+	atomic_fetch_add(e->gone > 0 ? &e->late : &e->heard, 1);
+	msg_free(m);
+}
+
+static void
+retired(void *arg)
+{
+	atomic_fetch_add(&((struct ear *)arg)->gone, 1);
+}
+
+/* Half have heard everything when they are retired, the others not. */
+static void
+a_retired_subscription_says_once_that_it_is_gone(void **state)
+{
+	static struct ear ears[RETIRING];
+	struct conn *c = conn_new(&(struct conn_opts){ .servers = bus_url(&bus), .timeout_ns = 5 * NS_PER_S }, NULL);
+	char subject[32];
+
+	(void)state;
+	assert_non_null(c);
+	for (int i = 0; i < RETIRING; i++) {
+		snprintf(subject, sizeof subject, "retire.%d", i);
+		struct sub *s = sub_new(&(struct sub_opts){ .conn = c, .subject = subject, .handler = hear,
+		    .arg = &ears[i] }, NULL);
+		assert_non_null(s);
+		for (int n = 0; n < 10; n++)
+			assert_int_equal(conn_publish(c, &(struct conn_msg){ .subject = subject, .data = "x", .n = 1 }, NULL),
+			    ERR_OK);
+		if (i % 2 == 0)
+			WAIT_FOR(atomic_load(&ears[i].heard) == 10);
+		sub_retire(s, retired, &ears[i]);
+	}
+	for (int i = 0; i < RETIRING; i++)
+		WAIT_FOR(atomic_load(&ears[i].gone) == 1);
+	assert_int_equal(conn_flush(c, 5 * NS_PER_S, NULL), ERR_OK);
+	conn_free(c);
+	for (int i = 0; i < RETIRING; i++) {
+		assert_int_equal(ears[i].gone, 1);
+		assert_int_equal(ears[i].late, 0);
+		assert_true(i % 2 != 0 || ears[i].heard == 10);
+	}
+}
+
 static int
 set_up(void **state)
 {
@@ -118,6 +175,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(no_error_shows_a_secret),
 		cmocka_unit_test(a_list_has_a_bound),
 		cmocka_unit_test(tls_is_demanded_wherever_it_is_asked_for),
+		cmocka_unit_test(a_retired_subscription_says_once_that_it_is_gone),
 	};
 
 	BUS_SHIM(argc, argv);
