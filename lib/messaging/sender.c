@@ -25,7 +25,7 @@
 
 static const struct conn_header not_stored[] = { { "Nats-Expected-Stream", "-" }, { NULL, NULL } };
 
-/* A command that is tracked; on the stack of the thread that waits. */
+/* A command that is tracked, until its subscription has ended. */
 struct sending {
 	unsigned magic;
 	struct sender *sender;
@@ -383,30 +383,6 @@ follow(struct sender *s, const struct send_spec *spec, struct sending *x, struct
 	return ERR_TIMEOUT;
 }
 
-static enum err_code
-send_tracked(struct sender *s, const struct send_spec *spec, struct send_outcome *out, struct err *err)
-{
-	struct sending x = { .magic = SENDING_MAGIC, .sender = s, .look = MONO_NEVER };
-	char subject[SEND_ID_MAX + 16];
-
-	snprintf(subject, sizeof subject, "commands.*.%s", out->id);
-	struct sub *sub = sub_new(&(struct sub_opts){
-		.conn = s->conn, .subject = subject, .handler = on_word, .arg = &x,
-	}, err);
-	if (sub == NULL)
-		return ERR_UNAVAILABLE;
-	pthread_mutex_lock(&s->lock);
-	x.links = s->links;
-	pthread_mutex_unlock(&s->lock);
-	/* One connection, so the server sees the subscription before the command. */
-	enum err_code code = store(s, spec, out, err);
-	if (code == ERR_OK)
-		code = follow(s, spec, &x, out, err);
-	sub_free(sub);
-	sender_forget(&x.heard);
-	return code;
-}
-
 /* enter, leave: a call begins, unless the sender was stopped, and ends. */
 static bool
 enter(struct sender *s)
@@ -425,6 +401,57 @@ leave(struct sender *s)
 	s->sending--;
 	pthread_cond_broadcast(&s->changed);
 	pthread_mutex_unlock(&s->lock);
+}
+
+/* retired: the library is done with x; on one of its threads. */
+static void
+retired(void *arg)
+{
+	struct sending *x = arg;
+	struct sender *s = x->sender;
+
+	sender_forget(&x->heard);
+	MAGIC_WIPE(x);
+	mem_free(x);
+	leave(s);
+}
+
+/* track: a sending that hears, counted as a call of its own until it is retired, because the caller
+ * does not wait for the end of its subscription: that takes as long as half a command. */
+static struct sending *
+track(struct sender *s, const char *id, struct sub **sub, struct err *err)
+{
+	struct sending *x = mem_new(sizeof *x);
+	char subject[SEND_ID_MAX + 16];
+
+	*x = (struct sending){ .magic = SENDING_MAGIC, .sender = s, .look = MONO_NEVER };
+	snprintf(subject, sizeof subject, "commands.*.%s", id);
+	*sub = sub_new(&(struct sub_opts){ .conn = s->conn, .subject = subject, .handler = on_word, .arg = x }, err);
+	if (*sub == NULL) {
+		mem_free(x);
+		return NULL;
+	}
+	pthread_mutex_lock(&s->lock);
+	x->links = s->links;
+	s->sending++;
+	pthread_mutex_unlock(&s->lock);
+	return x;
+}
+
+static enum err_code
+send_tracked(struct sender *s, const struct send_spec *spec, struct send_outcome *out, struct err *err)
+{
+	struct sub *sub;
+	struct sending *x = track(s, out->id, &sub, err);
+
+	if (x == NULL)
+		return ERR_UNAVAILABLE;
+	/* One connection, so the server sees the subscription before the command. */
+	enum err_code code = store(s, spec, out, err);
+	if (code == ERR_OK)
+		code = follow(s, spec, x, out, err);
+	sub_retire(sub, retired, x);
+	return code;
 }
 
 enum err_code
