@@ -48,11 +48,19 @@ work(struct shared *sh, uint64_t seed, uint64_t steps)
 	}
 }
 
+/* progress: over itself on a terminal; elsewhere a line per tenth, and none for the last. */
 static void
-progress(struct shared *sh, uint64_t steps, time_t begin)
+progress(const struct shared *sh, uint64_t steps, time_t begin, bool terminal)
 {
-	fprintf(stderr, "\r%6.1f %%  %" PRIu64 " steps, %" PRIu64 " holds, %ld s ",
-	    100.0 * (double)sh->steps / (double)steps, sh->steps, sh->opened, (long)(time(NULL) - begin));
+	static uint64_t told;
+	uint64_t tenth = steps > 0 ? 10 * sh->steps / steps : 10;
+
+	if (!terminal && (tenth <= told || tenth >= 10))
+		return;
+	told = tenth;
+	fprintf(stderr, "%s%6.1f %%  %" PRIu64 " steps, %" PRIu64 " holds, %ld s %s", terminal ? "\r" : "",
+	    100.0 * (double)sh->steps / (double)steps, sh->steps, sh->opened, (long)(time(NULL) - begin),
+	    terminal ? "" : "\n");
 }
 
 static int
@@ -60,14 +68,17 @@ run(uint64_t seed, uint64_t steps, unsigned workers)
 {
 	struct shared *sh = mmap(NULL, sizeof *sh, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	time_t begin = time(NULL);
-	bool tell = isatty(2);
+	bool terminal = isatty(2);
 
 	if (sh == MAP_FAILED)
 		return 2;
+	/* Before the first step: a run that hangs or dies can be repeated, too. */
+	printf("seed %" PRIu64 ": %" PRIu64 " steps by %u workers\n", seed, steps, workers);
+	fflush(NULL);
 	for (unsigned i = 0; i < workers; i++)
 		if (fork() == 0) {
 			work(sh, seed + i, steps);
-			_exit(0);
+			exit(0);	/* not _exit: coverage is written on the way out */
 		}
 	for (unsigned left = workers; left > 0;) {
 		int status;
@@ -79,11 +90,10 @@ run(uint64_t seed, uint64_t steps, unsigned workers)
 			}
 			continue;
 		}
-		if (tell)
-			progress(sh, steps, begin);
+		progress(sh, steps, begin, terminal);
 		usleep(50000);
 	}
-	if (tell)
+	if (terminal)
 		fprintf(stderr, "\n");
 	printf("seed %" PRIu64 ": %" PRIu64 " steps, %" PRIu64 " episodes (%" PRIu64 " beyond the budget), %" PRIu64
 	    " holds, %ld s\n", seed, sh->steps, sh->episodes, sh->beyond, sh->opened, (long)(time(NULL) - begin));
