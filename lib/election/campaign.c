@@ -1,5 +1,6 @@
 /* campaign.c - how a lease is gained, kept and given back: epochs (R5), one round of writes,
  * renewals, raising over a failed rival, and releases (R7). */
+#include "base/magic.h"
 #include "election/inner.h"
 
 /* counts_for_epoch: R5, what may be counted before a campaign.  A blank register hides the
@@ -66,7 +67,8 @@ campaign_end(struct lease *l)
 bool
 campaign_may(struct lease *l)
 {
-	if (!l->eligible || l->resigned || l->busy || !boot_reached(l->now, l->backoff) ||
+	MUST(!l->busy);			/* every way into STANDBY waits for IDLE */
+	if (!l->eligible || l->resigned || !boot_reached(l->now, l->backoff) ||
 	    quorum_count(l, counts_for_epoch) < quorum(l) || writable(l, next_epoch(l)) < quorum(l)) {
 		l->ready = BOOT_NEVER;
 		return false;

@@ -36,15 +36,16 @@ step_alarm(const struct step *s, enum lease_alarm alarm, unsigned reg, int code)
 	a->code = code;
 }
 
+/* gate: when the word changes.  A hold begins with the gate shut and ends by shutting it, so two
+ * holds never set the same deadline one after the other. */
 static void
 gate(const struct step *s, struct boot until)
 {
 	struct lease *l = s->l;
 
-	if (l->gate_until.ns == until.ns && l->gate_hold == l->hold)
+	if (l->gate_until.ns == until.ns)
 		return;
 	l->gate_until = until;
-	l->gate_hold = l->hold;
 	struct lease_action *a = step_do(s, LEASE_DO_GATE);
 	a->until = until;
 	a->hold = l->hold;

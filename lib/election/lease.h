@@ -221,7 +221,6 @@ struct lease {
 	enum lease_group group;
 	struct boot group_at;		/* when the group record was last asked for */
 	struct boot gate_until;		/* the word as it was set last */
-	uint32_t gate_hold;
 	struct lease_peer peer[LEASE_PEERS_MAX];
 	unsigned n_peers;
 	uint64_t ignored;		/* events that no row lists */

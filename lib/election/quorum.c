@@ -110,7 +110,7 @@ lease_obstacle(const struct lease *l)
 	uint64_t epoch;
 	unsigned n = l->opts.registers;
 
-	if (l->state == LEASE_RETIRED || quorum_count(l, view_retired) >= quorum(l))
+	if (l->state == LEASE_RETIRED)
 		return LEASE_WHY_GONE;
 	if (quorum_count(l, is_up) < quorum(l))
 		return LEASE_WHY_UNPINNED;

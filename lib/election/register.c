@@ -25,13 +25,6 @@ needs_repair(const struct lease *l)
 
 /* --- R1 ----------------------------------------------------------------------------------- */
 
-/* leads: the lease is valid by our own clock at this step. */
-static bool
-leads(const struct lease *l)
-{
-	return l->now.ns < l->until.ns;
-}
-
 /* incarnation_over: (b) whatever an earlier incarnation of this server granted has run out,
  * even if it lost the write.  A Raft group that lost data takes longer than that to return. */
 static bool
@@ -44,7 +37,7 @@ incarnation_over(const struct lease *l, const struct lease_register *g)
 static bool
 waited(const struct lease *l, const struct lease_register *g)
 {
-	if (MUTANT(2) && leads(l))
+	if (MUTANT(2) && l->now.ns < l->until.ns)
 		return true;
 	if (MUTANT(4) && g->value.mark == LEASE_MARK_BLANK)
 		return true;
@@ -67,7 +60,6 @@ static bool
 repair_allowed(const struct lease *l, const struct lease_register *blank, uint64_t target)
 {
 	struct boot waited_until = boot_after(blank->seen, l->wait_ns);
-	bool stale_will_do = MUTANT(10) || MUTANT(4) || (MUTANT(2) && leads(l));
 
 	if (!needs_repair(l))
 		return true;
@@ -77,7 +69,9 @@ repair_allowed(const struct lease *l, const struct lease_register *blank, uint64
 			continue;
 		if (!g->known || is_blank(g) || !epoch_fits(l, g, target))
 			return false;
-		if (g->conf.ns <= waited_until.ns && !stale_will_do)
+		if (MUTANT(10) || MUTANT(4) || (MUTANT(2) && l->now.ns < l->until.ns))
+			continue;
+		if (g->conf.ns <= waited_until.ns)
 			return false;
 	}
 	return true;
@@ -163,6 +157,17 @@ flight_new(const struct lease *l, struct lease_register *g)
 	return f;
 }
 
+/* written: the value that a write of ours stores. */
+static struct lease_value
+written(const struct lease *l, uint64_t id, enum lease_mark mark, uint64_t epoch, struct lease_nonce to)
+{
+	return (struct lease_value){
+		.mark = mark, .epoch = epoch, .counter = id, .nonce = l->opts.nonce, .to = to,
+		.d_ms = (uint32_t)(l->opts.profile.d_ns / NS_PER_MS),
+		.l_ms = (uint32_t)(l->opts.profile.l_ns / NS_PER_MS),
+	};
+}
+
 void
 register_write(const struct step *s, unsigned r, enum lease_mark mark, uint64_t epoch)
 {
@@ -178,11 +183,7 @@ register_write(const struct step *s, unsigned r, enum lease_mark mark, uint64_t 
 	a->reg = (uint8_t)r;
 	a->id = f->id;
 	a->rev = MUTANT(1) ? REVISION_ANY : g->rev;
-	a->value = (struct lease_value){
-		.mark = mark, .epoch = epoch, .counter = f->id, .nonce = l->opts.nonce, .to = f->to,
-		.d_ms = (uint32_t)(l->opts.profile.d_ns / NS_PER_MS),
-		.l_ms = (uint32_t)(l->opts.profile.l_ns / NS_PER_MS),
-	};
+	a->value = written(l, f->id, mark, epoch, f->to);
 }
 
 /* --- what is learned ---------------------------------------------------------------------- */
@@ -335,15 +336,10 @@ ack(const struct step *s, struct lease_register *g)
 		return;			/* a view has settled it, or it is from before a link was lost */
 	struct lease_flight done = *f;
 	f->id = 0;
-	if (!g->known || s->ev->rev > g->rev) {
-		struct lease_value v = {
-			.mark = done.mark, .epoch = done.epoch, .counter = done.id, .nonce = l->opts.nonce, .to = done.to,
-			.d_ms = (uint32_t)(l->opts.profile.d_ns / NS_PER_MS),
-			.l_ms = (uint32_t)(l->opts.profile.l_ns / NS_PER_MS),
-		};
-		store(s, g, s->ev->rev, &v, done.sent);
-	} else if (s->ev->rev == g->rev)
-		g->conf = boot_max(g->conf, done.sent);
+	if (g->known && s->ev->rev <= g->rev)
+		return;			/* no server stores at or below what was there: nothing is granted on such a word */
+	struct lease_value v = written(l, done.id, done.mark, done.epoch, done.to);
+	store(s, g, s->ev->rev, &v, done.sent);
 	acknowledged(l, g, &done);
 }
 
