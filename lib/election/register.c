@@ -449,6 +449,14 @@ counts_by_age(const struct lease_register *g)
 	return g->value.mark == LEASE_MARK_HELD || g->value.mark == LEASE_MARK_BLANK;
 }
 
+/* unanswered: the last look was asked for because something is doubtful, nothing has come since,
+ * and so it still is: asked again until there is an answer, or a lost one would be the last. */
+static bool
+unanswered(const struct lease_register *g)
+{
+	return g->read_at.ns > boot_max(g->conf, g->seen).ns;
+}
+
 /* read_due: when the next look at a register is wanted (R2, R6). */
 static struct boot
 read_due(const struct lease *l, const struct lease_register *g, struct boot repair)
@@ -456,7 +464,7 @@ read_due(const struct lease *l, const struct lease_register *g, struct boot repa
 	struct boot again = boot_after(g->read_at, l->opts.profile.p_ns);
 	struct boot due = BOOT_NEVER;
 
-	if (!g->known || l->opts.replicated)
+	if (!g->known || l->opts.replicated || unanswered(g))
 		return again;
 	if (counts_by_age(g)) {
 		struct boot half = boot_after(g->seen, l->wait_ns / 2);

@@ -244,6 +244,37 @@ r1_a_again_unreadable(void **state)
 }
 
 static void
+r2_a_lost_read_is_asked_again(void **state)
+{
+	(void)state;
+	fresh(1);
+	see(0, 10, value(LEASE_MARK_HELD, other, 5));
+	after(L / 2);
+	assert_true(DID(READ));
+	see(0, 10, value(LEASE_MARK_HELD, other, 5));
+	after(P);
+	assert_false(DID(READ));		/* confirmed */
+	/* A write whose answer is lost is read back; when that is lost, too, it is asked again until
+	 * something comes: nothing else would ever tell that the register had changed. */
+	after(L / 2 - P);
+	assert_int_equal(lease.state, LEASE_CAMPAIGN);
+	now_ms += 1;
+	STEP(LOST, .reg = 0, .id = last_id(0));
+	assert_true(DID(READ));
+	after(1);
+	STEP(LOST, .reg = 0, .id = 0);
+	assert_false(DID(READ));
+	for (int i = 0; i < 6; i++) {
+		assert_true(out.due.ns <= (now_ms + P) * MS);
+		after(P);
+		assert_true(DID(READ));
+	}
+	see(0, 12, value(LEASE_MARK_HELD, third, 9));
+	after(P);
+	assert_false(DID(READ));
+}
+
+static void
 r2_an_ask_is_made_once(void **state)
 {
 	(void)state;
@@ -341,7 +372,7 @@ main(void)
 		cmocka_unit_test(r2_confirms_at_half), cmocka_unit_test(r3_counts_from_the_send),
 		cmocka_unit_test(r3_reads_back), cmocka_unit_test(answers), cmocka_unit_test(hedges),
 		cmocka_unit_test(replicated), cmocka_unit_test(r1_a_again_unreadable),
-		
+		cmocka_unit_test(r2_a_lost_read_is_asked_again),
 		cmocka_unit_test(r2_an_ask_is_made_once), cmocka_unit_test(r3_a_counter_of_another),
 		cmocka_unit_test(r3_granted_too_late), cmocka_unit_test(answers_that_no_server_gives),
 		cmocka_unit_test(answers_to_what_was_forgotten),
