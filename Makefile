@@ -31,7 +31,7 @@ AEGIS   := $(V)/aegis
 # The pure cores: they include base/ and model/ alone, and tests/purity links them that way.
 CORES    := lib/runner/supervisor.c lib/runner/health.c lib/runner/restart.c lib/runner/leash.c \
 	    lib/discovery/table.c lib/discovery/pick.c lib/discovery/breaker.c lib/member/tenure.c \
-	    lib/messaging/attempt.c lib/messaging/window.c lib/messaging/retry.c lib/messaging/relay.c \
+	    lib/messaging/attempt.c lib/messaging/window.c lib/messaging/retry.c lib/messaging/relay.c lib/messaging/sticky.c \
 	    lib/election/lease.c lib/election/lease_due.c lib/election/lease_names.c \
 	    lib/election/register.c lib/election/quorum.c lib/election/campaign.c lib/election/profile.c
 LIB_SRC  := $(sort $(wildcard lib/*/*.c))

@@ -31,6 +31,8 @@ struct call_opts {
 	bool idempotent;
 	uint64_t count, retries;
 	int64_t stale_ns, attempt_ns;
+	bool sticky;
+	const char *group;
 };
 
 static const struct opt call_rows[] = {
@@ -54,6 +56,10 @@ static const struct opt call_rows[] = {
 	    "executed twice is as good as once: repeat also what may have been executed"),
 	OPT_DURATION(struct call_opts, attempt_ns, "attempt-timeout", 0, "with --idempotent: wait no longer for one attempt",
 	    .def_text = "--timeout"),
+	OPT_FLAG(struct call_opts, sticky, "sticky", 0,
+	    "to the member that leads; tried again until --timeout unless it may have been executed"),
+	OPT_TEXT(struct call_opts, group, "group", 0, "GROUP", "with --sticky: whose leader",
+	    .def_text = "the only one of the service"),
 	STALE_ROW(struct call_opts),
 	OPTS_END
 };
@@ -202,6 +208,10 @@ cmd_call_run(struct cmd *c, struct err *err)
 
 	if (o->attempt_ns > 0 && !o->idempotent)
 		return err_set(err, ERR_USAGE, "--attempt-timeout is for calls that may be repeated: say --idempotent, too");
+	if (o->group != NULL && !o->sticky)
+		return err_set(err, ERR_USAGE, "--group says whose leader is called: say --sticky, too");
+	if (o->sticky && o->instance != NULL)
+		return err_set(err, ERR_USAGE, "--sticky and --instance exclude each other: the leader is called, whoever it is");
 	if ((code = name_check(NAME_SERVICE_CALLED, k.service, err)) != ERR_OK ||
 	    (code = name_check(NAME_METHOD_CALLED, k.method, err)) != ERR_OK ||
 	    (o->instance != NULL && (code = name_check(NAME_INSTANCE_CALLED, o->instance, err)) != ERR_OK))
@@ -213,7 +223,8 @@ cmd_call_run(struct cmd *c, struct err *err)
 		goto err0;
 	}
 	k.params = str_text(&params);
-	k.options = (aegis_call_options){ .timeout_ms = 0, .strategy = o->strategy, .instance = o->instance,
+	k.options = (aegis_call_options){ .timeout_ms = 0, .strategy = o->sticky ? AEGIS_STICKY : o->strategy,
+	    .group = o->group, .instance = o->instance,
 	    .trace_id = o->trace_id, .traceparent = o->traceparent, .retry = o->retry,
 	    .max_retries = (unsigned)o->retries, .idempotent = o->idempotent,
 	    .attempt_timeout_ms = o->attempt_ns / NS_PER_MS };

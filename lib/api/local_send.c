@@ -26,12 +26,33 @@ reply_str(struct web_request *r, int status, struct str *out)
 /* --- calls ------------------------------------------------------------------------------- */
 
 /* Which member, by the query: ?instance= demands one, ?prefer= would like one,
- * ?strategy= picks otherwise. */
+ * ?strategy= picks otherwise; ?sticky=true is for the one that leads, ?group= says of which group. */
 struct which {
-	char instance[104], prefer[104];
+	char instance[104], prefer[104], group[132];
 	enum pick_strategy strategy;
-	bool has_instance, has_prefer;
+	bool has_instance, has_prefer, has_group, sticky;
 };
+
+static enum err_code
+take_sticky(const char *query, struct which *w, struct err *err)
+{
+	char word[8];
+	bool given;
+	enum err_code code;
+
+	w->sticky = false;
+	if ((code = router_query(query, "sticky", word, sizeof word, &given, err)) != ERR_OK ||
+	    (code = router_query(query, "group", w->group, sizeof w->group, &w->has_group, err)) != ERR_OK)
+		return code;
+	if (given && strcmp(word, "true") != 0 && strcmp(word, "false") != 0)
+		return err_set(err, ERR_INVALID, "query: sticky '%s' is neither true nor false", word);
+	w->sticky = given && word[0] == 't';
+	if (w->has_group && !w->sticky)
+		return err_set(err, ERR_INVALID, "query: group says whose leader is called, so it goes with sticky=true");
+	if (w->sticky && w->has_instance)
+		return err_set(err, ERR_INVALID, "query: sticky and instance exclude each other");
+	return ERR_OK;
+}
 
 static enum err_code
 take_which(const struct web_request *r, struct which *w, struct err *err)
@@ -51,7 +72,7 @@ take_which(const struct web_request *r, struct which *w, struct err *err)
 		    strategy);
 	if (w->has_prefer)
 		w->strategy = PICK_STICKY;
-	return ERR_OK;
+	return take_sticky(query, w, err);
 }
 
 static enum err_code
@@ -76,7 +97,7 @@ reply_result(struct web_request *r, const struct call_reply *reply, struct err *
 enum err_code
 local_call(void *arg, struct web_request *r, struct err *err)
 {
-	static const char *const names[] = { "instance", "prefer", "strategy", NULL };
+	static const char *const names[] = { "instance", "prefer", "strategy", "sticky", "group", NULL };
 	struct local *l = arg;
 	struct call_reply reply;
 	struct local_terms t;
@@ -95,6 +116,7 @@ local_call(void *arg, struct web_request *r, struct err *err)
 		.instance = w.has_instance ? w.instance : NULL, .strategy = w.strategy,
 		.preferred = w.has_prefer ? w.prefer : NULL, .timeout_ns = t.timeout_ns, .trace_id = t.trace_id,
 		.traceparent = t.parent, .idempotent = t.key[0] != '\0',
+		.sticky = w.sticky, .sticky_group = w.has_group ? w.group : NULL,
 	}, &reply, err);
 	if (code == ERR_OK)
 		code = reply_result(r, &reply, err);

@@ -179,7 +179,11 @@ void aegis_out_end(aegis_out *o);			/* … up to here */
  * 50 ms.  PATIENT: also until somebody listens, the service exists, and NATS is back. */
 enum aegis_retry { AEGIS_RETRY_DEFAULT, AEGIS_RETRY_NONE, AEGIS_RETRY_PATIENT };
 
-enum aegis_strategy { AEGIS_ROUND_ROBIN, AEGIS_RANDOM, AEGIS_PREFER, AEGIS_LEAST_INFLIGHT };
+/* STICKY: to the member that leads (--single-active), for methods that only that one executes.  What
+ * was certainly not executed is tried again until the time is over, retry and instance do not count;
+ * what perhaps was, only with idempotent.  AEGIS_ELECTING: nobody is known to lead.  For aegis_call
+ * and aegis_call_json. */
+enum aegis_strategy { AEGIS_ROUND_ROBIN, AEGIS_RANDOM, AEGIS_PREFER, AEGIS_LEAST_INFLIGHT, AEGIS_STICKY };
 
 typedef struct aegis_call_options {
 	int64_t timeout_ms;		/* 0: the handle's */
@@ -194,6 +198,7 @@ typedef struct aegis_call_options {
 	bool idempotent;		/* executed twice is as good as once: repeat also what perhaps was, under
 					   the same message id */
 	int64_t attempt_timeout_ms;	/* with idempotent: how long to wait for one attempt; 0: to the end */
+	const char *group;		/* with AEGIS_STICKY: whose leader; NULL: the only group of the service */
 } aegis_call_options;
 
 /* aegis_call(a, service, method, params, o, result, e): blocks for the answer.  params (a

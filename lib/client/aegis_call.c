@@ -27,6 +27,7 @@ fill_spec(struct call_spec *s, const aegis *a, const char *service, const char *
 	static const enum pick_strategy strategies[] = {
 		[AEGIS_ROUND_ROBIN] = PICK_ROUND_ROBIN, [AEGIS_RANDOM] = PICK_RANDOM,
 		[AEGIS_PREFER] = PICK_STICKY, [AEGIS_LEAST_INFLIGHT] = PICK_LEAST_INFLIGHT,
+		[AEGIS_STICKY] = PICK_ROUND_ROBIN,
 	};
 	static const enum retry_name retries[] = {
 		[AEGIS_RETRY_DEFAULT] = RETRY_DEFAULT, [AEGIS_RETRY_NONE] = RETRY_NONE, [AEGIS_RETRY_PATIENT] = RETRY_PATIENT,
@@ -40,11 +41,11 @@ fill_spec(struct call_spec *s, const aegis *a, const char *service, const char *
 		.service = service, .method = method, .strategy = strategies[o->strategy], .trace_id = o->trace_id,
 		.traceparent = o->traceparent, .timeout_ns = o->timeout_ms > 0 ? o->timeout_ms * NS_PER_MS : a->timeout_ns,
 		.retry = retries[o->retry], .retries = o->max_retries, .idempotent = o->idempotent,
-		.attempt_ns = o->attempt_timeout_ms * NS_PER_MS,
+		.attempt_ns = o->attempt_timeout_ms * NS_PER_MS, .sticky = o->strategy == AEGIS_STICKY, .sticky_group = o->group,
 	};
 	if (o->strategy == AEGIS_PREFER)
 		s->preferred = o->instance;
-	else
+	else if (!s->sticky)
 		s->instance = o->instance;
 }
 

@@ -57,6 +57,12 @@ subject_rpc_group(const char *service)
 	return MADE("rpc.", service);
 }
 
+struct subject
+subject_beats(const char *service)
+{
+	return MADE("aegis.hb.", service, ".*");
+}
+
 static void
 lower(char *s)
 {

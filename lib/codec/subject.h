@@ -23,6 +23,8 @@ struct subject subject_heartbeat(const char *service);		/* internal.heartbeat.{l
 #define SUBJECT_UNREGISTER "internal.registry.unregister"
 #define SUBJECT_HEARTBEATS "internal.heartbeat.*"
 
+struct subject subject_beats(const char *service);		/* aegis.hb.{s}.* (election.md §9) */
+
 /* $SRV.{verb}, $SRV.{verb}.{name}, $SRV.{verb}.{name}.{id}; name and id may be NULL. */
 struct subject subject_micro(const char *verb, const char *name, const char *id);
 

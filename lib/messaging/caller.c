@@ -17,6 +17,7 @@
 #include "base/str.h"
 #include "codec/envelope.h"
 #include "discovery/discovery.h"
+#include "discovery/leaders.h"
 #include "messaging/caller_inner.h"
 #include "messaging/route.h"
 #include "messaging/source.h"
@@ -36,14 +37,12 @@
 
 _Static_assert(CALLER_MAX_INFLIGHT == 1 << PLACE_BITS, "a number's low bits are its place");
 
-typedef void done_fn(void *arg, const struct call_reply *reply, const struct err *err);
-
 struct place {
 	uint32_t index, uses;
 	uint32_t number;		/* of the call in it; 0 = free */
 	struct place *next_free;
 	struct mono started, deadline;
-	done_fn *done;
+	caller_done *done;
 	void *arg;
 	bool unread;			/* done reads the reply itself, in its own decoder */
 	struct route route;
@@ -60,6 +59,7 @@ struct caller {
 	atomic_ulong retries, opened, recovered;
 	enum data_format format;
 	struct traffic *traffic;
+	struct leaders *leaders;	/* for sticky calls */
 	char inbox[CONN_INBOX_MAX];
 	size_t ninbox;
 	struct sub *sub;
@@ -81,7 +81,7 @@ struct caller {
 /* A call that was taken out of its place: what is needed to end it. */
 struct ended {
 	struct traffic *traffic;
-	done_fn *done;
+	caller_done *done;
 	void *arg;
 	bool unread;
 	struct mono started;
@@ -105,6 +105,18 @@ void
 caller_source(struct caller *c, const char *instance)
 {
 	source_set(&c->source, instance);
+}
+
+struct leaders *
+caller_leaders(struct caller *c)
+{
+	return c->leaders;
+}
+
+struct discovery *
+caller_discovery(struct caller *c)
+{
+	return c->discovery;
 }
 
 void
@@ -425,7 +437,7 @@ struct entry {
 	const struct call_spec *spec;
 	struct route route;
 	struct str *request;		/* the thread's own */
-	done_fn *done;
+	caller_done *done;
 	void *arg;
 	bool unread;
 	bool alone;			/* nothing else is in flight: there is nothing to wait for */
@@ -491,9 +503,9 @@ send_call(struct caller *c, const struct entry *e, struct err *err)
 	return p != NULL ? code : ERR_OK;	/* its time was over in between: done was called */
 }
 
-/* start: *sent on failure: the request may have left all the same. */
-static enum err_code
-start(struct caller *c, const struct call_spec *s, done_fn *done, void *arg, bool unread, bool *sent, struct err *err)
+enum err_code
+caller_begin(struct caller *c, const struct call_spec *s, caller_done *done, void *arg, bool unread, bool *sent,
+    uint32_t *number, struct err *err)
 {
 	struct entry e = { .spec = s, .request = codec_scratch(), .done = done, .arg = arg, .unread = unread };
 
@@ -509,11 +521,28 @@ start(struct caller *c, const struct call_spec *s, done_fn *done, void *arg, boo
 		return code;
 	if ((code = encode(c, s, e.request, err)) == ERR_OK && (code = enter(c, &e, err)) == ERR_OK) {
 		*sent = true;		/* even when it fails: what is in the library's buffer may go out later */
+		if (number != NULL)
+			*number = e.number;
 		code = send_call(c, &e, err);
 	}
 	if (code != ERR_OK)
 		route_release(&e.route);
 	return code;
+}
+
+bool
+caller_abandon(struct caller *c, uint32_t number)
+{
+	struct ended e;
+
+	pthread_mutex_lock(&c->lock);
+	struct place *p = place_find(c, number);
+	if (p != NULL)
+		e = place_leave(c, p);
+	pthread_mutex_unlock(&c->lock);
+	if (p != NULL)
+		route_release(&e.route);
+	return p != NULL;
 }
 
 enum err_code
@@ -525,59 +554,15 @@ caller_start(struct caller *c, const struct call_spec *s,
 
 	if (code != ERR_OK)
 		return code;
-	code = start(c, s, done, arg, false, &sent, err);
+	if (s->sticky) {
+		go_out(c);
+		return err_set(err, ERR_INVALID, "a sticky call takes several attempts, so somebody must wait for it");
+	}
+	code = caller_begin(c, s, done, arg, false, &sent, NULL, err);
 	if (code != ERR_OK)
 		traffic_called(c->traffic, s->service, s->method, code, -1);
 	go_out(c);
 	return code;
-}
-
-/* --- waiting for one --------------------------------------------------------------------- */
-
-struct wait {
-	pthread_mutex_t lock;		/* leaf: over */
-	pthread_cond_t changed;
-	bool over;
-	struct call_reply reply;	/* not read yet */
-	struct err err;
-};
-
-static void
-wake(void *arg, const struct call_reply *reply, const struct err *err)
-{
-	struct wait *w = arg;
-
-	if (err != NULL)
-		w->err = *err;
-	if (reply != NULL) {
-		w->reply = *reply;
-		((struct call_reply *)(uintptr_t)reply)->msg = NULL;	/* the waiter's now */
-	}
-	pthread_mutex_lock(&w->lock);
-	w->over = true;
-	pthread_cond_signal(&w->changed);
-	pthread_mutex_unlock(&w->lock);
-}
-
-enum err_code
-caller_once(struct caller *c, const struct call_spec *s, struct call_reply *reply, bool *sent, struct err *err)
-{
-	struct wait w = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
-	enum err_code code = start(c, s, wake, &w, true, sent, err);
-
-	if (code != ERR_OK)
-		return code;
-	pthread_mutex_lock(&w.lock);
-	while (!w.over)
-		pthread_cond_wait(&w.changed, &w.lock);
-	pthread_mutex_unlock(&w.lock);
-	if (w.err.code != ERR_OK) {
-		if (err != NULL)
-			*err = w.err;
-		return w.err.code;
-	}
-	*reply = w.reply;
-	return route_read_reply(reply->msg, reply, err);
 }
 
 enum err_code
@@ -592,7 +577,7 @@ caller_call(struct caller *c, const struct call_spec *s, struct call_reply *repl
 		return code;
 	if (conn_state(c->conn) == CONN_UP)
 		discovery_wait(c->discovery, caller_timeout(s) < FIRST_LISTING_NS ? caller_timeout(s) : FIRST_LISTING_NS);
-	code = caller_attempts(c, s, began, reply, &last);
+	code = (s->sticky ? caller_sticky : caller_attempts)(c, s, began, reply, &last);
 	traffic_called(c->traffic, s->service, s->method, code, mono_since(now_mono(), began));
 	go_out(c);
 	if (code != ERR_OK && err != NULL)
@@ -615,6 +600,7 @@ caller_new(const struct caller_opts *o, struct err *err)
 	source_set(&c->source, o->source);
 	c->format = o->format;
 	c->traffic = o->traffic;
+	c->leaders = leaders_new(o->conn, NULL, NULL);
 	c->arrange = (struct mail){ .deliver = arrange_sweep, .vital = true };
 	pthread_mutex_init(&c->lock, NULL);
 	thread_cond_init(&c->changed);
@@ -666,6 +652,7 @@ caller_free(struct caller *c)
 	MAGIC_CHECK(c, CALLER_MAGIC);
 	caller_stop(c);
 	sub_free(c->sub);
+	leaders_free(c->leaders);
 	loop_timer_cancel(c->loop, &c->sweep);
 	loop_take(c->loop, &c->arrange);
 	for (uint32_t i = 0; i < c->made; i++) {

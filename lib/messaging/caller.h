@@ -57,10 +57,17 @@ struct call_spec {
 	bool idempotent;		/* also what perhaps was executed; all attempts have one message_id */
 	int64_t attempt_ns;		/* with it: how long one attempt may take; 0: all that is left */
 
+	/* caller_call alone: to the member that leads, and once at most unless idempotent (election.md §7);
+	 * instance, strategy and retry do not count then. */
+	bool sticky;
+	const char *sticky_group;	/* NULL: the only one that the service has */
+
 	/* Set between attempts. */
 	const char *message_id;		/* NULL: a fresh one */
 	const char *avoid;		/* who refused; another instance, if there is one */
 	bool group;			/* no instance: whoever of the service takes it */
+	const char *holder;		/* this one, whatever the registry says of it, and … */
+	uint64_t epoch;			/* … only while it leads with this epoch */
 };
 
 /* The answer.  result lies in this thread's decoder (codec_mine) and in msg: it lives until
@@ -79,7 +86,8 @@ void call_reply_release(struct call_reply *r);
  * the core loop and library threads.  Tries again as spec says (retry.h).  Errors tell apart:
  * ERR_SERVICE_UNKNOWN (with near names), ERR_INSTANCE_UNKNOWN, ERR_NO_MEMBER (last seen when),
  * ERR_TIMEOUT, ERR_HANDLER (the handler's text), ERR_UNAVAILABLE, ERR_BUSY, ERR_NOT_ACTIVE,
- * ERR_OUTCOME_UNKNOWN, ERR_INVALID; that of the last attempt counts. */
+ * ERR_OUTCOME_UNKNOWN, ERR_INVALID; that of the last attempt counts.  ERR_ELECTING: a sticky call's
+ * time was over and nobody is known to lead. */
 enum err_code caller_call(struct caller *c, const struct call_spec *spec, struct call_reply *reply,
     struct err *err);
 

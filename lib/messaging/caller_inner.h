@@ -19,6 +19,23 @@ caller_timeout(const struct call_spec *s)
 enum err_code caller_once(struct caller *c, const struct call_spec *s, struct call_reply *reply, bool *sent,
     struct err *err);
 
+/* caller_once_unless: likewise, until useless(arg) says that no answer will come or count: then
+ * ERR_OUTCOME_UNKNOWN.  It is asked every few milliseconds; NULL: never. */
+enum err_code caller_once_unless(struct caller *c, const struct call_spec *s, bool (*useless)(void *arg), void *arg,
+    struct call_reply *reply, bool *sent, struct err *err);
+
+/* caller_begin(c, s, done, arg, unread, sent, number, err): what all of them begin with.  unread: done gets
+ * the reply as it came.  *sent on failure: the request may have left all the same.  *number, unless
+ * NULL, is the call's.  caller_abandon(c, number): it is forgotten, done is not called; false when its end
+ * was faster. */
+typedef void caller_done(void *arg, const struct call_reply *reply, const struct err *err);
+enum err_code caller_begin(struct caller *c, const struct call_spec *s, caller_done *done, void *arg, bool unread,
+    bool *sent, uint32_t *number, struct err *err);
+bool caller_abandon(struct caller *c, uint32_t number);
+
+struct leaders *caller_leaders(struct caller *c);
+struct discovery *caller_discovery(struct caller *c);
+
 /* caller_pause(c, ns): waits; false when the caller was closed, before or meanwhile. */
 bool caller_pause(struct caller *c, int64_t ns);
 
@@ -27,6 +44,10 @@ void caller_count_retry(struct caller *c);
 /* caller_attempts(c, s, began, reply, err): the first attempt, and those that spec and deadline allow.
  * began: when the call came in, from which its time counts. */
 enum err_code caller_attempts(struct caller *c, const struct call_spec *s, struct mono began,
+    struct call_reply *reply, struct err *err);
+
+/* caller_sticky: the same, to whoever leads (sticky.h). */
+enum err_code caller_sticky(struct caller *c, const struct call_spec *s, struct mono began,
     struct call_reply *reply, struct err *err);
 
 #endif

@@ -24,6 +24,7 @@
 #define EXCLUSIVE_MAGIC 0xe8c10001u
 #define SWEEP_NS (10 * NS_PER_MS)	/* how late an end of budget, or a look again, may be noticed */
 #define SENT_MAX 4096
+#define MARGIN_NS (100 * NS_PER_MS)
 #define FLUSH_NS (2 * NS_PER_S)
 #define BAD_EPOCH UINT64_MAX		/* of a header that is no number: nobody's */
 
@@ -322,17 +323,27 @@ guest_discard(struct mail *m)
 	refuse(g, ERR_NOT_ACTIVE, "the service is stopping");
 }
 
+/* budget_end: a little before the caller gives up, so that a refusal reaches it as one: after a
+ * time-out it would have to think that the call was executed. */
+static struct mono
+budget_end(const struct rpc_call *call)
+{
+	struct mono now = clock_mono(clock_system());
+	int64_t left = mono_since(rpc_call_deadline(call), now);
+
+	left -= left / 10 < MARGIN_NS ? left / 10 : MARGIN_NS;
+	return mono_after(now, left < RELAY_BUDGET_NS ? left : RELAY_BUDGET_NS);
+}
+
 static struct guest *
 guest_new(struct exclusive *x, struct rpc_call *call, uint64_t epoch)
 {
 	struct guest *g = mem_new(sizeof *g);
-	struct mono longest = mono_after(clock_mono(clock_system()), RELAY_BUDGET_NS);
-	struct mono until = rpc_call_deadline(call);
 	const char *idempotent = rpc_call_header(call, "Aegis-Idempotent");
 
 	*g = (struct guest){ .mail = { .deliver = guest_deliver, .discard = guest_discard }, .x = x, .call = call,
 	    .epoch = epoch, .bytes = rpc_call_request(call).n };
-	g->relay.until = until.ns < longest.ns ? until : longest;
+	g->relay.until = budget_end(call);
 	g->relay.direct = rpc_call_is_direct(call) || rpc_call_header(call, "Aegis-Relayed-By") != NULL;
 	g->relay.idempotent = idempotent != NULL && strcmp(idempotent, "1") == 0;
 	return g;

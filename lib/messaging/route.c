@@ -206,6 +206,11 @@ route_find(struct discovery *d, const struct call_spec *s, struct route *r, stru
 	name(r->method, s->method);
 	if (s->group && s->instance == NULL)
 		return ERR_OK;
+	if (s->holder != NULL) {
+		name(r->instance, s->holder);
+		r->direct = r->demanded = true;
+		return ERR_OK;
+	}
 	const struct directory *dir = discovery_take(d);
 	struct wall now = clock_wall(clock_system());
 	if (s->instance != NULL)

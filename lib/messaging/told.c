@@ -9,10 +9,11 @@
 enum err_code
 told_set(struct told *t, const struct call_spec *s, struct err *err)
 {
-	t->any = s->trace_id != NULL || s->traceparent != NULL || s->idempotent;
+	t->any = s->trace_id != NULL || s->traceparent != NULL || s->idempotent || s->sticky;
 	if (!t->any)
 		return ERR_OK;
 	t->idempotent = s->idempotent;
+	t->epoch = s->epoch;
 	t->parent[0] = '\0';
 	if (s->traceparent == NULL) {
 		trace_parent(NULL, s->trace_id, t->parent);
@@ -35,6 +36,10 @@ told_headers(const struct told *t, int64_t left_ns, struct told_headers *h)
 		h->v[n++] = (struct conn_header){ "traceparent", t->parent };
 	if (t->idempotent)
 		h->v[n++] = (struct conn_header){ "Aegis-Idempotent", "1" };
+	if (t->epoch != 0) {
+		snprintf(h->epoch, sizeof h->epoch, "%llu", (unsigned long long)t->epoch);
+		h->v[n++] = (struct conn_header){ "Aegis-Epoch", h->epoch };
+	}
 	h->v[n] = (struct conn_header){ NULL, NULL };
 	return h->v;
 }

@@ -1,6 +1,6 @@
 /* told.h - inside lib/messaging: what a request says in headers beside its envelope.
  *
- * Aegis-Deadline (what is left, in ms), traceparent, Aegis-Idempotent (conventions.md §8).  A call that
+ * Aegis-Deadline (what is left, in ms), traceparent, Aegis-Idempotent, Aegis-Epoch (conventions.md §8).  A call that
  * is part of nobody's trace and may not be repeated has none: its deadline and its trace are in the
  * envelope, and for nats.c two headers are as much work as the rest of the message. */
 #ifndef MESSAGING_TOLD_H
@@ -14,6 +14,7 @@
 
 struct told {
 	bool any, idempotent;
+	uint64_t epoch;			/* Aegis-Epoch (election.md §6); 0: none */
 	char parent[TRACE_PARENT_MAX];	/* or "" */
 };
 
@@ -21,8 +22,8 @@ struct told {
 enum err_code told_set(struct told *t, const struct call_spec *s, struct err *err);
 
 struct told_headers {
-	struct conn_header v[4];
-	char left[24];
+	struct conn_header v[5];
+	char left[24], epoch[24];
 };
 
 /* told_headers(t, left_ns, h): the headers, ended as conn_msg wants them; they lie in h and t. */

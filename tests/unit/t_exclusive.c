@@ -8,6 +8,8 @@
 #include "base/magic.h"
 #include "bus.h"
 #include "codec/subject.h"
+#include "discovery/discovery.h"
+#include "messaging/caller.h"
 #include "messaging/exclusive.h"
 #include "messaging/methods.h"
 #include "messaging/server.h"
@@ -351,19 +353,120 @@ after_a_pause_what_waited_is_refused_until_the_socket_is_read(void **state)
 	const struct exclusive_counters *c = exclusive_counters(a.x);
 
 	(void)state;
-	lead(&a, &b, 23);
+	lead(&a, &b, 51);
 	assert_int_equal(loop_call(loop, watch_pauses, NULL, WAIT_NS, NULL), ERR_OK);
 	assert_int_equal(loop_call(loop, stand_still, NULL, WAIT_NS, NULL), ERR_OK);
 	WAIT_FOR(atomic_load(&c->pauses) > 0);
 	WAIT_FOR(!atomic_load(&a.gate.barred));
-	expect_answer("rpc.pay.pay-a.echo", "23", ones, "pay-a");
+	expect_answer("rpc.pay.pay-a.echo", "51", ones, "pay-a");
 	assert_int_equal(loop_call(loop, stop_watching, NULL, WAIT_NS, NULL), ERR_OK);
 	/* What the bar does to a call. */
 	gate_bar(&a.gate, true);
-	expect_answer("rpc.pay.pay-a.echo", "23", not_active, "pay-a");
+	expect_answer("rpc.pay.pay-a.echo", "51", not_active, "pay-a");
 	assert_true(atomic_load(&c->refused[EXCLUSIVE_OLD]) > 0);
 	gate_bar(&a.gate, false);
-	expect_answer("rpc.pay.pay-a.echo", "23", ones, "pay-a");
+	expect_answer("rpc.pay.pay-a.echo", "51", ones, "pay-a");
+}
+
+/* --- sticky calls ------------------------------------------------------------------------- */
+
+static struct discovery *discovery;
+static struct caller *caller;
+
+static enum err_code
+stick(const char *method, int64_t timeout_ns, bool idempotent, struct call_reply *reply, struct err *err)
+{
+	memset(reply, 0, sizeof *reply);
+	return caller_call(caller, &(struct call_spec){ .service = "pay", .method = method, .sticky = true,
+	    .params = { DATA_JSON, "{\"n\":1}", 7 }, .timeout_ns = timeout_ns, .idempotent = idempotent }, reply, err);
+}
+
+static void
+expect_led_by(const char *instance, unsigned attempts)
+{
+	struct call_reply reply;
+	struct err err;
+	int64_t n = 0;
+
+	expect_ok(stick("echo", WAIT_NS, false, &reply, &err), &err);
+	assert_true(value_int(value_field(&reply.result, "n"), &n) && n == 1);
+	assert_string_equal(reply.instance, instance);
+	assert_int_equal(reply.attempts, attempts);
+	call_reply_release(&reply);
+}
+
+static void
+beat(const char *instance, const char *text)
+{
+	char *subject = mem_printf("aegis.hb.pay.%s", instance);
+
+	expect_ok(conn_publish(client, &(struct conn_msg){ .subject = subject, .data = text, .n = strlen(text) }, NULL),
+	    &(struct err){ .text = "no beat" });
+	mem_free(subject);
+}
+
+static void
+a_sticky_call_finds_the_leader_and_goes_straight_to_it(void **state)
+{
+	(void)state;
+	lead(&a, &b, 31);
+	expect_led_by("pay-a", 1);	/* by the queue, and perhaps a relay */
+	uint64_t relayed = atomic_load(&exclusive_counters(b.x)->relayed);
+	for (int i = 0; i < 20; i++)
+		expect_led_by("pay-a", 1);
+	assert_int_equal(atomic_load(&exclusive_counters(b.x)->relayed), relayed);
+	assert_int_equal(atomic_load(&a.epoch), 31);
+	/* The lead moves: what refuses says who leads. */
+	lead(&b, &a, 33);
+	expect_led_by("pay-b", 2);
+	expect_led_by("pay-b", 1);
+}
+
+static void
+without_a_leader_a_sticky_call_says_so_in_time(void **state)
+{
+	struct call_reply reply;
+	struct err err;
+
+	(void)state;
+	nobody_leads();
+	beat("pay-b", "{\"g\":\"default\",\"st\":\"STANDBY\",\"hot\":true,\"e\":33}");
+	assert_int_equal(stick("echo", 300 * NS_PER_MS, false, &reply, &err), ERR_ELECTING);
+	call_reply_release(&reply);
+	lead(&a, &b, 35);
+	expect_led_by("pay-a", 1);
+}
+
+/* What b's beat tells while a still has the call. */
+static void *
+overtake(void *arg)
+{
+	const char *text = arg;
+
+	WAIT_FOR(atomic_load(&a.kept) != NULL);
+	beat("pay-b", text);
+	return NULL;
+}
+
+static void
+a_leader_that_is_overtaken_leaves_the_outcome_unknown_at_once(void **state)
+{
+	static char newer[] = "{\"g\":\"default\",\"st\":\"ACTIVE\",\"hot\":true,\"e\":41,\"prev\":{\"e\":0,\"how\":\"\"}}";
+	struct call_reply reply;
+	struct err err;
+	pthread_t thread;
+
+	(void)state;
+	lead(&a, &b, 37);
+	expect_led_by("pay-a", 2);
+	assert_int_equal(pthread_create(&thread, NULL, overtake, newer), 0);
+	/* With an hour to wait: only the beat can end it. */
+	assert_int_equal(stick("keep", 3600 * NS_PER_S, false, &reply, &err), ERR_OUTCOME_UNKNOWN);
+	call_reply_release(&reply);
+	pthread_join(thread, NULL);
+	rpc_answer(atomic_exchange(&a.kept, NULL), (struct data){ DATA_JSON, "{}", 2 }, NULL);
+	lead(&b, &a, 41);
+	expect_led_by("pay-b", 1);
 }
 
 static void *
@@ -389,7 +492,9 @@ set_up(void **state)
 		return -1;
 	pool = pool_new(loop, 1, 16, &err);
 	client = conn_new(&(struct conn_opts){ .servers = bus_url(&bus) }, &err);
-	if (pool == NULL || client == NULL || !open_side(&a) || !open_side(&b))
+	discovery = discovery_new(&(struct discovery_opts){ .loop = loop, .conn = client });
+	caller = caller_new(&(struct caller_opts){ .conn = client, .discovery = discovery, .loop = loop }, &err);
+	if (pool == NULL || client == NULL || caller == NULL || !open_side(&a) || !open_side(&b))
 		return -1;
 	return pthread_create(&turning, NULL, turn, loop);
 }
@@ -398,8 +503,11 @@ static int
 tear_down(void **state)
 {
 	(void)state;
+	caller_stop(caller);
 	loop_call(loop, stop_turning, loop, WAIT_NS, NULL);
 	pthread_join(turning, NULL);
+	caller_free(caller);
+	discovery_free(discovery);
 	pool_free(pool);
 	close_side(&a);
 	close_side(&b);
@@ -420,6 +528,9 @@ main(int argc, char **argv)
 		cmocka_unit_test(without_a_holder_calls_wait_for_one),
 		cmocka_unit_test(in_suspect_the_holder_lets_calls_wait),
 		cmocka_unit_test(a_result_after_the_lease_was_lost_is_no_success),
+		cmocka_unit_test(a_sticky_call_finds_the_leader_and_goes_straight_to_it),
+		cmocka_unit_test(without_a_leader_a_sticky_call_says_so_in_time),
+		cmocka_unit_test(a_leader_that_is_overtaken_leaves_the_outcome_unknown_at_once),
 		cmocka_unit_test(after_a_pause_what_waited_is_refused_until_the_socket_is_read),
 	};
 
