@@ -115,6 +115,8 @@ write_config(const struct nats_server *s, const struct nats_server_opts *o, stru
 	str_puts(&text, "jetstream {\n");
 	setting(&text, "\tstore_dir: ", s->dir);
 	str_puts(&text, "}\n");
+	if (o->more != NULL)
+		str_puts(&text, o->more);
 	fwrite(text.p, 1, text.len, f);
 	str_release(&text);
 	if (fclose(f) != 0)

@@ -18,6 +18,7 @@ struct nats_server_opts {
 	const char *dir;		/* its data, log and port file; made when missing */
 	uint16_t port;			/* 0: one that the system chooses */
 	const char *name;		/* shows in its own answers; NULL: "aegis" */
+	const char *more;		/* of its configuration, as it stands; NULL: nothing */
 };
 
 /* nats_server_find(path, err): beside this program's build, else in PATH; the caller's.

@@ -1,0 +1,249 @@
+/* cluster.c - nodes as private servers with routes between them.
+ *
+ * The ports of the routes must be known before the first node starts, so they are asked of the
+ * system and given back; another process may take one in between, which shows as a node that
+ * does not start.  "Ready" is asked the way it matters: by making a stream on all nodes. */
+#include "nats/cluster.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/magic.h"
+#include "base/mem.h"
+#include "nats/conn.h"
+#include "nats/server.h"
+#include "sys/clock.h"
+#include "sys/dir.h"
+#include "sys/thread.h"
+
+#define READY_NS (30 * NS_PER_S)
+#define ASK_NS (2 * NS_PER_S)
+#define AGAIN_NS (50 * NS_PER_MS)
+#define END_NS (5 * NS_PER_S)
+#define LOOK_NS (2 * NS_PER_MS)
+
+struct cluster_node {
+	char name[8], *dir;
+	uint16_t port, route;
+	struct nats_server *server;	/* NULL: it has ended */
+};
+
+struct nats_cluster {
+	char *path, *dir;
+	unsigned n;
+	struct cluster_node node[NATS_CLUSTER_MAX];
+};
+
+/* free_ports(out, n): different ones that nobody listens on now. */
+static enum err_code
+free_ports(uint16_t *out, unsigned n, struct err *err)
+{
+	int fd[NATS_CLUSTER_MAX];
+	enum err_code code = ERR_OK;
+	unsigned made = 0;
+
+	for (; made < n && code == ERR_OK; made++) {
+		struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+		socklen_t size = sizeof at;
+		fd[made] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		if (fd[made] < 0 || bind(fd[made], (struct sockaddr *)&at, size) < 0 ||
+		    getsockname(fd[made], (struct sockaddr *)&at, &size) < 0)
+			code = err_errno(err, ERR_SYSTEM, errno, "no free port on the loopback interface");
+		out[made] = ntohs(at.sin_port);
+	}
+	while (made-- > 0)
+		if (fd[made] >= 0)
+			close(fd[made]);
+	return code;
+}
+
+/* routes: the cluster's part of a node's configuration. */
+static void
+routes(const struct nats_cluster *c, unsigned self, struct str *out)
+{
+	unsigned n = 0;
+
+	if (c->n == 1)
+		return;
+	str_printf(out, "cluster {\n\tname: aegis\n\tlisten: \"127.0.0.1:%u\"\n\tno_advertise: true\n\troutes: [", c->node[self].route);
+	for (unsigned i = 0; i < c->n; i++)
+		if (i != self)
+			str_printf(out, "%s \"nats://127.0.0.1:%u\"", n++ > 0 ? "," : "", c->node[i].route);
+	str_puts(out, " ]\n}\n");
+}
+
+enum err_code
+nats_cluster_start(struct nats_cluster *c, unsigned i, struct err *err)
+{
+	struct cluster_node *k = &c->node[i];
+	struct str more = STR_INIT;
+
+	MUST(i < c->n && k->server == NULL);
+	routes(c, i, &more);
+	k->server = nats_server_new(&(struct nats_server_opts){
+		.path = c->path, .dir = k->dir, .port = k->port, .name = k->name, .more = str_text(&more),
+	}, err);
+	str_release(&more);
+	if (k->server == NULL) {
+		err_prefix(err, "node %s", k->name);
+		return err->code;
+	}
+	k->port = nats_server_port(k->server);
+	return ERR_OK;
+}
+
+/* make_stream: on all nodes, and away again. */
+static enum err_code
+make_stream(struct nats_cluster *c, struct conn *conn, struct err *err)
+{
+	static const char made[] = "\"did_create\":true", name[] = "AEGIS_READY";
+	char *text = mem_printf("{\"name\":\"%s\",\"subjects\":[\"aegis.ready\"],\"storage\":\"memory\",\"num_replicas\":%u}",
+	    name, c->n);
+	struct msg *reply = NULL;
+	enum err_code code = conn_request(conn, &(struct conn_msg){ .subject = "$JS.API.STREAM.CREATE.AEGIS_READY", .data = text,
+	    .n = strlen(text) }, ASK_NS, &reply, err);
+
+	if (code == ERR_OK && memmem(msg_data(reply), msg_size(reply), made, sizeof made - 1) == NULL)
+		code = err_set(err, ERR_UNAVAILABLE, "%.*s", (int)msg_size(reply), (const char *)msg_data(reply));
+	msg_free(reply);
+	reply = NULL;
+	if (code == ERR_OK)
+		code = conn_request(conn, &(struct conn_msg){ .subject = "$JS.API.STREAM.DELETE.AEGIS_READY" }, ASK_NS, &reply, err);
+	msg_free(reply);
+	mem_free(text);
+	return code;
+}
+
+enum err_code
+nats_cluster_wait(struct nats_cluster *c, struct err *err)
+{
+	const struct clock *clock = clock_system();
+	struct mono end = mono_after(clock_mono(clock), READY_NS);
+	struct str urls = STR_INIT;
+	enum err_code code;
+
+	nats_cluster_urls(c, &urls);
+	struct conn *conn = conn_new(&(struct conn_opts){ .servers = str_text(&urls), .name = "aegis: is it ready" }, err);
+	code = conn == NULL ? err->code : ERR_OK;
+	while (conn != NULL && (code = make_stream(c, conn, err)) != ERR_OK && !mono_reached(clock_mono(clock), end))
+		thread_pause(AGAIN_NS);
+	if (code != ERR_OK)
+		err_prefix(err, "the private cluster of %u is not ready", c->n);
+	conn_free(conn);
+	str_release(&urls);
+	return code;
+}
+
+struct nats_cluster *
+nats_cluster_new(const struct nats_cluster_opts *o, struct err *err)
+{
+	struct nats_cluster *c = mem_new(sizeof *c);
+	uint16_t ports[NATS_CLUSTER_MAX];
+	enum err_code code;
+
+	MUST(o->nodes > 0 && o->nodes <= NATS_CLUSTER_MAX);
+	c->n = o->nodes;
+	c->path = o->path != NULL ? mem_text(o->path) : nats_server_find(err);
+	c->dir = mem_text(o->dir);
+	code = c->path == NULL ? err->code : free_ports(ports, c->n, err);
+	for (unsigned i = 0; i < c->n; i++) {
+		struct cluster_node *k = &c->node[i];
+		k->name[0] = 'n';
+		k->name[1] = (char)('1' + i);
+		k->dir = mem_printf("%s/%s", c->dir, k->name);
+		k->route = ports[i];
+	}
+	for (unsigned i = 0; i < c->n && code == ERR_OK; i++)
+		code = nats_cluster_start(c, i, err);
+	if (code == ERR_OK)
+		code = nats_cluster_wait(c, err);
+	if (code == ERR_OK)
+		return c;
+	nats_cluster_free(c);
+	return NULL;
+}
+
+void
+nats_cluster_free(struct nats_cluster *c)
+{
+	if (c == NULL)
+		return;
+	/* A cluster's nodes wait for each other when they end in an orderly way; nothing of it is kept. */
+	for (unsigned i = 0; i < c->n; i++)
+		nats_cluster_end(c, i, SIGKILL);
+	for (unsigned i = 0; i < c->n; i++)
+		mem_free(c->node[i].dir);
+	mem_free(c->path);
+	mem_free(c->dir);
+	mem_free(c);
+}
+
+unsigned
+nats_cluster_size(const struct nats_cluster *c)
+{
+	return c->n;
+}
+
+const char *
+nats_cluster_name(const struct nats_cluster *c, unsigned i)
+{
+	return c->node[i].name;
+}
+
+uint16_t
+nats_cluster_port(const struct nats_cluster *c, unsigned i)
+{
+	return c->node[i].port;
+}
+
+pid_t
+nats_cluster_pid(const struct nats_cluster *c, unsigned i)
+{
+	return c->node[i].server != NULL ? nats_server_pid(c->node[i].server) : 0;
+}
+
+void
+nats_cluster_urls(const struct nats_cluster *c, struct str *out)
+{
+	for (unsigned i = 0; i < c->n; i++)
+		str_printf(out, "%snats://127.0.0.1:%u", i > 0 ? "," : "", c->node[i].port);
+}
+
+void
+nats_cluster_end(struct nats_cluster *c, unsigned i, int signo)
+{
+	struct cluster_node *k = &c->node[i];
+	struct mono end = mono_after(clock_mono(clock_system()), END_NS);
+
+	if (k->server == NULL)
+		return;
+	if (nats_server_alive(k->server)) {
+		kill(nats_server_pid(k->server), signo);
+		kill(nats_server_pid(k->server), SIGCONT);	/* a frozen one hears nothing but KILL */
+	}
+	while (nats_server_alive(k->server) && !mono_reached(clock_mono(clock_system()), end))
+		thread_pause(LOOK_NS);
+	if (nats_server_alive(k->server))
+		kill(nats_server_pid(k->server), SIGKILL);
+	nats_server_free(k->server);
+	k->server = NULL;
+}
+
+void
+nats_cluster_freeze(struct nats_cluster *c, unsigned i, bool on)
+{
+	if (c->node[i].server != NULL && nats_server_alive(c->node[i].server))
+		kill(nats_server_pid(c->node[i].server), on ? SIGSTOP : SIGCONT);
+}
+
+enum err_code
+nats_cluster_wipe(struct nats_cluster *c, unsigned i, struct err *err)
+{
+	MUST(c->node[i].server == NULL);
+	return dir_remove(c->node[i].dir, err);
+}
