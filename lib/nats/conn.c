@@ -214,7 +214,8 @@ conn_on_connected(natsConnection *nc, void *arg)
 	atomic_store(&c->max_payload, natsConnection_GetMaxPayload(nc));
 	if (atomic_exchange(&c->state, CONN_UP) == CONN_UP)
 		return;
-	log_info(EV_NATS_CONNECTED, LOG_F(LOG_S("servers", c->servers)), "connected to NATS");
+	if (!c->pinned)
+		log_info(EV_NATS_CONNECTED, LOG_F(LOG_S("servers", c->servers)), "connected to NATS");
 	tell(c, CONN_EVENT_UP);
 }
 
@@ -238,7 +239,7 @@ conn_on_disconnected(natsConnection *nc, void *arg)
 	if (atomic_exchange(&c->state, CONN_DOWN) == CONN_DOWN)
 		return;
 	conn_last_error(c, why, sizeof why);
-	if (!natsConnection_IsClosed(c->nc))
+	if (!natsConnection_IsClosed(c->nc) && !c->pinned)
 		log_warning(EV_NATS_DISCONNECTED, LOG_F(LOG_S("servers", c->servers), LOG_S("err", why)),
 		    "lost the connection to NATS, reconnecting until it is back");
 	tell(c, CONN_EVENT_DOWN);
@@ -275,7 +276,7 @@ conn_on_error(natsConnection *nc, natsSubscription *s, natsStatus status, void *
 	log_warning(EV_NATS_ERROR, LOG_F(LOG_S("subject", s ? natsSubscription_GetSubject(s) : ""), LOG_S("err", why)),
 	    "NATS: %s", natsStatus_GetText(status));
 	/* Of slow subscriptions only their readers care: a watch is told by its own. */
-	if (status == NATS_MISSED_HEARTBEAT || status == NATS_MISMATCH)
+	if (status == NATS_MISSED_HEARTBEAT || status == NATS_MISMATCH || (c->pinned && status == NATS_SLOW_CONSUMER))
 		tell(c, CONN_EVENT_GAP);
 }
 
@@ -366,6 +367,7 @@ conn_new(const struct conn_opts *o, struct err *err)
 
 	c->magic = CONN_MAGIC;
 	c->timeout_ns = o->timeout_ns > 0 ? o->timeout_ns : 5 * NS_PER_S;
+	c->pinned = o->pinned;
 	/* Before anything that can fail, so that no error shows more. */
 	c->servers = without_secrets(o->servers != NULL ? o->servers : "");
 	c->inbox_prefix = mem_text(o->inbox_prefix != NULL ? o->inbox_prefix : "_INBOX");

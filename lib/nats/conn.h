@@ -29,7 +29,14 @@ struct conn_opts {
 	int64_t timeout_ns;		/* of one connect attempt and of requests without their own */
 	bool wait;			/* true: conn_new succeeds at once and connects in the background */
 	int64_t flusher_wait_us;	/* 0: nats.c's way; 100 suits many requests in flight */
+	bool pinned;			/* to the one server of the list: see below */
+	int64_t write_deadline_ns;	/* how long a send may block; 0: 1 s */
 };
+
+/* A pinned connection is one link to one server: it never reconnects and keeps nothing for later,
+ * writes from the publishing thread, notices a frozen server within 1.5 s, and delivers each
+ * subscription on a thread of its own, so that no other handler delays it.  Once CONN_EVENT_DOWN
+ * was told it is over; CONN_EVENT_GAP says that a subscription of it lost messages. */
 
 enum conn_state { CONN_CONNECTING, CONN_UP, CONN_DOWN };
 
@@ -51,6 +58,8 @@ uint64_t conn_reconnects(const struct conn *c);
 const char *conn_servers(const struct conn *c);		/* as configured, without credentials */
 int64_t conn_timeout_ns(const struct conn *c);
 int64_t conn_max_payload(const struct conn *c);		/* as the server said; 0 while unknown */
+
+const char *conn_js_prefix(const struct conn *c);	/* "$JS.API", "$JS.{domain}.API", or as configured */
 
 /* conn_last_error(c, out, n): why the connection is down, as nats.c tells it; "" if unknown. */
 void conn_last_error(const struct conn *c, char *out, size_t n);
@@ -101,6 +110,7 @@ void sub_drain(struct sub *s);
 void sub_stop(struct sub *s);
 bool sub_drained(struct sub *s, int64_t timeout_ns);	/* blocks at most that long */
 void sub_free(struct sub *s);
+void *sub_arg(const struct sub *s);			/* what the handler is called with */
 
 /* sub_retire(s, gone, arg): as sub_free, without waiting: s is taken, its handler may still be called
  * until gone(arg), which comes once, from a thread of the library or from within, and must not
@@ -121,8 +131,18 @@ bool msg_has_headers(const struct msg *m);
 bool msg_is_no_responders(const struct msg *m);
 void msg_free(struct msg *m);				/* NULL is fine */
 
-/* conn_server_name(c, out, n): of the server that we are connected to; "" without one. */
+/* conn_server_name, conn_server_id: of the server that we are connected to; "" without one.
+ * conn_client_id: its number for this connection, 0 without one. */
 void conn_server_name(struct conn *c, char *out, size_t n);
+void conn_server_id(struct conn *c, char *out, size_t n);
+uint64_t conn_client_id(struct conn *c);
+
+/* conn_servers_each(c, each, arg): calls each(arg, url) for every server that is known, configured or told of
+ * by the servers themselves, in no order, without credentials. */
+void conn_servers_each(struct conn *c, void (*each)(void *arg, const char *url), void *arg);
+
+/* conn_rtt_ns(c): how long a ping takes, now; blocks.  Negative when it does not come back. */
+int64_t conn_rtt_ns(struct conn *c);
 
 const char *conn_versions(void);		/* "nats.c 3.14.0" */
 

@@ -21,6 +21,7 @@ struct conn {
 	jsCtx *js;
 	char *servers, *js_prefix, *inbox_prefix;
 	int64_t timeout_ns;
+	bool pinned;
 	atomic_int state;
 	atomic_ulong reconnects;
 	atomic_llong max_payload;	/* as the last server said; asking nats.c waits for its writer */

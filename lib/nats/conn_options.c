@@ -18,6 +18,9 @@
 #define SERVERS_MAX 64
 #define BACKGROUND_CONNECT_MS 1000	/* of one attempt that nobody waits for */
 
+/* The same of pinned connections (the lease column there). */
+#define PINNED_PING_MS 500
+
 /* A step that sets options; the ladder of set_options stops at the first that fails. */
 #define TRY(what, call) \
 	do { \
@@ -138,6 +141,31 @@ conn_set_access(struct conn *c, const struct conn_opts *o, struct err *err)
 	return ERR_OK;
 }
 
+/* set_pinned: one server, one link.  What is sent is sent now or never. */
+static enum err_code
+set_pinned(natsOptions *n, struct err *err)
+{
+	TRY("pinned", natsOptions_SetAllowReconnect(n, false));
+	TRY("pinned", natsOptions_SetIgnoreDiscoveredServers(n, true));
+	TRY("pinned", natsOptions_SetSendAsap(n, true));
+	TRY("ping", natsOptions_SetPingInterval(n, PINNED_PING_MS));
+	return ERR_OK;
+}
+
+static enum err_code
+set_reconnecting(natsOptions *n, struct err *err)
+{
+	TRY("reconnect", natsOptions_SetMaxReconnect(n, -1));
+	TRY("reconnect", natsOptions_SetReconnectWait(n, RECONNECT_WAIT_MS));
+	TRY("reconnect", natsOptions_SetReconnectJitter(n, RECONNECT_JITTER_MS, RECONNECT_JITTER_MS));
+	TRY("reconnect", natsOptions_SetReconnectBufSize(n, BUFFER_BYTES));
+	TRY("reconnect", natsOptions_SetReconnectOnProtocolError(n, true));
+	TRY("reconnect", natsOptions_SetIgnoreAuthErrorAbort(n, true));
+	TRY("ping", natsOptions_SetPingInterval(n, PING_MS));
+	TRY("delivery", natsOptions_UseGlobalMessageDelivery(n, true));
+	return ERR_OK;
+}
+
 enum err_code
 conn_set_options(struct conn *c, const struct conn_opts *o, struct err *err)
 {
@@ -149,17 +177,12 @@ conn_set_options(struct conn *c, const struct conn_opts *o, struct err *err)
 	if (o->name != NULL)
 		TRY("name", natsOptions_SetName(n, o->name));
 	TRY("time-out", natsOptions_SetTimeout(n, o->wait ? BACKGROUND_CONNECT_MS : c->timeout_ns / NS_PER_MS));
-	TRY("reconnect", natsOptions_SetMaxReconnect(n, -1));
-	TRY("reconnect", natsOptions_SetReconnectWait(n, RECONNECT_WAIT_MS));
-	TRY("reconnect", natsOptions_SetReconnectJitter(n, RECONNECT_JITTER_MS, RECONNECT_JITTER_MS));
-	TRY("reconnect", natsOptions_SetReconnectBufSize(n, BUFFER_BYTES));
-	TRY("reconnect", natsOptions_SetReconnectOnProtocolError(n, true));
-	TRY("reconnect", natsOptions_SetIgnoreAuthErrorAbort(n, true));
-	TRY("ping", natsOptions_SetPingInterval(n, PING_MS));
+	if ((code = o->pinned ? set_pinned(n, err) : set_reconnecting(n, err)) != ERR_OK)
+		return code;
 	TRY("ping", natsOptions_SetMaxPingsOut(n, PINGS_OUT));
-	TRY("deadline", natsOptions_SetWriteDeadline(n, WRITE_DEADLINE_MS));
+	TRY("deadline", natsOptions_SetWriteDeadline(n, o->write_deadline_ns > 0 ? o->write_deadline_ns / NS_PER_MS
+										 : WRITE_DEADLINE_MS));
 	TRY("requests", natsOptions_SetFailRequestsOnDisconnect(n, true));
-	TRY("delivery", natsOptions_UseGlobalMessageDelivery(n, true));
 	if (o->flusher_wait_us > 0)
 		TRY("flusher", natsOptions_SetFlusherWaitMicros(n, o->flusher_wait_us));
 	TRY("callbacks", natsOptions_SetErrorHandler(n, conn_on_error, c));

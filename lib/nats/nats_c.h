@@ -22,7 +22,6 @@ void natsMsg_free(void *msg);		/* NULL is fine */
 
 natsConnection *conn_raw(const struct conn *c);
 jsCtx *conn_js(const struct conn *c);
-const char *conn_js_prefix(const struct conn *c);	/* "$JS.API", "$JS.{domain}.API", or as configured */
 
 /* conn_fail(s, js, err, fmt, ...): turns a status of nats.c, and a JetStream error code if there
  * is one (0 otherwise), into ours; the library's own words stand behind the sentence. */

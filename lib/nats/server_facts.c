@@ -1,6 +1,7 @@
-/* server_facts.c - what the server tells of itself: its protocol's greeting is not for users of
- * nats.c, so the version comes from where it is written into what the server makes. */
+/* server_facts.c - what the server tells of itself and of its neighbours.  Its protocol's greeting is not
+ * for users of nats.c, so the version comes from where it is written into what the server makes. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "nats/conn_inner.h"
@@ -26,4 +27,42 @@ conn_server_name(struct conn *c, char *out, size_t n)
 {
 	if (natsConnection_GetConnectedServerName(conn_raw(c), out, n) != NATS_OK)
 		out[0] = '\0';
+}
+
+void
+conn_server_id(struct conn *c, char *out, size_t n)
+{
+	if (natsConnection_GetConnectedServerId(conn_raw(c), out, n) != NATS_OK)
+		out[0] = '\0';
+}
+
+uint64_t
+conn_client_id(struct conn *c)
+{
+	uint64_t id = 0;
+
+	return natsConnection_GetClientID(conn_raw(c), &id) == NATS_OK ? id : 0;
+}
+
+void
+conn_servers_each(struct conn *c, void (*each)(void *arg, const char *url), void *arg)
+{
+	char **urls = NULL;
+	int n = 0;
+
+	if (natsConnection_GetServers(conn_raw(c), &urls, &n) != NATS_OK)
+		return;
+	for (int i = 0; i < n; i++) {
+		each(arg, urls[i]);
+		free(urls[i]);
+	}
+	free(urls);
+}
+
+int64_t
+conn_rtt_ns(struct conn *c)
+{
+	int64_t ns = 0;
+
+	return natsConnection_GetRTT(conn_raw(c), &ns) == NATS_OK ? ns : -1;
 }

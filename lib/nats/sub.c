@@ -152,6 +152,12 @@ sub_retire(struct sub *s, void (*gone)(void *), void *arg)
 	gone(arg);
 }
 
+void *
+sub_arg(const struct sub *s)
+{
+	return s->arg;
+}
+
 /* --- messages -------------------------------------------------------------------------- */
 
 static natsMsg *
