@@ -156,6 +156,38 @@ subject_cancel(const char *id)
 }
 
 struct subject
+subject_beat(const char *service, const char *instance)
+{
+	return MADE("aegis.hb.", service, ".", instance != NULL ? instance : "*");
+}
+
+/* Registers are numbered with one digit. */
+static struct subject
+of_register(const char *before, unsigned reg, const char *gid)
+{
+	MUST(reg < 10);
+	return MADE(before, (const char[]){ (char)('0' + reg), '\0' }, ".", gid);
+}
+
+struct subject
+subject_lease_watch(unsigned reg, const char *gid)
+{
+	return of_register("aegis.lease.", reg, gid);
+}
+
+struct subject
+subject_lease(unsigned reg, const char *gid)
+{
+	return of_register("$KV.AEGIS_L", reg, gid);
+}
+
+struct subject
+subject_control(const char *service, const char *instance, const char *verb)
+{
+	return MADE("aegis.ctl.", service, ".", instance, ".", verb);
+}
+
+struct subject
 subject_dead(const char *subject)
 {
 	return MADE("dlq.", subject);

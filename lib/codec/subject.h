@@ -43,6 +43,12 @@ struct subject subject_callback(const char *id);		/* commands.callback.{id} */
 struct subject subject_cancel(const char *id);			/* commands.cancel.{id} */
 #define SUBJECT_CANCELS "commands.cancel.*"
 
+/* Elections (election.md §3, §9).  instance NULL: of every member of the service. */
+struct subject subject_beat(const char *service, const char *instance);		/* aegis.hb.{s}.{i} */
+struct subject subject_lease_watch(unsigned reg, const char *gid);		/* aegis.lease.{i}.{gid} */
+struct subject subject_lease(unsigned reg, const char *gid);			/* $KV.AEGIS_L{i}.{gid} */
+struct subject subject_control(const char *service, const char *instance, const char *verb);	/* aegis.ctl.{s}.{i}.{v} */
+
 /* subject_dead(subject): "dlq." in front, for messages nobody could handle. */
 struct subject subject_dead(const char *subject);
 
