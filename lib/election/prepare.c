@@ -1,0 +1,284 @@
+/* prepare.c - one per site: how many registers, where, made by whom (election.md §3, §3.2).
+ *
+ * The record `set` of AEGIS_META settles it: who creates it makes the streams, everybody else waits
+ * until it says ready.  A maker that stands still for 30 s is followed by another; it notices,
+ * because it writes the record by compare-and-set before everything that it changes. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/id.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "election/site_inner.h"
+#include "election/streams.h"
+#include "nats/kv.h"
+#include "sys/clock.h"
+#include "sys/thread.h"
+
+#define LOOK_NS (100 * NS_PER_MS)	/* at a record that somebody else is to finish */
+#define TAKE_OVER_NS (30 * NS_PER_S)
+#define GATHER_NS (10 * NS_PER_S)	/* for a cluster to find its third node */
+#define PLACE_TRIES 30
+
+struct prepare {
+	struct conn *conn;
+	const struct site_opts *o;
+	const _Atomic bool *stop;
+	struct lease_set set;
+	uint64_t revision;
+	bool replicated;
+};
+
+static struct mono
+now(void)
+{
+	return clock_mono(clock_system());
+}
+
+static bool
+pause_a_bit(const struct prepare *p)
+{
+	thread_pause(LOOK_NS);
+	return !atomic_load(p->stop);
+}
+
+static void
+count_server(void *arg, const char *url)
+{
+	(void)url;
+	++*(unsigned *)arg;
+}
+
+unsigned
+site_servers(struct conn *c)
+{
+	unsigned n = 0;
+
+	conn_servers_each(c, count_server, &n);
+	return n;
+}
+
+/* ensure_meta: three replicas where three nodes have JetStream, which also tells N.  A cluster of which one
+ * node is still missing is waited for a little: N is decided once and for all. */
+static enum err_code
+ensure_meta(struct prepare *p, unsigned *nodes, struct err *err)
+{
+	struct mono end = mono_after(now(), GATHER_NS);
+	enum err_code code;
+	unsigned has = 0;
+	bool few;
+
+	do {
+		code = streams_meta(p->conn, 3, &has, &few, err);
+	} while (code != ERR_OK && few && site_servers(p->conn) >= 3 && !mono_reached(now(), end) && pause_a_bit(p));
+	if (code != ERR_OK && few)
+		code = streams_meta(p->conn, 1, &has, &few, err);
+	*nodes = has;
+	return code == ERR_EXISTS ? streams_meta(p->conn, 1, nodes, &few, err) : code;
+}
+
+static enum err_code
+save(struct prepare *p, uint64_t expect, struct err *err)
+{
+	struct kv kv = { p->conn, META_BUCKET };
+	struct str text = STR_INIT;
+
+	lease_set_encode(&p->set, &text);
+	struct kv_put put = { .key = "set", .value = text.p, .n = text.len, .expect = expect };
+	enum err_code code = kv_put(&kv, &put, &p->revision, err);
+	str_release(&text);
+	return code;
+}
+
+static enum err_code
+load(struct prepare *p, struct err *err)
+{
+	struct kv kv = { p->conn, META_BUCKET };
+	struct kv_entry e;
+	enum err_code code = kv_get(&kv, "set", &e, err);
+
+	if (code != ERR_OK)
+		return code;
+	p->revision = e.revision;
+	code = lease_set_decode(e.value, e.n, &p->set, err);
+	kv_entry_release(&e);
+	return code;
+}
+
+/* --- making ------------------------------------------------------------------------------- */
+
+/* remove_old: what is left of an attempt that was never ready. */
+static enum err_code
+remove_old(struct prepare *p, unsigned reg, struct err *err)
+{
+	enum err_code code;
+
+	if ((code = save(p, p->revision, err)) != ERR_OK)
+		return code;
+	code = streams_remove(p->conn, reg, err);
+	return code == ERR_NOT_FOUND ? ERR_OK : code;
+}
+
+static enum err_code
+make(struct prepare *p, unsigned reg, unsigned replicas, const char *tag, struct lease_stream *out, bool *refused,
+    struct err *err)
+{
+	struct streams_make o = { .reg = reg, .n = p->set.n, .replicas = replicas, .tag = tag, .set = p->set.uuid };
+	enum err_code code = remove_old(p, reg, err);
+
+	*refused = false;
+	if (code == ERR_OK)
+		code = streams_make(p->conn, &o, out, refused, err);
+	/* The answer may come before the one node has become the leader of its stream. */
+	struct mono end = mono_after(now(), 2 * NS_PER_S);
+	while (code == ERR_OK && p->set.n == 3 && out->leader[0] == '\0' && !mono_reached(now(), end) && pause_a_bit(p))
+		code = streams_look(p->conn, reg, STREAMS_ASK_NS, out, err);
+	return code;
+}
+
+static bool
+elsewhere(const struct prepare *p, unsigned upto, const char *node)
+{
+	if (node[0] == '\0')
+		return false;
+	for (unsigned i = 0; i < upto; i++)
+		if (strcmp(p->set.node[i], node) == 0)
+			return false;
+	return true;
+}
+
+/* make_three: each on another node; by tags, or by trying again. */
+static enum err_code
+make_three(struct prepare *p, bool *cannot, struct err *err)
+{
+	unsigned tries = 0;
+
+	for (unsigned i = 0; i < 3; i++) {
+		struct lease_stream s;
+		do {
+			enum err_code code = make(p, i + 1, 1, p->o->tag[i], &s, cannot, err);
+			if (code != ERR_OK)
+				return code;
+			if (atomic_load(p->stop))
+				return err_set(err, ERR_CLOSED, "stopped while making the registers");
+			if (++tries > PLACE_TRIES) {
+				*cannot = true;
+				return err_set(err, ERR_STORE, "three registers on three nodes could not be had in %d attempts",
+				    PLACE_TRIES);
+			}
+		} while (!elsewhere(p, i, s.leader));
+		snprintf(p->set.node[i], sizeof p->set.node[i], "%s", s.leader);
+	}
+	return ERR_OK;
+}
+
+static enum err_code
+make_one(struct prepare *p, unsigned replicas, struct err *err)
+{
+	struct lease_stream s;
+	bool refused;
+	enum err_code code = make(p, REGISTER_ALONE, replicas, NULL, &s, &refused, err);
+
+	if (code == ERR_OK)
+		snprintf(p->set.node[0], sizeof p->set.node[0], "%s", s.leader);
+	return code;
+}
+
+/* make_set: §3's table.  A cluster that places no single replicas gets one register of three. */
+static enum err_code
+make_set(struct prepare *p, unsigned nodes, struct err *err)
+{
+	bool cannot = false;
+	enum err_code code;
+
+	p->set.n = nodes >= 3 ? 3 : 1;
+	if (nodes >= 3) {
+		code = make_three(p, &cannot, err);
+		if (code != ERR_OK && cannot) {
+			log_warning(EV_ELECTION_SITE, LOG_F(LOG_S("err", err != NULL ? err->text : "")),
+			    "no three registers on three nodes; using one replicated register instead: when its leader dies, "
+			    "nobody is active for 4 to 9 s");
+			for (unsigned i = 1; i <= 3; i++)
+				remove_old(p, i, NULL);
+			p->set.n = 1;
+			code = make_one(p, 3, err);
+		}
+	} else
+		code = make_one(p, 1, err);
+	if (code != ERR_OK)
+		return code;
+	p->set.ready = true;
+	if ((code = save(p, p->revision, err)) != ERR_OK)
+		p->set.ready = false;		/* somebody took over meanwhile */
+	return code;
+}
+
+/* begin: the record says that we are making it; ERR_EXISTS or ERR_REVISION when somebody else is. */
+static enum err_code
+begin(struct prepare *p, uint64_t expect, unsigned nodes, struct err *err)
+{
+	memset(&p->set, 0, sizeof p->set);
+	id_uuid4(p->set.uuid);
+	p->set.n = nodes >= 3 ? 3 : 1;
+	enum err_code code = save(p, expect, err);
+	return code != ERR_OK ? code : make_set(p, nodes, err);
+}
+
+/* --- one after the other ------------------------------------------------------------------ */
+
+static bool
+somebody_else(enum err_code code)
+{
+	return code == ERR_EXISTS || code == ERR_REVISION;
+}
+
+/* settle: until the record says ready. */
+static enum err_code
+settle(struct prepare *p, unsigned nodes, struct err *err)
+{
+	struct mono since = now();
+	uint64_t seen = 0;
+
+	do {
+		enum err_code code = load(p, err);
+		if (code == ERR_OK && p->set.ready)
+			return ERR_OK;
+		if (code == ERR_NOT_FOUND) {
+			code = begin(p, KV_ABSENT, nodes, err);
+		} else if (code == ERR_OK && p->revision != seen) {
+			seen = p->revision;
+			since = now();
+		} else if (code == ERR_OK && mono_reached(now(), mono_after(since, TAKE_OVER_NS))) {
+			log_warning(EV_ELECTION_SITE, LOG_NONE,
+			    "whoever began to make the registers stands still for 30 s; making them now");
+			code = begin(p, p->revision, nodes, err);
+		}
+		if (code != ERR_OK && !somebody_else(code))
+			return code;
+		if (p->set.ready)
+			return ERR_OK;
+	} while (pause_a_bit(p));
+	return err_set(err, ERR_CLOSED, "stopped while waiting for the registers");
+}
+
+enum err_code
+site_prepare(struct conn *c, const struct site_opts *o, const _Atomic bool *stop, struct site_set *out, struct err *err)
+{
+	struct prepare p = { .conn = c, .o = o, .stop = stop };
+	struct lease_stream s;
+	unsigned nodes = 1;
+	enum err_code code;
+
+	if ((code = ensure_meta(&p, &nodes, err)) != ERR_OK || (code = settle(&p, nodes, err)) != ERR_OK) {
+		err_prefix(err, "election: registers");
+		return code;
+	}
+	out->set = p.set;
+	out->replicated = false;
+	if (p.set.n == 1) {
+		if ((code = streams_look(c, REGISTER_ALONE, STREAMS_ASK_NS, &s, err)) != ERR_OK)
+			return code;
+		out->replicated = s.replicas > 1;
+	}
+	return ERR_OK;
+}

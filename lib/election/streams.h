@@ -1,0 +1,56 @@
+/* streams.h - the lease streams and AEGIS_META as JetStream has them (election.md §3.1, §3.2).
+ *
+ * Every function is one or a few round trips and blocks; any thread but the loop.  The fields of
+ * §3.1 stand in one table, from which a stream is made and against which it is checked. */
+#ifndef ELECTION_STREAMS_H
+#define ELECTION_STREAMS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/instant.h"
+#include "codec/register.h"
+
+struct conn;
+
+#define META_BUCKET "AEGIS_META"
+#define NODE_MAX 129
+#define STREAMS_ASK_NS (2 * NS_PER_S)
+
+/* Register number on the wire: 0 alone, or 1, 2, 3. */
+#define REGISTER_ALONE 0u
+
+/* A lease stream as it is.  drift says how it differs from §3.1: "" when it does not. */
+struct lease_stream {
+	char leader[NODE_MAX];		/* "" on a server that is alone */
+	char set[37];			/* aegis.set */
+	unsigned n, reg;		/* aegis.n, aegis.reg */
+	unsigned replicas;
+	char drift[200];
+};
+
+/* streams_look(c, reg, timeout_ns, out, err): ERR_NOT_FOUND when there is none. */
+enum err_code streams_look(struct conn *c, unsigned reg, int64_t timeout_ns, struct lease_stream *out, struct err *err);
+
+/* streams_make(c, o, out, err): creates it; *refused says that this server or account cannot have such a
+ * stream, so that another kind of set is to be tried. */
+struct streams_make {
+	unsigned reg, n;
+	unsigned replicas;
+	const char *tag;		/* NULL: wherever */
+	const char *set;
+};
+enum err_code streams_make(struct conn *c, const struct streams_make *o, struct lease_stream *out, bool *refused,
+    struct err *err);
+enum err_code streams_remove(struct conn *c, unsigned reg, struct err *err);
+
+/* streams_meta(c, replicas, err): makes AEGIS_META with that many replicas unless it exists; *has is how many
+ * it has.  *few: the cluster has not that many nodes (now). */
+enum err_code streams_meta(struct conn *c, unsigned replicas, unsigned *has, bool *few, struct err *err);
+
+/* streams_read(c, reg, gid, out, err): leader read over any connection.  ERR_UNAVAILABLE or ERR_TIMEOUT when the
+ * stream did not answer. */
+enum err_code streams_read(struct conn *c, unsigned reg, const char *gid, struct register_reply *out, struct err *err);
+
+#endif

@@ -1,0 +1,261 @@
+/* electors.h - members of a group in one program, each with a loop, a thread and connections of its own.
+ *
+ * A member answers what its elector asks for at once: it has no work, so it is idle whenever that is
+ * asked for; what it was told is kept for the test. */
+#ifndef SUPPORT_ELECTORS_H
+#define SUPPORT_ELECTORS_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/magic.h"
+#include "bus.h"
+#include "election/elector.h"
+#include "nats/conn.h"
+#include "sys/loop.h"
+
+#define ROLES_MAX 64
+
+struct member {
+	const char *servers, *instance, *group, *profile;
+	const char *user, *password;
+	gate_word *word;
+	bool stubborn;			/* never idle by itself */
+	struct loop *loop;
+	struct conn *conn;
+	struct site *site;
+	struct elector *elector;
+	pthread_t thread;
+	_Atomic unsigned roles;		/* how many were told */
+	struct elector_role role[ROLES_MAX];
+	_Atomic bool admits, failed, ended;
+	_Atomic unsigned reaps, stepdowns;
+	char why[512];
+	char holder[129];
+	_Atomic uint64_t holder_epoch;
+};
+
+static inline void
+member_role(void *arg, const struct elector_role *role)
+{
+	struct member *m = arg;
+	unsigned n = atomic_load(&m->roles);
+
+	MUST(n < ROLES_MAX);
+	m->role[n] = *role;
+	atomic_store(&m->roles, n + 1);
+	if (!m->stubborn && (role->state == LEASE_DRAINING || role->state == LEASE_FENCED || role->state == LEASE_RETIRED))
+		elector_idle(m->elector);
+}
+
+static inline void
+member_admit(void *arg, bool on)
+{
+	atomic_store(&((struct member *)arg)->admits, on);
+}
+
+static inline void
+member_reap(void *arg)
+{
+	struct member *m = arg;
+
+	atomic_fetch_add(&m->reaps, 1);
+	if (!m->stubborn)
+		elector_idle(m->elector);
+}
+
+static inline void
+member_holder(void *arg, const struct elector_holder *h)
+{
+	struct member *m = arg;
+
+	snprintf(m->holder, sizeof m->holder, "%s", h->instance);
+	atomic_store(&m->holder_epoch, h->epoch);
+}
+
+static inline void
+member_stepdown(void *arg, const char *to)
+{
+	(void)to;
+	atomic_fetch_add(&((struct member *)arg)->stepdowns, 1);
+}
+
+static inline void
+member_failed(void *arg, const struct err *why)
+{
+	struct member *m = arg;
+
+	snprintf(m->why, sizeof m->why, "%s", why->text);
+	atomic_store(&m->failed, true);
+}
+
+static inline void
+member_ended(void *arg)
+{
+	atomic_store(&((struct member *)arg)->ended, true);
+}
+
+static inline void *
+member_thread(void *arg)
+{
+	loop_run(((struct member *)arg)->loop);
+	return NULL;
+}
+
+/* member_in: fn(m) on m's loop. */
+static inline void
+member_in(struct member *m, void (*fn)(void *arg))
+{
+	struct err err;
+
+	if (loop_call(m->loop, fn, m, WAIT_NS, &err) != ERR_OK)
+		fail_msg("%s: %s", m->instance, err.text);
+}
+
+static inline void
+member_open(void *arg)
+{
+	struct member *m = arg;
+	struct conn_opts access = { .servers = m->servers, .user = m->user, .password = m->password };
+	struct err err = { 0 };
+
+	m->site = site_new(&(struct site_opts){ .loop = m->loop, .conn = m->conn, .access = &access, .member = m->instance },
+	    &err);
+	if (m->site == NULL)
+		fail_msg("%s", err.text);
+	m->elector = elector_new(&(struct elector_opts){ .site = m->site, .service = ELECT_SERVICE, .group = m->group,
+		.instance = m->instance, .profile = m->profile, .word = m->word, .data = { m->conn },
+		.admit = member_admit, .role = member_role, .reap = member_reap, .holder = member_holder,
+		.stepdown = member_stepdown, .failed = member_failed, .ended = member_ended, .arg = m }, &err);
+	if (m->elector == NULL)
+		fail_msg("%s", err.text);
+	elector_eligible(m->elector, true, LEASE_BY_NONE);
+}
+
+/* member_start(m): its first five fields are set by the test. */
+static inline void
+member_start(struct member *m)
+{
+	struct conn_opts o = { .servers = m->servers, .name = m->instance, .user = m->user, .password = m->password,
+		.wait = true, .timeout_ns = 2 * NS_PER_S };
+	struct err err = { 0 };
+
+	if ((m->conn = conn_new(&o, &err)) == NULL || (m->loop = loop_new(clock_system(), 4096, &err)) == NULL)
+		fail_msg("%s", err.text);
+	MUST(pthread_create(&m->thread, NULL, member_thread, m) == 0);
+	member_in(m, member_open);
+}
+
+static inline void
+member_close(void *arg)
+{
+	struct member *m = arg;
+
+	elector_free(m->elector);
+	site_free(m->site);
+	m->elector = NULL;
+	m->site = NULL;
+	loop_stop(m->loop);
+}
+
+/* member_kill(m): gone, releasing nothing.  What it was told stays. */
+static inline void
+member_kill(struct member *m)
+{
+	if (m->loop == NULL)
+		return;
+	member_in(m, member_close);
+	pthread_join(m->thread, NULL);
+	loop_free(m->loop);
+	conn_free(m->conn);
+	m->loop = NULL;
+	m->conn = NULL;
+}
+
+static inline void
+member_resign(void *arg)
+{
+	struct member *m = arg;
+
+	MUST(elector_resign(m->elector, NULL, false, NULL) == ERR_OK);
+}
+
+static inline void
+member_leave_group(void *arg)
+{
+	struct member *m = arg;
+
+	MUST(elector_resign(m->elector, NULL, true, NULL) == ERR_OK);
+}
+
+/* member_stop(m): as a program that is asked to end. */
+static inline void
+member_stop(struct member *m)
+{
+	member_in(m, member_leave_group);
+	WAIT_FOR(atomic_load(&m->ended));
+	member_kill(m);
+}
+
+static inline enum lease_state
+member_state(const struct member *m)
+{
+	unsigned n = atomic_load(&m->roles);
+
+	return n > 0 ? m->role[n - 1].state : LEASE_STANDBY;
+}
+
+static inline uint64_t
+member_epoch(const struct member *m)
+{
+	unsigned n = atomic_load(&m->roles);
+
+	return n > 0 ? m->role[n - 1].epoch : 0;
+}
+
+static inline bool
+member_leads(const struct member *m)
+{
+	return m->loop != NULL && member_state(m) == LEASE_ACTIVE;
+}
+
+static inline bool
+member_open_gate(struct member *m)
+{
+	return gate_look(elector_gate(m->elector)->word, clock_system()) != 0;
+}
+
+static inline unsigned
+leaders(struct member *m, unsigned n)
+{
+	unsigned k = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		k += member_leads(&m[i]);
+	return k;
+}
+
+static inline struct member *
+leader(struct member *m, unsigned n)
+{
+	WAIT_FOR(leaders(m, n) > 0);
+	for (unsigned i = 0; i < n; i++)
+		if (member_leads(&m[i]))
+			return &m[i];
+	fail_msg("the leader went");
+	return NULL;
+}
+
+/* told(m, state): it was told this one since its role number `since`. */
+static inline bool
+was_told(const struct member *m, enum lease_state state, unsigned since)
+{
+	for (unsigned i = since; i < atomic_load(&m->roles); i++)
+		if (m->role[i].state == state)
+			return true;
+	return false;
+}
+
+#endif

@@ -1,0 +1,368 @@
+/* t_elector - the shell around the lease on a server that is alone (N=1). */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "base/hist.h"
+#include "codec/beat.h"
+#include "electors.h"
+#include "nats/kv.h"
+#include "nats/stream.h"
+
+static struct bus bus;
+
+/* fresh: a group that nobody had before. */
+static const char *
+fresh(void)
+{
+	static char name[32][32];
+	static unsigned n;
+
+	n++;
+	snprintf(name[n % 32], sizeof name[0], "group-%u", n);
+	return name[n % 32];
+}
+
+static void
+make(struct member *m, unsigned n, const char *group)
+{
+	static const char *const names[] = { "a", "b", "c" };
+
+	memset(m, 0, n * sizeof *m);
+	for (unsigned i = 0; i < n; i++) {
+		m[i] = (struct member){ .servers = bus_url(&bus), .instance = names[i], .group = group };
+		member_start(&m[i]);
+	}
+}
+
+static void
+one_leads_and_the_other_knows_it(void **state)
+{
+	struct member m[2];
+
+	(void)state;
+	make(m, 2, fresh());
+	struct member *l = leader(m, 2), *o = &m[l == m];
+	assert_true(member_epoch(l) > 0);
+	assert_true(atomic_load(&l->admits));
+	assert_true(member_open_gate(l));
+	WAIT_FOR(atomic_load(&o->holder_epoch) == member_epoch(l));
+	assert_string_equal(o->holder, l->instance);
+	assert_false(member_open_gate(o));
+	assert_int_equal(leaders(m, 2), 1);
+
+	const struct elector_status *s = elector_status(o->elector);
+	assert_int_equal(s->n, 1);
+	assert_string_equal(s->holder.instance, l->instance);
+	assert_string_equal(s->reg[0].owner, l->instance);
+	assert_string_equal(s->profile, "default");
+	assert_int_equal(s->obstacle, LEASE_WHY_CLEAR);
+	assert_true(s->reg[0].up && s->reg[0].known && s->reg[0].revision > 0);
+	elector_status_drop(s);
+	member_kill(&m[0]);
+	member_kill(&m[1]);
+}
+
+static void
+when_the_leader_dies_the_other_follows_with_a_higher_epoch(void **state)
+{
+	struct member m[2];
+
+	(void)state;
+	make(m, 2, fresh());
+	struct member *l = leader(m, 2), *o = &m[l == m];
+	uint64_t epoch = member_epoch(l);
+	WAIT_FOR(atomic_load(&o->holder_epoch) == epoch);
+	member_kill(l);
+	WAIT_FOR(member_leads(o));
+	assert_true(member_epoch(o) > epoch);
+	assert_int_equal(o->role[atomic_load(&o->roles) - 1].reason, LEASE_BY_EXPIRED);
+	WAIT_FOR(hist_count(elector_counters(o->elector)->failover) == 1);
+	member_kill(o);
+}
+
+static void
+a_release_hands_over(void **state)
+{
+	struct member m[2];
+
+	(void)state;
+	make(m, 2, fresh());
+	struct member *l = leader(m, 2), *o = &m[l == m];
+	uint64_t epoch = member_epoch(l);
+	WAIT_FOR(atomic_load(&o->holder_epoch) == epoch);
+	member_stop(l);
+	assert_true(was_told(l, LEASE_DRAINING, 0));
+	WAIT_FOR(member_leads(o));
+	assert_true(member_epoch(o) > epoch);
+	assert_int_equal(o->role[atomic_load(&o->roles) - 1].reason, LEASE_BY_RELEASED);
+	member_stop(o);
+}
+
+static void
+nothing_is_released_before_the_work_is_dead(void **state)
+{
+	struct member m[2];
+
+	(void)state;
+	make(m, 2, fresh());
+	struct member *l = leader(m, 2), *o = &m[l == m];
+	WAIT_FOR(atomic_load(&o->holder_epoch) != 0);
+	l->stubborn = true;
+	member_in(l, member_resign);
+	WAIT_FOR(member_state(l) == LEASE_DRAINING);
+	struct mono end = mono_after(clock_mono(clock_system()), NS_PER_S);
+	while (!mono_reached(clock_mono(clock_system()), end)) {
+		assert_true(member_open_gate(l));
+		assert_false(member_leads(o));
+		nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
+	}
+	l->stubborn = false;
+	member_in(l, (void (*)(void *))member_reap);
+	WAIT_FOR(member_leads(o));
+	member_kill(l);
+	member_kill(o);
+}
+
+static void
+a_server_that_comes_back_gets_a_leader_again(void **state)
+{
+	struct member m[2];
+
+	(void)state;
+	make(m, 2, fresh());
+	struct member *l = leader(m, 2);
+	uint64_t epoch = member_epoch(l);
+	unsigned said = atomic_load(&l->roles);
+	bus_stop(&bus);
+	WAIT_FOR(was_told(l, LEASE_FENCED, said));
+	assert_false(member_open_gate(l));
+	assert_int_equal(atomic_load(&l->reaps), 1);
+	assert_true(bus_start(&bus));
+	WAIT_FOR(leaders(m, 2) == 1 && member_epoch(leader(m, 2)) > epoch);
+	member_kill(&m[0]);
+	member_kill(&m[1]);
+}
+
+static struct conn *
+plain_conn(void)
+{
+	struct err err;
+	struct conn *c = conn_new(&(struct conn_opts){ .servers = bus_url(&bus), .timeout_ns = 5 * NS_PER_S }, &err);
+
+	if (c == NULL)
+		fail_msg("%s", err.text);
+	return c;
+}
+
+static void
+the_records_of_the_group_are_kept(void **state)
+{
+	const char *group = fresh();
+	struct member m[2];
+	struct kv_entry e;
+	char key[64];
+
+	(void)state;
+	make(m, 2, group);
+	struct member *l = leader(m, 2), *o = &m[l == m];
+	member_stop(l);
+	WAIT_FOR(member_leads(o));
+	struct conn *c = plain_conn();
+	struct kv kv = { c, "AEGIS_META" };
+	struct lease_changes changes = { 0 };
+	struct lease_group_record g = { 0 };
+	do {
+		snprintf(key, sizeof key, "changes__ELECT__%s", group);
+		if (kv_get(&kv, key, &e, NULL) == ERR_OK) {
+			assert_int_equal(lease_changes_decode(e.value, e.n, &changes, NULL), ERR_OK);
+			kv_entry_release(&e);
+		}
+	} while (changes.n < 2);
+	assert_int_equal(changes.n, 2);
+	assert_string_equal(changes.list[0].instance, o->instance);
+	assert_string_equal(changes.list[0].reason, "released");
+	assert_string_equal(changes.list[1].instance, l->instance);
+	assert_string_equal(changes.list[1].reason, "first");
+	snprintf(key, sizeof key, "group__ELECT__%s", group);
+	assert_int_equal(kv_get(&kv, key, &e, NULL), ERR_OK);
+	assert_int_equal(lease_group_decode(e.value, e.n, &g, NULL), ERR_OK);
+	kv_entry_release(&e);
+	assert_int_equal(g.state, LEASE_GROUP_LIVE);
+	assert_true(g.epoch == member_epoch(o));
+	assert_string_equal(g.profile, "default");
+	conn_free(c);
+	member_stop(o);
+}
+
+static void
+another_profile_is_refused(void **state)
+{
+	const char *group = fresh();
+	struct member m[1], odd = { .servers = bus_url(&bus), .instance = "odd", .group = group, .profile = "fast" };
+
+	(void)state;
+	make(m, 1, group);
+	leader(m, 1);
+	member_start(&odd);
+	WAIT_FOR(atomic_load(&odd.failed));
+	assert_non_null(strstr(odd.why, "uses profile 'default', not 'fast'"));
+	const struct elector_status *s = elector_status(odd.elector);
+	assert_int_equal(s->failed.code, ERR_CONFIG);
+	elector_status_drop(s);
+	member_kill(&odd);
+	member_kill(m);
+}
+
+static void
+the_longest_wait_of_all_settings_counts(void **state)
+{
+	const char *group = fresh();
+	struct member m[1];
+	struct lease_record r = { .value = { .mark = LEASE_MARK_HELD, .d_ms = 1500, .l_ms = 2000, .epoch = 7, .counter = 1,
+		.nonce = { 1, 2 } }, .holder = "slow" };
+	struct str text = STR_INIT;
+	char key[64];
+
+	(void)state;
+	make(m, 1, fresh());		/* makes the registers */
+	leader(m, 1);
+	member_kill(m);
+	struct conn *c = plain_conn();
+	struct kv kv = { c, "AEGIS_L0" };
+	uint64_t revision;
+	lease_encode(&r, &text);
+	snprintf(key, sizeof key, "ELECT__%s", group);
+	assert_int_equal(kv_put(&kv, &(struct kv_put){ .key = key, .value = text.p, .n = text.len, .expect = KV_ABSENT },
+	    &revision, NULL), ERR_OK);
+	struct mono begin = clock_mono(clock_system());
+	make(m, 1, group);
+	leader(m, 1);
+	/* Its own L is 320 ms: only the other's 2 s keep it from the register. */
+	assert_true(mono_since(clock_mono(clock_system()), begin) >= 2 * NS_PER_S);
+	str_release(&text);
+	conn_free(c);
+	member_kill(m);
+}
+
+static void
+a_control_message_makes_it_step_down(void **state)
+{
+	const char *group = fresh();
+	struct member m[2];
+	struct stepdown ask = { 0 };
+	struct str text = STR_INIT;
+	struct msg *reply;
+	struct err err = { 0 };
+	char subject[64];
+
+	(void)state;
+	make(m, 2, group);
+	struct member *l = leader(m, 2), *o = &m[l == m];
+	WAIT_FOR(atomic_load(&o->holder_epoch) != 0);
+	struct conn *c = plain_conn();
+	snprintf(subject, sizeof subject, "aegis.ctl.ELECT.%s.stepdown", l->instance);
+	snprintf(ask.group, sizeof ask.group, "%s", group);
+	snprintf(ask.to, sizeof ask.to, "nobody");
+	stepdown_encode(&ask, &text);
+	struct conn_msg q = { .subject = subject, .data = text.p, .n = text.len, .urgent = true };
+	assert_int_equal(conn_request(c, &q, 5 * NS_PER_S, &reply, &err), ERR_OK);
+	assert_int_equal(stepdown_answer_decode(msg_data(reply), msg_size(reply), &err), ERR_NOT_ACTIVE);
+	assert_non_null(strstr(err.text, "no live member 'nobody'"));
+	msg_free(reply);
+	str_clear(&text);
+	snprintf(ask.to, sizeof ask.to, "%s", o->instance);
+	stepdown_encode(&ask, &text);
+	q.data = text.p;
+	q.n = text.len;
+	do {		/* the beat of the other may not have come yet */
+		assert_int_equal(conn_request(c, &q, 5 * NS_PER_S, &reply, &err), ERR_OK);
+		err.code = stepdown_answer_decode(msg_data(reply), msg_size(reply), &err);
+		msg_free(reply);
+	} while (err.code != ERR_OK);
+	WAIT_FOR(member_leads(o));
+	assert_int_equal(atomic_load(&l->stepdowns), 1);
+	str_release(&text);
+	conn_free(c);
+	member_kill(&m[0]);
+	member_kill(&m[1]);
+}
+
+static void
+the_word_may_lie_elsewhere(void **state)
+{
+	static gate_word word;
+	struct member m = { .servers = bus_url(&bus), .instance = "a", .group = fresh(), .word = &word };
+
+	(void)state;
+	member_start(&m);
+	leader(&m, 1);
+	assert_true(gate_look(&word, clock_system()) != 0);
+	assert_int_equal(elector_lease_ns(m.elector), 240 * NS_PER_MS);
+	member_kill(&m);
+	assert_true(atomic_load(&word) == 0);
+}
+
+static void
+what_cannot_be_a_name_is_refused(void **state)
+{
+	struct err err;
+
+	(void)state;
+	struct loop *l = loop_new(clock_system(), 64, NULL);
+	struct conn *c = plain_conn();
+	struct site *s = site_new(&(struct site_opts){ .loop = l, .conn = c, .access = &(struct conn_opts){ .servers =
+		bus_url(&bus) } }, &err);
+	assert_non_null(s);
+	struct elector_opts o = { .site = s, .service = ELECT_SERVICE, .group = "a__b", .instance = "i" };
+	assert_null(elector_new(&o, &err));
+	assert_int_equal(err.code, ERR_INVALID);
+	o.group = "a b";
+	assert_null(elector_new(&o, &err));
+	o.group = "a";
+	o.profile = "quick";
+	assert_null(elector_new(&o, &err));
+	assert_non_null(strstr(err.text, "use fast, default, relaxed or wan"));
+	site_free(s);
+	conn_free(c);
+	loop_free(l);
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	return !bus_start(&bus);
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	bus_end(&bus);
+	conn_library_close();
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_leads_and_the_other_knows_it),
+		cmocka_unit_test(when_the_leader_dies_the_other_follows_with_a_higher_epoch),
+		cmocka_unit_test(a_release_hands_over),
+		cmocka_unit_test(nothing_is_released_before_the_work_is_dead),
+		cmocka_unit_test(a_server_that_comes_back_gets_a_leader_again),
+		cmocka_unit_test(the_records_of_the_group_are_kept),
+		cmocka_unit_test(another_profile_is_refused),
+		cmocka_unit_test(the_longest_wait_of_all_settings_counts),
+		cmocka_unit_test(a_control_message_makes_it_step_down),
+		cmocka_unit_test(the_word_may_lie_elsewhere),
+		cmocka_unit_test(what_cannot_be_a_name_is_refused),
+	};
+
+	BUS_SHIM(argc, argv);
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
