@@ -246,7 +246,7 @@ worker_open_queue(struct worker *w, struct err *err)
 	w->consumer = consumer_new(&(struct consumer_opts){
 		.conn = w->o.conn, .loop = w->o.loop, .stream = "COMMANDS", .durable = w->durable.s,
 		.filter = w->subject.s, .deliver = CONSUMER_ALL, .ack_wait_ns = w->o.ack_wait_ns,
-		.working_ns = INT64_MAX, .window = w->o.window, .handler = on_delivery, .changed = on_consumer, .arg = w,
+		.working_ns = INT64_MAX, .remember = true, .window = w->o.window, .handler = on_delivery, .changed = on_consumer, .arg = w,
 	}, err);
 	return w->consumer != NULL ? ERR_OK : ERR_UNAVAILABLE;
 }

@@ -42,7 +42,7 @@ consumer_unref(struct consumer *c)
 	mem_free((char *)(uintptr_t)c->o.stream);
 	mem_free((char *)(uintptr_t)c->o.durable);
 	mem_free((char *)(uintptr_t)c->o.filter);
-	mem_free(c->acked);
+	acked_free(c->acked);
 	pthread_mutex_destroy(&c->lock);
 	MAGIC_WIPE(c);
 	mem_free(c);
@@ -304,11 +304,12 @@ run(struct consumer *c, const struct consumer_answer *a)
 		take_break(c, CONSUMER_AWAY, &err);
 		return;
 	}
-	bool made = c->step == STEP_MAKING;
+	bool is_new = c->step == STEP_MAKING || strcmp(c->created, a->created) != 0;
+	memcpy(c->created, a->created, sizeof c->created);
 	c->retry_ns = RETRY_MIN_NS;
 	c->step = STEP_RUNNING;
 	pthread_mutex_lock(&c->lock);
-	if (made)
+	if (is_new)
 		consumer_unremember(c);
 	c->pulling = !c->o.push && !c->stop;
 	c->heard = consumer_now();

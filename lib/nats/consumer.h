@@ -50,9 +50,11 @@ struct consumer_opts {
 	/* What is in somebody's hands is said to be in work (+WPI) every third of the ack wait, and so not
 	 * repeated, until it has been there that long; 0: never, INT64_MAX: always. */
 	int64_t working_ns;
-	/* A server that was killed forgets the last acknowledgements.  Then what was acknowledged here, of
-	 * the last 16,384 sequences, is acknowledged again when it is delivered again, and not handed out;
-	 * a durable that is made anew begins anew. */
+	/* A server that was killed forgets the last acknowledgements, and what it had delivered.  Then what
+	 * was settled here for good (+ACK, +TERM), of the last 2^20 sequences of the stream, is acknowledged
+	 * again when it comes again, and not handed out; what is still in somebody's hands, and not for
+	 * longer than working_ns, stays there, and its word goes to the newer delivery.  A durable that was
+	 * made anew (by its time of creation), and a stream that was (acked.h), begin anew. */
 	bool remember;
 
 	/* Joins a push consumer instead: subscribes to its deliver subject in its deliver group.  A
@@ -126,6 +128,12 @@ void delivery_working(struct delivery *d);
 void delivery_ack(struct delivery *d);
 void delivery_nak(struct delivery *d, int64_t delay_ns);
 void delivery_term(struct delivery *d);
+
+/* delivery_ack_now, delivery_term_now: the same, and the word is written at once together with what
+ * was published before it and not written yet, as far as it fits in the client library's buffer
+ * (32 KB); its own thread may have come between and written that some microseconds earlier. */
+void delivery_ack_now(struct delivery *d);
+void delivery_term_now(struct delivery *d);
 
 /* delivery_forget(d): ends it without a word to the server: it is repeated after ack_wait. */
 void delivery_forget(struct delivery *d);

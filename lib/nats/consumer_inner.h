@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "nats/acked.h"
 #include "nats/conn.h"
 #include "nats/consumer.h"
 #include "sys/clock.h"
@@ -16,7 +17,6 @@
 
 #define CONSUMER_MAGIC 0xc0110004u
 #define HEARTBEAT_NS (5 * NS_PER_S)	/* how often a pull that waits is told that it is alive */
-#define ACKED 16384			/* acknowledgements remembered; the server forgets those of ~100 ms */
 #define PULLS 16			/* whose size is remembered */
 
 enum step { STEP_AWAY, STEP_PAUSE, STEP_LOOKING, STEP_MAKING, STEP_RUNNING };
@@ -36,7 +36,8 @@ struct consumer {
 	bool doubt, link_changed;	/* for the loop to look at */
 	bool kicked;			/* the mail is on its way */
 	struct delivery *oldest, *newest;	/* in somebody's hands, by their last sign of life */
-	int64_t *acked;			/* when what was acknowledged was stored, by sequence; NULL: nothing yet */
+	struct acked *acked;		/* what was settled for good; NULL: nothing yet */
+	uint64_t furthest;		/* the highest sequence that was handed out */
 	uint64_t tick;			/* of saying that they are in work */
 	int64_t every_ns;
 	unsigned asked, unfinished;	/* deliveries that were asked for; that are in somebody's hands */
@@ -55,6 +56,7 @@ struct consumer {
 	uint64_t questions;
 	char deliver_subject[160], deliver_group[160];	/* of the push consumer we joined */
 	struct err why;
+	char created[40];		/* when the durable was made; another time, another durable */
 };
 
 static inline struct mono
@@ -77,7 +79,7 @@ void consumer_deliver(struct consumer *c, struct msg *m);
 void consumer_on_status(struct consumer *c, struct msg *m, uint64_t number);
 
 /* consumer_unremember(c): the durable is made anew, so what it delivers again is meant; the lock is
- * held. */
+ * held.  What is in somebody's hands stays there all the same. */
 void consumer_unremember(struct consumer *c);
 
 /* consumer_still_working(c): a loop timer's function: says that what is in somebody's hands is in

@@ -181,6 +181,7 @@ consumer_read(const void *data, size_t n, struct consumer_answer *out, struct er
 	if (config == NULL || config->type != VALUE_MAP)
 		return err_set(err, ERR_CORRUPT, "the answer of the consumer API has no config");
 	take_config(config, out);
+	take_text(&v, "created", out->created, sizeof out->created);
 	value_bool(value_field(&v, "push_bound"), &out->bound);
 	out->pending = take_count(&v, "num_pending");
 	out->unacked = take_count(&v, "num_ack_pending");

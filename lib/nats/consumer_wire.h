@@ -11,6 +11,7 @@ struct consumer_answer {
 	int64_t status;			/* with an error: 404, 503, … */
 	char words[200];		/* with an error */
 	bool push, bound, explicit_ack;
+	char created[40];		/* when it was made, in the server's words */
 	char deliver_subject[160], deliver_group[160], filter[300];
 	int64_t ack_wait_ns, max_deliver, max_ack_pending;
 	uint64_t pending, unacked, redelivered, waiting;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/magic.h"
 #include "base/mem.h"
 #include "base/num.h"
@@ -28,6 +29,7 @@ struct delivery {
 
 	/* Under the consumer's lock. */
 	struct delivery *next, *prev;	/* in somebody's hands */
+	struct msg *newer;		/* the same, delivered again meanwhile: the one that the server knows */
 	struct mono since;		/* when that began, or was said to */
 	uint64_t tick;			/* when it was last said to be in work */
 };
@@ -74,11 +76,18 @@ consumer_pull(struct consumer *c)
 /* --- deliveries -------------------------------------------------------------------------- */
 
 static void
-say(struct delivery *d, const char *word)
+say(struct consumer *c, const char *to, const char *word, bool now)
 {
-	conn_publish(d->consumer->o.conn, &(struct conn_msg){
-		.subject = msg_reply(d->msg), .data = word, .n = strlen(word),
+	conn_publish(c->o.conn, &(struct conn_msg){
+		.subject = to, .data = word, .n = strlen(word), .urgent = now,
 	}, NULL);
+}
+
+/* reply_of: under the lock, or once it is in nobody's hands. */
+static const char *
+reply_of(const struct delivery *d)
+{
+	return msg_reply(d->newer != NULL ? d->newer : d->msg);
 }
 
 /* hold, let_go: d is in somebody's hands, or not any more; under the lock. */
@@ -99,7 +108,7 @@ let_go(struct consumer *c, struct delivery *d)
 }
 
 static void
-finish(struct delivery *d, const char *word)
+finish(struct delivery *d, const char *word, bool now)
 {
 	struct consumer *c = d->consumer;
 
@@ -108,9 +117,10 @@ finish(struct delivery *d, const char *word)
 	let_go(c, d);
 	pthread_mutex_unlock(&c->lock);
 	if (word != NULL)
-		say(d, word);
+		say(c, reply_of(d), word, now);
 	MAGIC_WIPE(d);
 	msg_free(d->msg);
+	msg_free(d->newer);
 	mem_free(d);
 	pthread_mutex_lock(&c->lock);
 	c->unfinished--;
@@ -120,40 +130,40 @@ finish(struct delivery *d, const char *word)
 	consumer_unref(c);
 }
 
-/* remember: the time of storing goes with the sequence, because a stream that was made anew
- * counts from 1 again. */
+/* remember: before it leaves the hands, so that there is no moment at which it is in neither. */
 static void
-remember(struct consumer *c, const struct ack_facts *f)
+remember(const struct delivery *d)
 {
+	struct consumer *c = d->consumer;
+
+	if (!c->o.remember)
+		return;
 	pthread_mutex_lock(&c->lock);
 	if (c->acked == NULL)
-		c->acked = mem_new(ACKED * sizeof *c->acked);
-	c->acked[f->stream_seq % ACKED] = f->stored_ns;
+		c->acked = acked_new();
+	acked_note(c->acked, d->facts.stream_seq, d->facts.stored_ns);
 	pthread_mutex_unlock(&c->lock);
-}
-
-static bool
-remembers(struct consumer *c, const struct ack_facts *f)
-{
-	pthread_mutex_lock(&c->lock);
-	bool mine = c->acked != NULL && c->acked[f->stream_seq % ACKED] == f->stored_ns;
-	pthread_mutex_unlock(&c->lock);
-	return mine;
 }
 
 void
 consumer_unremember(struct consumer *c)
 {
 	if (c->acked != NULL)
-		memset(c->acked, 0, ACKED * sizeof *c->acked);
+		acked_clear(c->acked);
 }
 
 void
 delivery_ack(struct delivery *d)
 {
-	if (d->consumer->o.remember)
-		remember(d->consumer, &d->facts);
-	finish(d, "+ACK");
+	remember(d);
+	finish(d, "+ACK", false);
+}
+
+void
+delivery_ack_now(struct delivery *d)
+{
+	remember(d);
+	finish(d, "+ACK", true);
 }
 
 void
@@ -162,19 +172,27 @@ delivery_nak(struct delivery *d, int64_t delay_ns)
 	char word[64];
 
 	snprintf(word, sizeof word, "-NAK {\"delay\":%" PRId64 "}", delay_ns);
-	finish(d, delay_ns > 0 ? word : "-NAK");
+	finish(d, delay_ns > 0 ? word : "-NAK", false);
 }
 
 void
 delivery_term(struct delivery *d)
 {
-	finish(d, "+TERM");
+	remember(d);
+	finish(d, "+TERM", false);
+}
+
+void
+delivery_term_now(struct delivery *d)
+{
+	remember(d);
+	finish(d, "+TERM", true);
 }
 
 void
 delivery_forget(struct delivery *d)
 {
-	finish(d, NULL);
+	finish(d, NULL, false);
 }
 
 void
@@ -185,8 +203,10 @@ delivery_working(struct delivery *d)
 	MAGIC_CHECK(d, DELIVERY_MAGIC);
 	pthread_mutex_lock(&c->lock);
 	d->since = consumer_now();
+	char *to = mem_text(reply_of(d));
 	pthread_mutex_unlock(&c->lock);
-	say(d, "+WPI");
+	say(c, to, "+WPI", false);
+	mem_free(to);
 }
 
 /* in_work: copies of the reply subjects of those to whom this tick was not said yet; how many were
@@ -203,7 +223,7 @@ in_work(struct consumer *c, char *to[WORDS], struct mono now)
 		let_go(c, d);
 		hold(c, d);
 		d->tick = c->tick;
-		to[n] = mono_since(now, d->since) < c->o.working_ns ? mem_text(msg_reply(d->msg)) : NULL;
+		to[n] = mono_since(now, d->since) < c->o.working_ns ? mem_text(reply_of(d)) : NULL;
 	}
 	pthread_mutex_unlock(&c->lock);
 	return n;
@@ -225,7 +245,7 @@ consumer_still_working(void *consumer)
 	while ((n = in_work(c, to, now)) > 0)
 		for (unsigned i = 0; i < n; i++) {
 			if (to[i] != NULL)
-				conn_publish(c->o.conn, &(struct conn_msg){ .subject = to[i], .data = "+WPI", .n = 4 }, NULL);
+				say(c, to[i], "+WPI", false);
 			mem_free(to[i]);
 		}
 	loop_timer_set(c->o.loop, &c->working, next, consumer_still_working, c);
@@ -279,6 +299,52 @@ delivery_stored(const struct delivery *d)
 	return (struct wall){ d->facts.stored_ns };
 }
 
+/* in_hands: the same message in somebody's hands, who is still within his time; the lock is held. */
+static struct delivery *
+in_hands(const struct consumer *c, const struct ack_facts *f)
+{
+	struct delivery *d = f->stream_seq <= c->furthest ? c->oldest : NULL;
+
+	while (d != NULL && (d->facts.stream_seq != f->stream_seq || d->facts.stored_ns != f->stored_ns))
+		d = d->next;
+	return d != NULL && mono_since(consumer_now(), d->since) < c->o.working_ns ? d : NULL;
+}
+
+/* is_repeat: m is of a message that was settled here, and is acknowledged again; or of one that is in
+ * somebody's hands, and then m's is the reply subject that the server knows.  Takes m when it is. */
+static bool
+is_repeat(struct consumer *c, struct msg *m, const struct ack_facts *f)
+{
+	struct msg *over = m;
+
+	pthread_mutex_lock(&c->lock);
+	bool settled = c->acked != NULL && acked_has(c->acked, f->stream_seq, f->stored_ns);
+	struct delivery *d = settled ? NULL : in_hands(c, f);
+	if (d != NULL) {
+		over = d->newer;
+		d->newer = m;
+	}
+	if (settled || d != NULL) {
+		c->heard = consumer_now();
+		c->asked -= c->asked > 0 ? 1 : 0;
+	} else if (f->stream_seq > c->furthest) {
+		c->furthest = f->stream_seq;
+	}
+	pthread_mutex_unlock(&c->lock);
+	if (!settled && d == NULL)
+		return false;
+	atomic_fetch_add(&c->repeats, 1);
+	log_info(EV_CONSUMER_REPEAT, LOG_F(LOG_S("consumer", c->o.durable), LOG_N("seq", f->stream_seq),
+	    LOG_S("is", settled ? "settled" : "in work")), "consumer '%s': the server delivers again what is %s here; it "
+	    "is not handed out twice", c->o.durable, settled ? "settled" : "in work");
+	if (settled)
+		say(c, msg_reply(m), "+ACK", false);
+	msg_free(over);
+	if (!c->o.push)
+		consumer_pull(c);
+	return true;
+}
+
 void
 consumer_deliver(struct consumer *c, struct msg *m)
 {
@@ -289,6 +355,8 @@ consumer_deliver(struct consumer *c, struct msg *m)
 		msg_free(m);
 		return;
 	}
+	if (c->o.remember && is_repeat(c, m, &facts))
+		return;
 	struct delivery *d = mem_new(sizeof *d);
 	*d = (struct delivery){ .magic = DELIVERY_MAGIC, .consumer = c, .msg = m, .facts = facts };
 	atomic_fetch_add(&c->refs, 1);
@@ -302,11 +370,6 @@ consumer_deliver(struct consumer *c, struct msg *m)
 	pthread_mutex_unlock(&c->lock);
 	if (stop) {
 		delivery_nak(d, 0);
-		return;
-	}
-	if (c->o.remember && remembers(c, &facts)) {
-		atomic_fetch_add(&c->repeats, 1);
-		delivery_ack(d);
 		return;
 	}
 	c->o.handler(c->o.arg, d);

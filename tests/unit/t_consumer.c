@@ -26,7 +26,7 @@ struct world {
 	struct consumer_opts opts;
 	struct err err;
 	atomic_uint got, seen[SEEN];	/* deliveries; by number */
-	_Atomic(struct delivery *) held;
+	_Atomic(struct delivery *) held, each[4];	/* the last; by number */
 	bool hold;
 	unsigned fail;			/* so many first deliveries are given back */
 };
@@ -53,6 +53,8 @@ on_delivery(void *arg, struct delivery *d)
 	atomic_fetch_add(&w->got, 1);
 	if (i < SEEN)
 		atomic_fetch_add(&w->seen[i], 1);
+	if (w->hold && i < COUNT_OF(w->each))
+		atomic_store(&w->each[i], d);
 	if (w->hold)
 		atomic_store(&w->held, d);
 	else if (delivery_count(d) <= w->fail)
@@ -294,6 +296,92 @@ remembered(void **state)
 	close_world(&w);
 }
 
+/* What is in somebody's hands when the server forgets that it delivered it stays there: it is not
+ * handed out a second time, and its word reaches the delivery that the server knows. */
+static void
+in_hands_once(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_world(&w);
+	assert_int_equal(stream_ensure(w.conn, STREAM_EVENTS, 1, NULL, &w.err), ERR_OK);
+	w.hold = w.opts.remember = true;
+	w.opts.window = 2;
+	w.opts.ack_wait_ns = 500 * NS_PER_MS;
+	w.opts.working_ns = INT64_MAX;
+	begin(&w);
+	publish(&w, 0, 4);
+	WAIT_FOR(atomic_load(&w.each[0]) != NULL && atomic_load(&w.each[1]) != NULL);
+	restart(&w, "keep");		/* two are in our hands, two have not come */
+	delivery_ack(atomic_load(&w.each[0]));
+	WAIT_FOR(atomic_load(&w.each[2]) != NULL);
+	restart(&w, "forget");
+	delivery_working(atomic_load(&w.each[2]));
+	delivery_ack(atomic_load(&w.each[1]));
+	WAIT_FOR(atomic_load(&w.each[3]) != NULL);
+	delivery_ack(atomic_load(&w.each[2]));
+	delivery_ack(atomic_load(&w.each[3]));
+	WAIT_FOR(nothing_left(&w));
+	assert_true(consumer_repeats(w.consumer) >= 2);	/* 0 was settled, 2 was in our hands */
+	assert_true(all_once(&w, 4));
+	assert_int_equal(consumer_unfinished(w.consumer), 0);
+	close_world(&w);
+}
+
+/* Who hangs longer than it may loses it, to himself as well. */
+static void
+not_in_hands_for_ever(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_world(&w);
+	assert_int_equal(stream_ensure(w.conn, STREAM_EVENTS, 1, NULL, &w.err), ERR_OK);
+	w.hold = w.opts.remember = true;
+	w.opts.ack_wait_ns = 300 * NS_PER_MS;
+	w.opts.working_ns = 1;
+	begin(&w);
+	publish(&w, 0, 1);
+	WAIT_FOR(atomic_load(&w.held) != NULL);
+	struct delivery *first = atomic_load(&w.held);
+	WAIT_FOR(atomic_load(&w.seen[0]) == 2);
+	delivery_forget(first);
+	delivery_ack(atomic_load(&w.held));
+	WAIT_FOR(nothing_left(&w));
+	close_world(&w);
+}
+
+/* A durable of the same name that was made at another time is another: what it delivers is meant,
+ * though it was acknowledged before. */
+static void
+another_durable(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_world(&w);
+	assert_int_equal(stream_ensure(w.conn, STREAM_EVENTS, 1, NULL, &w.err), ERR_OK);
+	w.opts.remember = true;
+	w.opts.working_ns = INT64_MAX;
+	w.opts.ack_wait_ns = 500 * NS_PER_MS;
+	w.hold = true;
+	begin(&w);
+	publish(&w, 0, 1);
+	WAIT_FOR(atomic_load(&w.held) != NULL);
+	restart(&w, "keep");		/* with the first durable, which waits for a word */
+	end(&w);
+	delivery_forget(atomic_load(&w.held));
+	assert_int_equal(consumer_remove(w.conn, "EVENTS", w.opts.durable, &w.err), ERR_OK);
+	w.hold = false;
+	begin(&w);
+	WAIT_FOR(atomic_load(&w.seen[0]) == 2 && nothing_left(&w));
+	restart(&w, "forget");
+	WAIT_FOR(atomic_load(&w.seen[0]) == 3 && nothing_left(&w));
+	assert_int_equal(consumer_repeats(w.consumer), 0);
+	close_world(&w);
+}
+
 static void
 not_altered(void **state)
 {
@@ -443,7 +531,9 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bodies), cmocka_unit_test(answers),
 		cmocka_unit_test(many_through_a_small_window), cmocka_unit_test(given_back_and_forgotten),
-		cmocka_unit_test(looked_for_again), cmocka_unit_test(remembered), cmocka_unit_test(not_altered), cmocka_unit_test(work_queue_conflict),
+		cmocka_unit_test(looked_for_again), cmocka_unit_test(remembered),
+		cmocka_unit_test(in_hands_once), cmocka_unit_test(not_in_hands_for_ever), cmocka_unit_test(another_durable),
+		cmocka_unit_test(not_altered), cmocka_unit_test(work_queue_conflict),
 		cmocka_unit_test(joined_push), cmocka_unit_test(only_new_ones),
 	};
 
