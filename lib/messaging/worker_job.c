@@ -41,14 +41,13 @@ job_unref(struct job *j)
 
 /* --- telling the sender ------------------------------------------------------------------- */
 
-/* send_core: urgent where the sender may wait for just this and nothing follows at once. */
 static void
-send_core(const struct job *j, struct subject to, const struct str *body, bool urgent)
+send_core(const struct job *j, struct subject to, const struct str *body)
 {
 	struct err err;
 
 	if (conn_publish(j->worker->o.conn, &(struct conn_msg){
-		.subject = to.s, .data = body->p, .n = body->len, .headers = not_stored, .urgent = urgent,
+		.subject = to.s, .data = body->p, .n = body->len, .headers = not_stored,
 	}, &err) != ERR_OK)
 		log_warning(EV_COMMAND_UNTOLD, LOG_F(LOG_S("command_id", str_text(&j->id)), LOG_S("err", err.text)),
 		    "the sender of a command cannot be told how it goes");
@@ -70,7 +69,7 @@ job_progress(struct job *j, double percent, const char *status)
 	if (p.status.p != NULL)
 		p.status.n = utf8_valid(p.status.p, p.status.n);
 	if (command_progress_encode(&p, j->format, &body, NULL) == ERR_OK)
-		send_core(j, subject_progress(str_text(&j->id)), &body, false);
+		send_core(j, subject_progress(str_text(&j->id)), &body);
 	str_release(&body);
 }
 
@@ -106,8 +105,7 @@ tell(struct job *j, enum attempt_tell what)
 		str_clear(&j->notice);
 		MUST(command_completion_encode(&c, j->format, &j->notice, NULL) == ERR_OK);
 	}
-	send_core(j, subject_callback(str_text(&j->id)), what != ATTEMPT_TELL_COMPLETED ? &j->notice : &j->completion,
-	    j->worker->running <= 1);
+	send_core(j, subject_callback(str_text(&j->id)), what != ATTEMPT_TELL_COMPLETED ? &j->notice : &j->completion);
 }
 
 /* --- dead letters ------------------------------------------------------------------------- */
@@ -200,14 +198,16 @@ settle(struct job *j, const struct attempt_actions *a)
 
 	j->delivery = NULL;
 	switch (a->settle) {
+	/* With the completion that was told just now, in one write: a worker that is killed has said both,
+	 * or neither and then the command is not known to have ended. */
 	case ATTEMPT_ACK:
-		delivery_ack(d);
+		delivery_ack_now(d);
 		break;
 	case ATTEMPT_NAK:
 		delivery_nak(d, a->delay_ns);
 		break;
 	case ATTEMPT_TERM:
-		delivery_term(d);
+		delivery_term_now(d);
 		break;
 	case ATTEMPT_KEEP:
 		delivery_forget(d);
