@@ -29,6 +29,7 @@ struct books {
 	atomic_uint published, acked, handled, repeated;	/* events; repeated: handled once more */
 	atomic_uint publish_again;	/* publications whose outcome was unknown */
 	atomic_uint sent, run, rerun;	/* commands; rerun: executions beyond the first */
+	atomic_uint here;		/* of those, by a worker that had run it before and lived on */
 	atomic_uint after_end;		/* of those, begun after the sender had heard the end */
 	atomic_uint completed, missed, unheard, failed, send_again;	/* missed: told that it ended, not how */
 	atomic_uchar cells[];		/* handled[events], run[commands], ended[commands], acked[events] */
@@ -262,6 +263,8 @@ send_all(void)
 	aegis_close(a);
 }
 
+static atomic_uchar *mine;		/* commands that this worker has begun */
+
 static void
 on_job(void *arg, aegis_job *j)
 {
@@ -275,6 +278,8 @@ on_job(void *arg, aegis_job *j)
 		    (unsigned long long)aegis_job_deliveries(j));
 		atomic_fetch_add(&books->after_end, 1);
 	}
+	if (atomic_exchange(&mine[i], 1) != 0)
+		atomic_fetch_add(&books->here, 1);
 	aegis_job_progress(j, 50, "half");
 	nanosleep(&(struct timespec){ .tv_nsec = (i % 5) * 1000000 }, NULL);
 	if (atomic_fetch_add(&run[i], 1) == 0)
@@ -290,6 +295,7 @@ work(const char *instance)
 	aegis *a = connect_bus();
 	aegis_error e;
 
+	mine = calloc(books->commands + 1, sizeof *mine);
 	if (aegis_work(a, "step", on_job, NULL, &(aegis_work_options){ .concurrency = 4, .ack_wait_ms = 2000 }, &e) != AEGIS_OK ||
 	    aegis_register(a, &(aegis_identity){ .service = "soak-work", .instance = instance }, &e) != AEGIS_OK)
 		die(e.text);
@@ -302,9 +308,9 @@ static void
 show(void)
 {
 	printf("{\"events\":%u,\"published\":%u,\"acked\":%u,\"handled\":%u,\"repeated\":%u,\"publish_again\":%u,"
-	    "\"commands\":%u,\"sent\":%u,\"run\":%u,\"rerun\":%u,\"after_end\":%u,\"completed\":%u,\"missed\":%u,\"unheard\":%u,\"failed\":%u,"
+	    "\"commands\":%u,\"sent\":%u,\"run\":%u,\"rerun\":%u,\"here\":%u,\"after_end\":%u,\"completed\":%u,\"missed\":%u,\"unheard\":%u,\"failed\":%u,"
 	    "\"send_again\":%u}\n", books->events, books->published, books->acked, books->handled, books->repeated,
-	    books->publish_again, books->commands, books->sent, books->run, books->rerun, books->after_end,
+	    books->publish_again, books->commands, books->sent, books->run, books->rerun, books->here, books->after_end,
 	    books->completed, books->missed, books->unheard, books->failed, books->send_again);
 }
 
