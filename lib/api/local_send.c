@@ -115,7 +115,7 @@ local_call(void *arg, struct web_request *r, struct err *err)
 		.service = web_param(r, "service"), .method = web_param(r, "method"), .params = params,
 		.instance = w.has_instance ? w.instance : NULL, .strategy = w.strategy,
 		.preferred = w.has_prefer ? w.prefer : NULL, .timeout_ns = t.timeout_ns, .trace_id = t.trace_id,
-		.traceparent = t.parent, .idempotent = t.key[0] != '\0',
+		.traceparent = t.parent, .message_id = t.key[0] != '\0' ? t.key : NULL, .idempotent = t.key[0] != '\0',
 		.sticky = w.sticky, .sticky_group = w.has_group ? w.group : NULL,
 	}, &reply, err);
 	if (code == ERR_OK)
@@ -180,7 +180,7 @@ local_event(void *arg, struct web_request *r, struct err *err)
 	code = event_publish_wait(l->publisher, &(struct event_out){
 		.domain = web_param(r, "domain"), .type = web_param(r, "type"), .payload = payload,
 		.version = has_version ? version : NULL, .source = l->instance, .trace_id = t.trace_id,
-		.message_id = message_id, .format = DATA_MSGPACK, .timeout_ns = t.timeout_ns,
+		.traceparent = t.parent, .message_id = message_id, .format = DATA_MSGPACK, .timeout_ns = t.timeout_ns,
 		.traffic = l->traffic, .guard = l->guard,
 	}, &ack, err);
 	if (code == ERR_OK)
@@ -253,7 +253,8 @@ local_command(void *arg, struct web_request *r, struct err *err)
 	send_outcome_init(&out);
 	code = sender_send(l->sender, &(struct send_spec){
 		.service = web_param(r, "service"), .command = web_param(r, "name"), .payload = payload,
-		.id = t.key[0] != '\0' ? t.key : NULL, .trace_id = t.trace_id, .priority = o.priority,
+		.id = t.key[0] != '\0' ? t.key : NULL, .trace_id = t.trace_id,
+		.traceparent = t.parent, .priority = o.priority,
 		.max_retries = o.max_retries, .timeout_ns = t.timeout_ns, .track = o.wait_ns > 0, .wait_ns = o.wait_ns,
 	}, &out, err);
 	if (out.id[0] != '\0')

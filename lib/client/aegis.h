@@ -238,6 +238,7 @@ typedef struct aegis_send_options {
 	const char *id;			/* of the command, one word; NULL: a fresh one.  Sending the same id again
 					   within two minutes stores it once */
 	const char *trace_id;
+	const char *traceparent;	/* as of a call */
 	enum aegis_priority priority;
 	int max_retries;		/* 0: 3; negative: none */
 	int64_t timeout_ms;		/* of one execution; 0: 300000 */
@@ -319,6 +320,7 @@ typedef struct aegis_publish_options {
 	const char *id;			/* of the message; NULL: a fresh one.  Publishing the same id again within
 					   two minutes stores it once */
 	const char *trace_id;
+	const char *traceparent;	/* as of a call */
 	const char *version;		/* "1.0" when NULL */
 	int64_t timeout_ms;		/* 0: the handle's */
 } aegis_publish_options;

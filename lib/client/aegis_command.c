@@ -44,6 +44,7 @@ fill_send(struct send_spec *s, struct follower *f, const char *service, const ch
 	MUST((size_t)o->priority < COUNT_OF(priorities));
 	*s = (struct send_spec){
 		.service = service, .command = command, .id = o->id, .trace_id = o->trace_id,
+		.traceparent = o->traceparent,
 		.priority = priorities[o->priority],
 		.max_retries = o->max_retries == 0 ? 3 : o->max_retries < 0 ? 0 : o->max_retries,
 		.timeout_ns = o->timeout_ms * NS_PER_MS, .track = !o->forget, .wait_ns = o->wait_ms * NS_PER_MS,

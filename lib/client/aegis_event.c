@@ -59,7 +59,8 @@ fill_event(struct event_out *e, const aegis *a, const char *domain, const char *
 	if (o == NULL)
 		o = &none;
 	*e = (struct event_out){
-		.domain = domain, .type = type, .version = o->version, .trace_id = o->trace_id, .message_id = o->id,
+		.domain = domain, .type = type, .version = o->version, .trace_id = o->trace_id,
+		.traceparent = o->traceparent, .message_id = o->id,
 		.source = a->instance, .traffic = a->traffic, .guard = atomic_load(&a->guard), .format = a->format,
 		.timeout_ns = o->timeout_ms > 0 ? o->timeout_ms * NS_PER_MS : a->timeout_ns,
 	};

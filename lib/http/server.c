@@ -31,7 +31,7 @@
 #define SPARE 8			/* threads that no kind of request may use up */
 #define RECEIVE_NS (5 * NS_PER_S)
 #define KEEP_ALIVE_MS "5000"	/* an idle connection holds a thread so long */
-#define MAX_HEAD "8192"		/* bytes of a request's head; a longer one is answered 431 */
+#define MAX_HEAD "8192"		/* bytes of a request's head; a longer one is answered 400 */
 #define RETRY_AFTER "1"		/* seconds */
 #define HEADERS_MAX 8
 

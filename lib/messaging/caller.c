@@ -376,11 +376,7 @@ encode(const struct caller *c, const struct call_spec *s, struct str *out, struc
 	e.target = text_of(s->service);
 	e.method = text_of(s->method);
 	e.message_id = text_of(s->message_id);
-	e.trace_id = text_of(s->trace_id);
-	if (s->trace_id == NULL && s->traceparent != NULL) {
-		trace_id_of(s->traceparent, trace);
-		e.trace_id = text_of(trace);
-	}
+	e.trace_id = text_of(trace_id_told(s->trace_id, s->traceparent, trace));
 	e.timeout_s = (double)caller_timeout(s) / 1e9;
 	if (s->tree != NULL)
 		e.payload = *s->tree;

@@ -7,13 +7,14 @@
 #include "codec/envelope.h"
 #include "codec/subject.h"
 #include "messaging/guard.h"
+#include "messaging/trace.h"
 #include "messaging/traffic.h"
 #include "model/names.h"
 #include "nats/publisher.h"
 #include "sys/clock.h"
 
 static enum err_code
-check_names(const struct event_out *e, struct err *err)
+check(const struct event_out *e, struct err *err)
 {
 	enum err_code code = name_check(NAME_DOMAIN, e->domain, err);
 
@@ -21,7 +22,7 @@ check_names(const struct event_out *e, struct err *err)
 		code = name_check(NAME_EVENT_TYPE, e->type, err);
 	if (code == ERR_OK && e->version != NULL)
 		code = name_check(NAME_VERSION_EVENT, e->version, err);
-	return code;
+	return code == ERR_OK ? trace_parent_check(e->traceparent, err) : code;
 }
 
 /* encode: the event as bytes; *id is what deduplicates it. */
@@ -29,14 +30,15 @@ static enum err_code
 encode(const struct event_out *o, char id[ID_UUID_MAX], struct str *out, struct err *err)
 {
 	struct envelope e;
-	enum err_code code = check_names(o, err);
+	char trace[ID_UUID_MAX];
+	enum err_code code = check(o, err);
 
 	if (code != ERR_OK)
 		return code;
 	id_uuid4(id);
 	envelope_init(&e, ENVELOPE_EVENT);
 	e.message_id = text_of(o->message_id != NULL ? o->message_id : id);
-	e.trace_id = text_of(o->trace_id);
+	e.trace_id = text_of(trace_id_told(o->trace_id, o->traceparent, trace));
 	e.correlation_id = text_of(o->correlation_id);
 	e.source = text_of(o->source);
 	e.domain = text_of(o->domain);
@@ -50,11 +52,21 @@ encode(const struct event_out *o, char id[ID_UUID_MAX], struct str *out, struct 
 	return envelope_encode(&e, o->format, clock_wall(clock_system()), out, err);
 }
 
+/* What a publication points into. */
+struct parts {
+	struct subject to;
+	struct conn_header headers[2];
+};
+
 static struct publication
-publication_of(const struct event_out *e, const struct subject *to, const char *id, const struct str *body)
+publication_of(const struct event_out *e, const char *id, const struct str *body, struct parts *parts)
 {
+	parts->to = subject_event(e->domain, e->type);
+	parts->headers[0] = (struct conn_header){ "traceparent", e->traceparent };
+	parts->headers[1] = (struct conn_header){ NULL, NULL };
 	return (struct publication){
-		.subject = to->s, .id = e->message_id != NULL ? e->message_id : id, .data = body->p, .n = body->len,
+		.subject = parts->to.s, .id = e->message_id != NULL ? e->message_id : id,
+		.headers = e->traceparent != NULL ? parts->headers : NULL, .data = body->p, .n = body->len,
 		.timeout_ns = e->timeout_ns,
 	};
 }
@@ -113,8 +125,8 @@ event_publish(struct publisher *p, const struct event_out *e, publisher_done *do
 	enum err_code code = encode(e, id, &body, err);
 
 	if (code == ERR_OK) {
-		struct subject to = subject_event(e->domain, e->type);
-		struct publication m = publication_of(e, &to, id, &body);
+		struct parts parts;
+		struct publication m = publication_of(e, id, &body, &parts);
 		code = e->traffic != NULL ? send_counted(p, e, &m, done, arg, err) : publisher_send(p, &m, done, arg, err);
 	}
 	str_release(&body);
@@ -130,8 +142,8 @@ event_publish_wait(struct publisher *p, const struct event_out *e, struct pub_ac
 
 	if (code == ERR_OK) {
 		struct mono began = clock_mono(clock_system());
-		struct subject to = subject_event(e->domain, e->type);
-		struct publication m = publication_of(e, &to, id, &body);
+		struct parts parts;
+		struct publication m = publication_of(e, id, &body, &parts);
 		code = publisher_send_wait(p, &m, ack, err);
 		traffic_published(e->traffic, e->domain, e->type, code == ERR_OK,
 		    mono_since(clock_mono(clock_system()), began));

@@ -14,6 +14,7 @@
 #include "codec/envelope.h"
 #include "codec/subject.h"
 #include "messaging/source.h"
+#include "messaging/trace.h"
 #include "messaging/traffic.h"
 #include "nats/publisher.h"
 #include "nats/stream.h"
@@ -150,11 +151,12 @@ find_room(struct sender *s, struct err *err)
 }
 
 static void
-fill_envelope(const struct sender *s, const struct send_spec *spec, const char *id, struct envelope *e)
+fill_envelope(const struct sender *s, const struct send_spec *spec, const char *id, char trace[ID_UUID_MAX],
+    struct envelope *e)
 {
 	envelope_init(e, ENVELOPE_COMMAND);
 	e->message_id = text_of(id);
-	e->trace_id = text_of(spec->trace_id);
+	e->trace_id = text_of(trace_id_told(spec->trace_id, spec->traceparent, trace));
 	e->source = text_of(source_text(&s->source));
 	e->target = text_of(spec->service);
 	e->command = text_of(spec->command);
@@ -168,22 +170,36 @@ fill_envelope(const struct sender *s, const struct send_spec *spec, const char *
 enum err_code
 sender_encode(const struct sender *s, const struct send_spec *spec, const char *id, struct str *out, struct err *err)
 {
+	char trace[ID_UUID_MAX];
 	struct envelope e;
+	enum err_code code = trace_parent_check(spec->traceparent, err);
 
-	fill_envelope(s, spec, id, &e);
+	if (code != ERR_OK)
+		return code;
+	fill_envelope(s, spec, id, trace, &e);
 	return envelope_encode(&e, s->format, clock_wall(clock_system()), out, err);
+}
+
+const struct conn_header *
+sender_headers(const char *traceparent, struct conn_header h[2])
+{
+	h[0] = (struct conn_header){ "traceparent", traceparent };
+	h[1] = (struct conn_header){ NULL, NULL };
+	return traceparent != NULL ? h : NULL;
 }
 
 static enum err_code
 store(struct sender *s, const struct send_spec *spec, struct send_outcome *out, struct err *err)
 {
 	struct str body = STR_INIT;
+	struct conn_header headers[2];
 	struct pub_ack ack;
 
 	enum err_code code = sender_encode(s, spec, out->id, &body, err);
 	if (code == ERR_OK)
 		code = publisher_send_wait(s->publisher, &(struct publication){
 			.subject = subject_command(spec->service, spec->command).s, .id = out->id,
+			.headers = sender_headers(spec->traceparent, headers),
 			.data = body.p, .n = body.len, .timeout_ns = conn_timeout_ns(s->conn),
 		}, &ack, err);
 	if (code == ERR_OK) {

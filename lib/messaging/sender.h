@@ -53,6 +53,7 @@ struct send_spec {
 	struct data payload;		/* a map; absent: an empty one */
 	const char *id;			/* NULL: a fresh one; else one subject token */
 	const char *trace_id;		/* NULL: a fresh one */
+	const char *traceparent;	/* W3C, goes along as a header; its trace is taken where trace_id is NULL */
 	enum priority priority;
 	int64_t max_retries;
 	int64_t timeout_ns;		/* of one execution; 0: 300 s */

@@ -76,6 +76,9 @@ enum err_code sender_name(const struct send_spec *spec, struct send_outcome *out
 enum err_code sender_encode(const struct sender *s, const struct send_spec *spec, const char *id, struct str *out,
     struct err *err);
 
+/* sender_headers(traceparent, h): those of the command, in h; NULL when there are none. */
+const struct conn_header *sender_headers(const char *traceparent, struct conn_header h[2]);
+
 /* sender_take_room(s): one more may be stored, as far as the last look tells; false: look again.
  * sender_look(s, err): asks the stream; blocks. */
 bool sender_take_room(struct sender *s);

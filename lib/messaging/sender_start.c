@@ -12,6 +12,7 @@
 #include "base/magic.h"
 #include "base/mem.h"
 #include "codec/subject.h"
+#include "messaging/trace.h"
 #include "messaging/traffic.h"
 #include "nats/publisher.h"
 #include "sys/clock.h"
@@ -23,7 +24,8 @@ struct posting {
 	atomic_int refs;
 	struct sender *sender;
 	struct posting *next, *prev;
-	struct send_spec spec;		/* service and command are ours, other texts are in the body */
+	struct send_spec spec;		/* service, command and traceparent are ours, other texts are in the body */
+	char parent[TRACE_PARENT_MAX];
 	struct str body;
 	struct send_outcome out;
 	sender_done *done;
@@ -197,6 +199,7 @@ static void
 store(struct posting *x)
 {
 	struct sender *s = x->sender;
+	struct conn_header headers[2];
 	struct err err;
 
 	x->waits = false;
@@ -206,6 +209,7 @@ store(struct posting *x)
 	if (code == ERR_OK)
 		code = publisher_send(s->publisher, &(struct publication){
 			.subject = subject_command(x->spec.service, x->spec.command).s, .id = x->out.id,
+			.headers = sender_headers(x->spec.traceparent, headers),
 			.data = x->body.p, .n = x->body.len, .timeout_ns = conn_timeout_ns(s->conn),
 		}, on_stored, x, &err);
 	if (code == ERR_OK)
@@ -391,6 +395,8 @@ sender_start(struct sender *s, const struct send_spec *spec, sender_done *done, 
 		posting_unref(x);
 		return code;
 	}
+	if (spec->traceparent != NULL)	/* which is as long as it is to be: it was checked */
+		x->spec.traceparent = memcpy(x->parent, spec->traceparent, sizeof x->parent);
 	if (id != NULL)
 		memcpy(id, x->out.id, SEND_ID_MAX);
 	x->begin = (struct mail){ .deliver = begin_deliver, .discard = begin_discard, .vital = true };

@@ -19,8 +19,9 @@ told_set(struct told *t, const struct call_spec *s, struct err *err)
 		trace_parent(NULL, s->trace_id, t->parent);
 		return ERR_OK;
 	}
-	if (!trace_parent_valid(s->traceparent))
-		return err_set(err, ERR_INVALID, "traceparent '%s' is not of the form 00-{32 hex digits}-{16}-{2}", s->traceparent);
+	enum err_code code = trace_parent_check(s->traceparent, err);
+	if (code != ERR_OK)
+		return code;
 	memcpy(t->parent, s->traceparent, TRACE_PARENT_MAX);
 	return ERR_OK;
 }

@@ -76,3 +76,20 @@ trace_id_of(const char *parent, char out[ID_UUID_MAX])
 
 	snprintf(out, ID_UUID_MAX, "%.8s-%.4s-%.4s-%.4s-%.12s", p, p + 8, p + 12, p + 16, p + 20);
 }
+
+enum err_code
+trace_parent_check(const char *t, struct err *err)
+{
+	if (t == NULL || trace_parent_valid(t))
+		return ERR_OK;
+	return err_set(err, ERR_INVALID, "traceparent '%.64s' is not of the form 00-{32 hex digits}-{16}-{2}", t);
+}
+
+const char *
+trace_id_told(const char *id, const char *parent, char out[ID_UUID_MAX])
+{
+	if (id != NULL || parent == NULL)
+		return id;
+	trace_id_of(parent, out);
+	return out;
+}

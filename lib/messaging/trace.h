@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "base/err.h"
 #include "base/id.h"
 
 #define TRACE_PARENT_MAX 56		/* 00-, 32 digits, -, 16 digits, -01, and an end */
@@ -18,7 +19,12 @@ const char *trace_parent(const char *parent, const char *id, char out[TRACE_PARE
 /* trace_parent_valid(text): version 00, and neither id all zeros. */
 bool trace_parent_valid(const char *text);
 
-/* trace_id_of(parent, out): the trace-id of a valid one, as a UUID. */
+/* trace_parent_check(text, err): ERR_INVALID for one that is not; NULL is fine. */
+enum err_code trace_parent_check(const char *text, struct err *err);
+
+/* trace_id_of(parent, out): the trace-id of a valid one, as a UUID.  trace_id_told(id, parent, out): id,
+ * or without one that of parent, in out; NULL when there is neither. */
 void trace_id_of(const char *parent, char out[ID_UUID_MAX]);
+const char *trace_id_told(const char *id, const char *parent, char out[ID_UUID_MAX]);
 
 #endif

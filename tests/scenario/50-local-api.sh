@@ -29,6 +29,9 @@ posts 200 porter "/v1/call/echo-service/who?prefer=e-9" ''
 posts 200 porter "/v1/call/echo-service/echo?strategy=random" '{}' -H "traceparent: 00-${trace//-/}-00f067aa0ba902b7-01"
 is "[\"$trace\",\"00-${trace//-/}-00f067aa0ba902b7-01\"]" '[m.headers["Aegis-Trace-Id"], m.headers.traceparent]' "$T/body"
 
+posts 200 porter /v1/call/echo-service/echo '{}' -H 'Idempotency-Key: pay-7'
+is '"pay-7"' 'JSON.stringify(m.headers["Aegis-Message-Id"])' "$T/body"
+
 # What fails, fails by name, and tells what was certainly not executed.
 posts 404 porter /v1/call/ech-service/echo '{}'
 error_is SERVICE_NOT_FOUND
@@ -52,14 +55,16 @@ posts 201 porter /v1/events/order/created '{"id": 7}' -H 'Idempotency-Key: order
 is '[1,true]' '[m.seq, m.duplicate]' "$T/body"
 spawn member node "$S/events.mjs" subscribe audit events.order.created
 until_true 10 grep -q ready "$T/member.out"
-posts 201 porter '/v1/events/order/created?version=2.0' '{"id": 8}'
+parent=00-${trace//-/}-00f067aa0ba902b7-01
+posts 201 porter '/v1/events/order/created?version=2.0' '{"id": 8}' -H "traceparent: $parent"
 until_true 10 grep -q '"id":8' "$T/member.out"
 [ "$(grep -c '"id":7' "$T/member.out")" -eq 1 ] || fail "the member got event 7 more than once"
 envelopes seen | grep '"subject":"events.order.created"' | tail -n 1 >"$T/event"
 is '["order","created","p-1","2.0",{"id":8}]' '[m.domain, m.event_type, m.source, m.version, m.payload]' "$T/event"
+is "[\"$trace\",\"$parent\"]" '[m.trace_id, m.headers.traceparent]' "$T/event"
 
 # A command to a Python worker: its result when one waits, its id when not.
-posts 200 porter '/v1/commands/py-worker/pack?wait=10s&priority=high' '{"job": 9}'
+posts 200 porter '/v1/commands/py-worker/pack?wait=10s&priority=high' '{"job": 9}' -H "traceparent: $parent"
 is '["py",9]' '[m.by, m.echo.job]' "$T/body"
 head_says 'Aegis-Command-Id: '
 posts 202 porter '/v1/commands/py-worker/pack?max_retries=0' '{"job": 10}' -H 'Idempotency-Key: pack-10'
@@ -67,6 +72,7 @@ is '"pack-10"' 'JSON.stringify(m.command_id)' "$T/body"
 until_true 10 grep -q '"subject":"commands.py-worker.pack"' "$T/seen.out"
 envelopes seen | grep '"subject":"commands.py-worker.pack"' | head -n 1 >"$T/command"
 is '["pack","high",3,"p-1",9]' '[m.command, m.priority, m.max_retries, m.source, m.payload.job]' "$T/command"
+is "[\"$trace\",\"$parent\"]" '[m.trace_id, m.headers.traceparent]' "$T/command"
 
 # Progress of a command that the program works off, told by HTTP, reaches a Python sender.
 py send json porter work '{}' >"$T/out"

@@ -80,6 +80,22 @@ a_parent_names_its_trace(void **state)
 	(void)state;
 	trace_id_of(PARENT, id);
 	assert_string_equal(id, UUID);
+	id[0] = '\0';
+	assert_string_equal(trace_id_told(NULL, PARENT, id), UUID);
+	assert_string_equal(trace_id_told("t-1", PARENT, id), "t-1");
+	assert_null(trace_id_told(NULL, NULL, id));
+}
+
+static void
+a_wrong_one_is_named(void **state)
+{
+	struct err err;
+
+	(void)state;
+	assert_int_equal(trace_parent_check(NULL, NULL), ERR_OK);
+	assert_int_equal(trace_parent_check(PARENT, NULL), ERR_OK);
+	assert_int_equal(trace_parent_check("00-1-2-01", &err), ERR_INVALID);
+	assert_non_null(strstr(err.text, "'00-1-2-01'"));
 }
 
 int
@@ -91,6 +107,7 @@ main(void)
 		cmocka_unit_test(other_ids_have_none),
 		cmocka_unit_test(what_is_no_parent_is_told_apart),
 		cmocka_unit_test(a_parent_names_its_trace),
+		cmocka_unit_test(a_wrong_one_is_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

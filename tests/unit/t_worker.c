@@ -572,6 +572,8 @@ many_are_sent_without_waiting(void **state)
 	WAIT_FOR(atomic_load(&ends.done) == 1);
 	memset(&ends, 0, sizeof ends);
 	fails(aegis_send_start(sender, "start-service", "a.b", NULL, NULL, on_end, NULL, &e), AEGIS_INVALID, "command");
+	fails(aegis_send_start(sender, "start-service", "work", NULL, &(aegis_send_options){ .traceparent = "00-1" }, on_end, NULL, &e),
+	    AEGIS_INVALID, "traceparent");
 	fails(aegis_send_start(sender, "start-service", "work", NULL, &(aegis_send_options){ .id = "*" }, on_end, NULL, &e),
 	    AEGIS_INVALID, "'*'");
 	aegis_close(sender);
