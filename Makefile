@@ -125,13 +125,15 @@ $(V)/obj/yyjson.o: build/root/.stamp
 
 # civetweb serves what handlers answer, nothing else: no files, no scripts.  Its own wait is short, so
 # that it ends soon when it is to end, and the flag for that is atomic; its date would differ from
-# build to build.
+# build to build.  Our patch has it start its threads as connections come, notice its end at once, and
+# give up bodies that come drop by drop.
 CIVET_USES := -DNO_SSL -DUSE_X_DOM_SOCKET -DNO_CGI -DNO_FILES -DNDEBUG -DSOCKET_TIMEOUT_QUANTUM=200 \
 	      -DSTOP_FLAG_NEEDS_LOCK -DBUILD_DATE='"none"'
-$(V)/obj/civetweb.o: build/root/.stamp Makefile
+$(V)/obj/civetweb.o: build/root/.stamp Makefile scripts/civetweb.patch
 	@mkdir -p $(@D)
 	$(call say,cc,civetweb.c)
-	$(Q)$(CC) $(filter-out -MMD -MP,$(CFLAGS)) -w $(CIVET_USES) -I$(CIVET)/include -c $(CIVET)/src/civetweb.c -o $@
+	$(Q)patch -s -o $(V)/obj/civetweb.c $(CIVET)/src/civetweb.c scripts/civetweb.patch
+	$(Q)$(CC) $(filter-out -MMD -MP,$(CFLAGS)) -w $(CIVET_USES) -I$(CIVET)/include -I$(CIVET)/src -c $(V)/obj/civetweb.c -o $@
 
 # The version header changes only when the commit does, so that builds stay incremental.
 build/gen/version.h: FORCE

@@ -106,3 +106,17 @@ problem_write(struct str *out, const struct problem *p)
 	str_release(&detail);
 	str_release(&path);
 }
+
+const char *
+problem_phrase(int status)
+{
+	static const struct { int status; const char *text; } phrases[] = {
+		{ 408, "Request Timeout" }, { 413, "Content Too Large" }, { 422, "Unprocessable Content" },
+		{ 431, "Request Header Fields Too Large" },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(phrases); i++)
+		if (phrases[i].status == status)
+			return phrases[i].text;
+	return NULL;
+}

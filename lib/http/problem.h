@@ -17,6 +17,9 @@ struct problem {
 /* problem_status(p): what stands in the answer's first line. */
 int problem_status(const struct problem *p);
 
+/* problem_phrase(status): the words behind it there, where ours are newer than civetweb's; or NULL. */
+const char *problem_phrase(int status);
+
 /* problem_write(out, p): appends the body, as JSON.  What is no UTF-8 in the sentence is left out. */
 void problem_write(struct str *out, const struct problem *p);
 

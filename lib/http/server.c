@@ -70,25 +70,11 @@ struct web_request {
 
 /* --- the answer -------------------------------------------------------------------------- */
 
-static const char *
-phrase(int status)
-{
-	static const struct { int status; const char *text; } phrases[] = {
-		{ 408, "Request Timeout" }, { 413, "Content Too Large" }, { 422, "Unprocessable Content" },
-		{ 431, "Request Header Fields Too Large" },
-	};
-
-	for (size_t i = 0; i < COUNT_OF(phrases); i++)
-		if (phrases[i].status == status)
-			return phrases[i].text;
-	return NULL;
-}
-
 /* put_head: status line and headers that every answer has. */
 static void
 put_head(struct str *out, struct mg_connection *mg, int status, bool keep)
 {
-	const char *text = phrase(status);
+	const char *text = problem_phrase(status);
 
 	str_printf(out, "HTTP/1.1 %d %s\r\n", status, text != NULL ? text : mg_get_response_code_text(mg, status));
 	str_puts(out, "Cache-Control: no-store\r\n");
@@ -258,7 +244,7 @@ is_json(const char *type)
 }
 
 /* A chunk may come late, and the next one, too: so little is asked for at a time that the time-out of
- * a read bounds the whole body. */
+ * a read bounds the whole body.  A read of known length has it as a whole. */
 #define CHUNKED_READ 32
 
 /* read_body: at most max bytes, announced or in chunks; false when it was answered instead. */
@@ -346,6 +332,23 @@ set_allow(struct web_request *r)
 	str_release(&allow);
 }
 
+/* is_plain: whether everybody who reads the head finds the same body behind it: its length said once,
+ * in digits, or in chunks and not both (RFC 9112 §6.3); and no header was left out for want of room. */
+static bool
+is_plain(const struct mg_request_info *info)
+{
+	size_t said = 0;
+
+	for (int i = 0; i < info->num_headers; i++) {
+		const struct mg_header *h = &info->http_headers[i];
+		bool length = strcasecmp(h->name, "Content-Length") == 0;
+		said += length || strcasecmp(h->name, "Transfer-Encoding") == 0;
+		if (length && (h->value[0] == '\0' || strspn(h->value, "0123456789") != strlen(h->value)))
+			return false;
+	}
+	return said <= 1 && info->num_headers < MG_MAX_HEADERS;
+}
+
 static void
 serve(struct web_request *r)
 {
@@ -354,6 +357,11 @@ serve(struct web_request *r)
 	    mg_get_header(r->mg, "Transfer-Encoding") == NULL);
 	struct err err;
 
+	if (!is_plain(r->info)) {
+		atomic_fetch_add(&s->malformed, 1);
+		refuse(r, 400, ERR_OK, "the head says more than once how long the body is, not in digits, or has too many lines", false);
+		return;
+	}
 	if (s->admit != NULL && s->admit(s->arg, r, &err) != ERR_OK) {
 		refuse(r, 0, err.code, err.text, empty);
 		return;

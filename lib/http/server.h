@@ -1,7 +1,7 @@
 /* server.h - an HTTP/1.1 server for our own APIs; the only door to civetweb.
  *
- * Every connection has a thread while it is open, and there is a fixed number of them
- * (platform.md §5).  So that what waits never keeps out what answers at once, routes say what
+ * Every connection has a thread while it is open.  Threads are started when connections need them, stay,
+ * and there is a fixed most of them (platform.md §5).  So that what waits never keeps out what answers at once, routes say what
  * they do with their thread (router.h): at most max_waiting requests wait, at most max_streams
  * stream, and the threads beyond both are for the rest.  Policy when a kind is full: 503 with
  * Retry-After.  When connections get scarce, they are closed after their answer.

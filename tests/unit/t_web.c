@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdatomic.h>
@@ -19,6 +20,7 @@
 
 #include "base/magic.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "bus.h"
 #include "http/server.h"
 #include "sys/thread.h"
@@ -261,6 +263,16 @@ refuses_by_name(void **state)
 	assert_int_equal(ask("POST /echo/x HTTP/1.1\r\n" HOST "Content-Length: 1001\r\n\r\n"), 413);
 	assert_int_equal(ask("POST /echo/x HTTP/1.1\r\n" HOST "Content-Length: 99999999999999999999\r\n\r\n"), 413);
 	assert_int_equal(ask("POST /echo/x HTTP/1.1\r\n" HOST "Content-Length: -1\r\n\r\n"), 411);
+	assert_int_equal(ask("POST /echo/x HTTP/1.1\r\n" HOST "Content-Length: 1x\r\n\r\nx"), 400);
+	assert_int_equal(ask("POST /echo/x HTTP/1.1\r\n" HOST "Content-Length: 1\r\nContent-Length: 2\r\n\r\nxy"), 400);
+	assert_int_equal(ask("POST /echo/x HTTP/1.1\r\n" HOST "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), 400);
+	struct str many = STR_INIT;
+	str_puts(&many, "GET /echo/x HTTP/1.1\r\n" HOST);
+	for (int i = 0; i < 70; i++)
+		str_puts(&many, "X: y\r\n");
+	str_puts(&many, "\r\n");
+	assert_int_equal(ask(many.p), 400);
+	str_release(&many);
 	memset(large, 'x', sizeof large);
 	snprintf(large, 200, "POST /echo/x HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n4000\r\n");
 	large[strlen(large)] = 'x';
@@ -331,7 +343,56 @@ survives_slowness(void **state)
 	assert_true(n < 900);
 	assert_int_equal(hear(drops), 400);
 	close(drops);
+	/* Nor is one whose body has a length. */
+	drops = dial(server);
+	p.fd = drops;
+	say(drops, "POST /echo/x HTTP/1.1\r\n" HOST "Content-Length: 1000\r\n\r\n");
+	for (n = 0; n < 900 && poll(&p, 1, 10) == 0; n++)
+		say(drops, "x");
+	assert_true(n < 900);
+	assert_int_equal(hear(drops), 400);
+	close(drops);
 	WAIT_FOR(web_counters(server).connections == 0);
+}
+
+/* threads: how many of this process serve connections. */
+static unsigned
+threads(void)
+{
+	DIR *d = opendir("/proc/self/task");
+	char path[300], name[32];
+	unsigned n = 0;
+
+	assert_non_null(d);
+	for (struct dirent *e; (e = readdir(d)) != NULL;) {
+		snprintf(path, sizeof path, "/proc/self/task/%s/comm", e->d_name);
+		FILE *f = fopen(path, "r");
+		if (f == NULL)
+			continue;
+		n += fgets(name, sizeof name, f) != NULL && strncmp(name, "http-", 5) == 0;
+		fclose(f);
+	}
+	closedir(d);
+	return n;
+}
+
+static void
+threads_come_with_connections(void **state)
+{
+	int fd[20];
+
+	(void)state;
+	assert_in_range(threads(), 0, 1);		/* the first may still have its old name */
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(ask("GET /echo/x HTTP/1.1\r\n" HOST "\r\n"), 200);
+	assert_in_range(threads(), 1, 3);		/* one after the other, but who goes is not idle at once */
+	for (size_t i = 0; i < COUNT_OF(fd); i++)
+		fd[i] = dial(server);			/* more than there may be threads, which are 2 + 2 + 8 */
+	WAIT_FOR(threads() == 12);
+	for (size_t i = 0; i < COUNT_OF(fd); i++)
+		close(fd[i]);
+	assert_int_equal(ask("GET /echo/x HTTP/1.1\r\n" HOST "\r\n"), 200);
+	assert_int_equal(threads(), 12);
 }
 
 static void
@@ -420,6 +481,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(refuses_by_name, begin, end),
 		cmocka_unit_test_setup_teardown(survives_garbage, begin, end),
 		cmocka_unit_test_setup_teardown(survives_slowness, begin, end),
+		cmocka_unit_test_setup_teardown(threads_come_with_connections, begin, end),
 		cmocka_unit_test_setup_teardown(keeps_kinds_apart, begin, end),
 		cmocka_unit_test_setup_teardown(ends_while_they_wait, begin, end),
 		cmocka_unit_test_setup_teardown(says_where_it_cannot_listen, begin, end),
