@@ -145,8 +145,8 @@ outgoing_new(const struct outgoing_opts *o, struct err *err)
 	g->changed = (struct mail){ .deliver = on_changed, .vital = true };
 	g->discovery = discovery_new(&(struct discovery_opts){ .loop = g->loop, .conn = g->conn });
 	g->sender = sender_new(&(struct sender_opts){
-		.conn = g->conn, .publisher = g->publisher, .source = o->instance, .format = DATA_MSGPACK,
-		.traffic = o->traffic,
+		.conn = g->conn, .loop = g->loop, .pool = o->pool, .publisher = g->publisher, .source = o->instance,
+		.format = DATA_MSGPACK, .traffic = o->traffic,
 	});
 	g->caller = caller_new(&(struct caller_opts){
 		.conn = g->conn, .discovery = g->discovery, .loop = g->loop, .source = o->instance, .format = DATA_MSGPACK,

@@ -13,12 +13,14 @@ struct handoff;
 struct local_state;
 struct loop;
 struct outgoing;
+struct pool;
 struct publisher;
 struct traffic;
 
 struct outgoing_opts {
 	struct loop *loop;
 	struct conn *conn;
+	struct pool *pool;		/* gone before the outgoing is freed */
 	struct publisher *publisher;	/* outlives it */
 	struct handoff *handoff;	/* likewise; for progress */
 	struct guard *guard;		/* likewise; judges published events; NULL: none */

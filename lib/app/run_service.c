@@ -419,7 +419,7 @@ open_outgoing(struct service *s, struct err *err)
 	const struct run_service_opts *o = s->o;
 
 	if (o->local_api != NULL && (s->outgoing = outgoing_new(&(struct outgoing_opts){
-		.loop = s->loop, .conn = s->conn, .publisher = s->publisher, .handoff = &s->handoff,
+		.loop = s->loop, .conn = s->conn, .pool = s->pool, .publisher = s->publisher, .handoff = &s->handoff,
 		.guard = s->guard, .traffic = s->traffic, .where = o->local_api, .directory = o->local_directory, .service = o->service,
 		.instance = s->instance, .version = o->version, .max_waiting = o->max_outgoing,
 	}, err)) == NULL)

@@ -285,6 +285,25 @@ keep(struct str *to, struct text t)
 		str_add(to, t.p, t.n);
 }
 
+/* keep_names: the subject decides, as it does for calls and commands: subscriptions, contracts and the
+ * path into a program are about what somebody was allowed to publish, not about what he claims.  Where
+ * it agrees, the envelope tells what of it is the domain. */
+static void
+keep_names(struct event *e, const char *subject, const struct envelope *env)
+{
+	const char *name = strncmp(subject, "events.", 7) == 0 ? subject + 7 : subject;
+	size_t n = env->domain.n;
+
+	if (strlen(name) != n + 1 + env->type.n || memcmp(name, env->domain.p, n) != 0 || name[n] != '.' ||
+	    memcmp(name + n + 1, env->type.p, env->type.n) != 0) {
+		log_warning(EV_EVENT_NAME, LOG_F(LOG_S("subject", subject)),
+		    "an event's envelope names another event than its subject, which counts");
+		n = strcspn(name, ".");
+	}
+	keep(&e->domain, (struct text){ name, n });
+	keep(&e->type, text_of(name[n] != '\0' ? name + n + 1 : name + n));
+}
+
 static void
 unreadable(struct event *e, const char *subject, const struct err *err)
 {
@@ -325,8 +344,7 @@ receive(struct event *e, const char *subject, const void *data, size_t n)
 		unreadable(e, subject, &err);
 		return;
 	}
-	keep(&e->domain, env.domain);
-	keep(&e->type, env.type);
+	keep_names(e, subject, &env);
 	keep(&e->message_id, env.message_id);
 	keep(&e->trace_id, env.trace_id);
 	keep(&e->source, env.source);

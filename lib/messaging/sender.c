@@ -40,6 +40,7 @@ sender_new(const struct sender_opts *o)
 {
 	struct sender *s = mem_new(sizeof *s);
 
+	MUST(o->loop != NULL && o->pool != NULL);
 	s->magic = SENDER_MAGIC;
 	s->conn = o->conn;
 	s->loop = o->loop;

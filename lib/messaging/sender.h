@@ -29,7 +29,7 @@ struct traffic;
 struct sender_opts {
 	struct conn *conn;
 	struct loop *loop;
-	struct pool *pool;		/* for what asks the store, of sender_start */
+	struct pool *pool;		/* for what asks the store; that and the loop are never missing */
 	struct publisher *publisher;
 	const char *source;		/* our instance id, or NULL */
 	enum data_format format;

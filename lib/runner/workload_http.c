@@ -11,6 +11,7 @@
 #define HEADERS_MAX 16		/* an envelope yields six or so */
 #define LEFT "Aegis-Deadline"		/* the ms that remain when it is sent: it may have waited for its turn */
 #define LEFT_WIDTH 10
+#define LEFT_MAX INT64_C(9999999999)	/* ms in so many digits: 115 days */
 #define ERROR_MAX 4096		/* of an error page; the rest helps nobody */
 
 /* put_path: an event's domain is one token, and what stands behind its dot is the type. */
@@ -129,8 +130,10 @@ workload_http_send(struct call *c)
 	int64_t left = mono_since(c->deadline, loop_now(c->w->loop)) / NS_PER_MS;
 	char digits[24];
 
-	snprintf(digits, sizeof digits, "%*lld", LEFT_WIDTH, (long long)(left > 0 ? left : 0));
-	MUST(strlen(digits) == LEFT_WIDTH);		/* ten digits are 115 days */
+	/* Who sends a command may give it any time: what does not fit is as good as unlimited. */
+	left = left < 0 ? 0 : left > LEFT_MAX ? LEFT_MAX : left;
+	snprintf(digits, sizeof digits, "%*lld", LEFT_WIDTH, (long long)left);
+	MUST(strlen(digits) == LEFT_WIDTH);
 	memcpy(c->bytes.p + c->left_at, digits, LEFT_WIDTH);
 	c->lane = http_send(c->w->http, &c->bytes, on_answer, c);
 	return c->lane != NULL ? ERR_OK : ERR_BUSY;

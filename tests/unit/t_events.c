@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/magic.h"
 #include "bus.h"
 #include "messaging/dlq.h"
 #include "messaging/events.h"
@@ -284,6 +285,37 @@ unreadable_ones_end_at_once(void **state)
 }
 
 static void
+the_subject_names_the_event(void **state)
+{
+	static const struct { const char *domain, *type, *seen; } says[] = {
+		{ "order.eu", "created", "events.order.eu.created order.eu created {}" },
+		{ "order", "eu.created", "events.order.eu.created order eu.created {}" },
+		{ "..", "/../admin", "events.order.eu.created order eu.created {}" },
+		{ "payment", "settled", "events.order.eu.created order eu.created {}" },
+		{ "order.eu.created", "created", "events.order.eu.created order eu.created {}" },
+		{ "orderXeu", "created", "events.order.eu.created order eu.created {}" },
+	};
+	struct world w;
+	static struct seen s = { 0 };
+	char body[256];
+
+	(void)state;
+	open_world(&w);
+	subscribe(&w, 0, &(struct event_subscription){ .pattern = "events.order.>", .handler = on_event, .arg = &s });
+	for (size_t i = 0; i < COUNT_OF(says); i++) {
+		int n = snprintf(body, sizeof body, "{\"domain\":\"%s\",\"event_type\":\"%s\"}", says[i].domain, says[i].type);
+		expect_ok(publisher_send_wait(w.publisher, &(struct publication){
+			.subject = "events.order.eu.created", .data = body, .n = (size_t)n,
+		}, NULL, &w.err), &w.err);
+		WAIT_FOR(atomic_load(&s.n) == i + 1);
+		pthread_mutex_lock(&last_lock);
+		assert_string_equal(s.last, says[i].seen);
+		pthread_mutex_unlock(&last_lock);
+	}
+	close_world(&w);
+}
+
+static void
 mixed_with_a_python_member(void **state)
 {
 	struct world w;
@@ -463,6 +495,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(pauses_grow), cmocka_unit_test(what_cannot_be_published),
 		cmocka_unit_test(two_patterns_of_one_service), cmocka_unit_test(members_compete_or_all_hear),
 		cmocka_unit_test(failing_ones_come_again_and_die), cmocka_unit_test(unreadable_ones_end_at_once),
+		cmocka_unit_test(the_subject_names_the_event),
 		cmocka_unit_test(mixed_with_a_python_member), cmocka_unit_test(the_server_goes_and_comes),
 		cmocka_unit_test(long_handlers_keep_their_event), cmocka_unit_test(refusals_are_no_attempts),
 	};

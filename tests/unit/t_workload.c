@@ -605,6 +605,11 @@ http_requests_look_as_documented(void **state)
 	assert_in_range(strtol(left + strlen("\r\nAegis-Deadline: "), NULL, 10), 4000, 5000);
 	assert_non_null(strstr(server_last(s), "\r\nContent-Type: application/json\r\n"));
 	assert_non_null(strstr(server_last(s), "\r\n\r\n{\"a\":[1,2]}"));
+
+	/* A time that the header has no digits for, as commands may have. */
+	begin_with(w, "sum", "id-10", "{}", 366 * 24 * 3600 * NS_PER_S, &r);
+	expect(&r, WORKLOAD_OK, "3");
+	assert_non_null(strstr(server_last(s), "\r\nAegis-Deadline: 9999999999\r\n"));
 	workload_free(w);
 	server_free(s);
 }
