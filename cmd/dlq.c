@@ -17,6 +17,8 @@
 #include "nats/conn.h"
 #include "nats/publisher.h"
 #include "nats/stream.h"
+#include "sys/loop.h"
+#include "sys/loop_thread.h"
 
 struct dlq_opts {
 	struct cmd_general general;
@@ -203,7 +205,6 @@ each_rm(struct asking *a, const struct letter *l, struct err *err)
  * for on a publisher; and that needs a loop. */
 struct retrying {
 	struct asking a;
-	struct cmd_loop loop;
 	struct publisher *publisher;
 };
 
@@ -249,21 +250,23 @@ static enum err_code
 retry(struct asking *a, struct err *err)
 {
 	struct retrying r = { .a = *a };
-	enum err_code code = cmd_loop_init(&r.loop, 64, err);
+	struct loop_thread thread = { .runs = false };
+	struct loop *loop = loop_new(clock_system(), 64, err);
+	enum err_code code;
 
-	if (code != ERR_OK)
-		return code;
-	r.publisher = publisher_new(&(struct publisher_opts){ .conn = a->conn, .loop = r.loop.loop }, err);
+	if (loop == NULL)
+		return ERR_SYSTEM;
+	r.publisher = publisher_new(&(struct publisher_opts){ .conn = a->conn, .loop = loop }, err);
 	if (r.publisher == NULL) {
 		code = ERR_UNAVAILABLE;
 		goto err0;
 	}
-	if ((code = cmd_loop_start(&r.loop, err)) == ERR_OK)
+	if ((code = loop_thread_start(&thread, loop, err)) == ERR_OK)
 		code = change(&r.a, each_retry, "published again:", err);
-	cmd_loop_stop(&r.loop);
+	loop_thread_stop(&thread);
 	publisher_free(r.publisher);
 err0:
-	cmd_loop_release(&r.loop);
+	loop_free(loop);
 	return code;
 }
 

@@ -19,6 +19,7 @@
 #include "nats/conn.h"
 #include "sys/clock.h"
 #include "sys/loop.h"
+#include "sys/loop_thread.h"
 #include "sys/pool.h"
 #include "sys/thread.h"
 
@@ -287,7 +288,8 @@ static const struct out_column subscribe_columns[] = {
 struct listening {
 	struct cmd *c;
 	const struct subscribe_opts *o;
-	struct cmd_loop loop;
+	struct loop *loop;
+	struct loop_thread thread;
 	struct conn *conn;
 	struct pool *pool;
 	struct publisher *publisher;
@@ -369,18 +371,18 @@ start_listening(struct listening *l, struct err *err)
 	id_hex(instance + 4, 8);
 	if ((l->conn = conn_new(&co, err)) == NULL)
 		return err->code;
-	if (cmd_loop_init(&l->loop, 1024, err) != ERR_OK || (l->pool = pool_new(l->loop.loop, 1, 8, err)) == NULL ||
-	    (l->publisher = publisher_new(&(struct publisher_opts){ .conn = l->conn, .loop = l->loop.loop }, err)) == NULL)
+	if ((l->loop = loop_new(clock_system(), 1024, err)) == NULL || (l->pool = pool_new(l->loop, 1, 8, err)) == NULL ||
+	    (l->publisher = publisher_new(&(struct publisher_opts){ .conn = l->conn, .loop = l->loop }, err)) == NULL)
 		return err->code;
 	l->events = events_new(&(struct events_opts){
-		.conn = l->conn, .loop = l->loop.loop, .pool = l->pool, .publisher = l->publisher,
+		.conn = l->conn, .loop = l->loop, .pool = l->pool, .publisher = l->publisher,
 		.service = o->service != NULL ? o->service : "aegis-cli", .instance = instance,
 	});
 	enum err_code code = events_subscribe(l->events, &(struct event_subscription){
 		.pattern = l->c->words[0], .mode = o->service != NULL ? o->mode : EVENT_BROADCAST,
 		.from_now = o->from == FROM_NOW, .from_start = o->from == FROM_START, .handler = on_event, .arg = l,
 	}, err);
-	return code == ERR_OK ? cmd_loop_start(&l->loop, err) : code;
+	return code == ERR_OK ? loop_thread_start(&l->thread, l->loop, err) : code;
 }
 
 /* wait_for_end: until a signal comes or the reader leaves. */
@@ -395,7 +397,7 @@ wait_for_end(struct listening *l, const sigset_t *set)
 		left = out_look(l->c->out);
 		pthread_mutex_unlock(&l->lock);
 	}
-	cmd_loop_stop(&l->loop);
+	loop_thread_stop(&l->thread);
 }
 
 enum err_code
@@ -424,6 +426,6 @@ cmd_event_subscribe_run(struct cmd *c, struct err *err)
 	pool_free(l.pool);
 	publisher_free(l.publisher);
 	conn_free(l.conn);
-	cmd_loop_release(&l.loop);
+	loop_free(l.loop);
 	return code;
 }

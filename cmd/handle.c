@@ -6,10 +6,7 @@
 
 #include "app/config.h"
 #include "base/id.h"
-#include "base/magic.h"
 #include "codec/codec.h"
-#include "sys/pool.h"
-#include "sys/thread.h"
 
 aegis *
 cmd_handle(struct cmd *c, int64_t stale_ns, struct err *err)
@@ -68,53 +65,4 @@ cmd_payload_read(const struct cmd *c, const char *what, const char *data, struct
 	if (data != NULL && c->nwords > 2)
 		return err_set(err, ERR_USAGE, "%s given twice: as --data and as a word", what);
 	return cmd_map_read(what, data != NULL ? data : c->nwords > 2 ? c->words[2] : NULL, out, err);
-}
-
-/* --- a loop ------------------------------------------------------------------------------- */
-
-static void *
-run_loop(void *arg)
-{
-	loop_run(arg);
-	if (pool_thread_end != NULL)
-		pool_thread_end();
-	return NULL;
-}
-
-static void
-on_stop(struct mail *m)
-{
-	loop_stop(CONTAINER_OF(m, struct cmd_loop, stop)->loop);
-}
-
-enum err_code
-cmd_loop_init(struct cmd_loop *l, unsigned mailbox, struct err *err)
-{
-	*l = (struct cmd_loop){ .loop = loop_new(clock_system(), mailbox, err), .stop = { .deliver = on_stop, .vital = true } };
-	return l->loop != NULL ? ERR_OK : ERR_SYSTEM;
-}
-
-enum err_code
-cmd_loop_start(struct cmd_loop *l, struct err *err)
-{
-	enum err_code code = thread_start(&l->thread, "loop", run_loop, l->loop, err);
-
-	l->runs = code == ERR_OK;
-	return code;
-}
-
-void
-cmd_loop_stop(struct cmd_loop *l)
-{
-	if (!l->runs)
-		return;
-	loop_post(l->loop, &l->stop);
-	pthread_join(l->thread, NULL);
-	l->runs = false;
-}
-
-void
-cmd_loop_release(struct cmd_loop *l)
-{
-	loop_free(l->loop);
 }

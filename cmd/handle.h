@@ -2,11 +2,8 @@
 #ifndef CMD_HANDLE_H
 #define CMD_HANDLE_H
 
-#include <pthread.h>
-
 #include "client/aegis.h"
 #include "cmd.h"
-#include "sys/loop.h"
 
 /* cmd_handle(c, stale_ns, err): a handle on the connection that the options name; the caller's
  * (aegis_close).  stale_ns 0: the default. */
@@ -20,18 +17,5 @@ enum err_code cmd_map_read(const char *what, const char *word, struct str *out, 
  * word, or nothing; both is refused. */
 enum err_code cmd_payload_read(const struct cmd *c, const char *what, const char *data, struct str *out,
     struct err *err);
-
-/* A core loop on a thread of its own, for commands that need what lives on one: init, then what
- * belongs to the loop, start, stop, then free that, release.  start is not needed for stop. */
-struct cmd_loop {
-	struct loop *loop;
-	pthread_t thread;
-	bool runs;
-	struct mail stop;
-};
-enum err_code cmd_loop_init(struct cmd_loop *l, unsigned mailbox, struct err *err);
-enum err_code cmd_loop_start(struct cmd_loop *l, struct err *err);
-void cmd_loop_stop(struct cmd_loop *l);
-void cmd_loop_release(struct cmd_loop *l);
 
 #endif

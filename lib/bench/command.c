@@ -80,7 +80,7 @@ close_side(void *arg)
 	pool_free(s->sending.pool);	/* before the sender, whose questions it may work on */
 	s->sending.pool = NULL;
 	sender_free(s->sender);
-	if (s->worker != NULL && s->serving.running && loop_call(s->serving.loop, leave, s->worker, WAIT_NS, NULL) == ERR_OK)
+	if (s->worker != NULL && s->serving.thread.runs && loop_call(s->serving.loop, leave, s->worker, WAIT_NS, NULL) == ERR_OK)
 		worker_drain(s->worker, WAIT_NS);
 	node_stop(&s->serving);
 	worker_free(s->worker);

@@ -3,30 +3,13 @@
 
 #include <string.h>
 
-#include "base/magic.h"
 #include "discovery/discovery.h"
 #include "nats/publisher.h"
 #include "sys/loop.h"
 #include "sys/pool.h"
-#include "sys/thread.h"
 
 #define MAILBOX 4096
 #define BATCH_US 100			/* what aegis.h recommends for many calls in flight */
-
-static void *
-run(void *arg)
-{
-	loop_run(arg);
-	if (pool_thread_end != NULL)
-		pool_thread_end();
-	return NULL;
-}
-
-static void
-on_stop(struct mail *m)
-{
-	loop_stop(CONTAINER_OF(m, struct node, stop)->loop);
-}
 
 int64_t
 node_flusher_us(unsigned in_flight)
@@ -56,21 +39,13 @@ node_open(struct node *n, const struct conn_opts *o, int64_t flusher_wait_us, st
 enum err_code
 node_run(struct node *n, struct err *err)
 {
-	enum err_code code = thread_start(&n->thread, "loop", run, n->loop, err);
-
-	n->running = code == ERR_OK;
-	return code;
+	return loop_thread_start(&n->thread, n->loop, err);
 }
 
 void
 node_stop(struct node *n)
 {
-	if (!n->running)
-		return;
-	n->stop = (struct mail){ .deliver = on_stop, .vital = true };
-	loop_post(n->loop, &n->stop);
-	pthread_join(n->thread, NULL);
-	n->running = false;
+	loop_thread_stop(&n->thread);
 }
 
 void

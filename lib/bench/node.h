@@ -2,11 +2,9 @@
 #ifndef BENCH_NODE_H
 #define BENCH_NODE_H
 
-#include <pthread.h>
-
 #include "base/err.h"
 #include "nats/conn.h"
-#include "sys/mailbox.h"
+#include "sys/loop_thread.h"
 
 struct loop;
 struct pool;
@@ -21,9 +19,7 @@ struct node {
 	struct pool *pool;
 	struct publisher *publisher;
 	struct discovery *discovery;
-	pthread_t thread;
-	bool running;
-	struct mail stop;
+	struct loop_thread thread;
 };
 
 /* node_open(n, o, flusher_wait_us, err): connects as o says, batching writes for that long

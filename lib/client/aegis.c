@@ -47,17 +47,6 @@ aegis_code_name(int code)
 
 /* --- connecting -------------------------------------------------------------------------- */
 
-static void *
-run(void *arg)
-{
-	aegis *a = arg;
-
-	loop_run(a->loop);
-	if (pool_thread_end != NULL)
-		pool_thread_end();
-	return NULL;
-}
-
 static struct conn *
 connect_nats(const aegis_options *o, int64_t timeout_ns, struct err *err)
 {
@@ -125,9 +114,7 @@ open_handle(aegis *a, const aegis_options *o, struct err *err)
 	    o->max_queue > 0 ? o->max_queue : DEFAULT_QUEUE, err);
 	if (a->handlers == NULL)
 		return ERR_SYSTEM;
-	if ((code = thread_start(&a->thread, "loop", run, a, err)) == ERR_OK)
-		a->running = true;
-	return code;
+	return loop_thread_start(&a->thread, a->loop, err);
 }
 
 aegis *
@@ -479,20 +466,11 @@ leave(void *arg)
 	client_events_leave(a, true);
 }
 
-static void
-stop(struct mail *m)
-{
-	aegis *a = CONTAINER_OF(m, aegis, stop);
-
-	MAGIC_CHECK(a, AEGIS_MAGIC);
-	loop_stop(a->loop);
-}
-
 /* depart: deregister, then answer what has arrived. */
 static void
 depart(aegis *a)
 {
-	if (a->member == NULL || !a->running)
+	if (a->member == NULL || !a->thread.runs)
 		return;
 	if (loop_call(a->loop, leave, a, CALL_NS, NULL) == ERR_OK)
 		await(a, &a->left, &a->left, a->timeout_ns);
@@ -513,11 +491,7 @@ aegis_close(aegis *a)
 		return;
 	MAGIC_CHECK(a, AEGIS_MAGIC);
 	depart(a);
-	if (a->running) {
-		a->stop = (struct mail){ .deliver = stop, .vital = true };
-		loop_post(a->loop, &a->stop);
-		pthread_join(a->thread, NULL);
-	}
+	loop_thread_stop(&a->thread);
 	/* From here on this thread is the loop's.  Handlers that wait for a call of their own
 	 * are waited for, and nobody notices time-outs any more: so the calls end now. */
 	caller_stop(a->caller);

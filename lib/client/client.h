@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "client/aegis.h"
 #include "codec/codec.h"
+#include "sys/loop_thread.h"
 #include "sys/pool.h"
 
 struct caller;
@@ -53,9 +54,7 @@ struct served {
 struct aegis {
 	unsigned magic;
 	struct loop *loop;
-	pthread_t thread;
-	bool running;			/* the loop's thread exists */
-	struct mail stop;		/* ends it */
+	struct loop_thread thread;
 	struct conn *conn;
 	struct discovery *discovery;
 	enum aegis_validation validation;

@@ -13,13 +13,14 @@
 #include "nats/publisher.h"
 #include "nats/stream.h"
 #include "sys/loop.h"
+#include "sys/loop_thread.h"
 
 #define SEEN 4096
 
 struct world {
 	struct bus bus;
 	struct loop *loop;
-	pthread_t thread;
+	struct loop_thread thread;
 	struct conn *conn;
 	struct publisher *publisher;
 	struct consumer *consumer;
@@ -30,19 +31,6 @@ struct world {
 	bool hold;
 	unsigned fail;			/* so many first deliveries are given back */
 };
-
-static void *
-turn(void *arg)
-{
-	loop_run(arg);
-	return NULL;
-}
-
-static void
-stop(void *arg)
-{
-	loop_stop(arg);
-}
 
 static void
 on_delivery(void *arg, struct delivery *d)
@@ -79,7 +67,7 @@ open_world(struct world *w)
 		.conn = w->conn, .loop = w->loop, .stream = "EVENTS", .durable = "svc__events=order=+", .window = 16,
 		.filter = "events.order.*", .handler = on_delivery, .arg = w,
 	};
-	assert_int_equal(pthread_create(&w->thread, NULL, turn, w->loop), 0);
+	assert_int_equal(loop_thread_start(&w->thread, w->loop, &w->err), ERR_OK);
 }
 
 static void
@@ -116,8 +104,7 @@ static void
 close_world(struct world *w)
 {
 	end(w);
-	assert_int_equal(loop_call(w->loop, stop, w->loop, WAIT_NS, &w->err), ERR_OK);
-	pthread_join(w->thread, NULL);
+	loop_thread_stop(&w->thread);
 	publisher_free(w->publisher);
 	conn_free(w->conn);
 	loop_free(w->loop);

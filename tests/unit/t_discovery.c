@@ -12,6 +12,7 @@
 #include "nats/conn.h"
 #include "registry/registry.h"
 #include "sys/loop.h"
+#include "sys/loop_thread.h"
 
 #define ROUNDS 50
 #define SERVICES 3
@@ -21,25 +22,12 @@
 struct world {
 	struct bus bus;
 	struct loop *loop;
-	pthread_t thread;
+	struct loop_thread thread;
 	struct conn *conn, *writing;
 	struct discovery *discovery;
 	struct registry *registry;
 	struct err err;
 };
-
-static void *
-turn(void *arg)
-{
-	loop_run(arg);
-	return NULL;
-}
-
-static void
-stop(void *arg)
-{
-	loop_stop(arg);
-}
 
 static struct conn *
 link_to(struct world *w, const char *name)
@@ -61,14 +49,13 @@ world_open(struct world *w)
 	w->conn = link_to(w, "t_discovery reader");
 	w->writing = link_to(w, "t_discovery writer");
 	w->discovery = discovery_new(&(struct discovery_opts){ .loop = w->loop, .conn = w->conn });
-	assert_int_equal(pthread_create(&w->thread, NULL, turn, w->loop), 0);
+	assert_int_equal(loop_thread_start(&w->thread, w->loop, &w->err), ERR_OK);
 }
 
 static void
 world_close(struct world *w)
 {
-	assert_int_equal(loop_call(w->loop, stop, w->loop, NS_PER_S, &w->err), ERR_OK);
-	pthread_join(w->thread, NULL);
+	loop_thread_stop(&w->thread);
 	discovery_free(w->discovery);
 	registry_free(w->registry);
 	conn_free(w->conn);

@@ -12,6 +12,7 @@
 #include "nats/conn.h"
 #include "nats/stream.h"
 #include "sys/loop.h"
+#include "sys/loop_thread.h"
 #include "sys/pool.h"
 
 #define MEMBERS 2
@@ -30,26 +31,13 @@ static pthread_mutex_t last_lock = PTHREAD_MUTEX_INITIALIZER;
 struct world {
 	struct bus bus;
 	struct loop *loop;
-	pthread_t thread;
+	struct loop_thread thread;
 	struct conn *conn;
 	struct pool *pool;
 	struct publisher *publisher;
 	struct events *events[MEMBERS];
 	struct err err;
 };
-
-static void *
-turn(void *arg)
-{
-	loop_run(arg);
-	return NULL;
-}
-
-static void
-stop(void *arg)
-{
-	loop_stop(arg);
-}
 
 static void
 open_world(struct world *w)
@@ -68,7 +56,7 @@ open_world(struct world *w)
 			.conn = w->conn, .loop = w->loop, .pool = w->pool, .publisher = w->publisher,
 			.service = "Order-svc", .instance = i == 0 ? "order-a" : "order-b",
 		});
-	assert_int_equal(pthread_create(&w->thread, NULL, turn, w->loop), 0);
+	assert_int_equal(loop_thread_start(&w->thread, w->loop, &w->err), ERR_OK);
 }
 
 static void
@@ -84,8 +72,7 @@ static void
 close_world(struct world *w)
 {
 	assert_int_equal(loop_call(w->loop, free_events, w, WAIT_NS, &w->err), ERR_OK);
-	assert_int_equal(loop_call(w->loop, stop, w->loop, WAIT_NS, &w->err), ERR_OK);
-	pthread_join(w->thread, NULL);
+	loop_thread_stop(&w->thread);
 	pool_free(w->pool);
 	publisher_free(w->publisher);
 	conn_free(w->conn);

@@ -16,12 +16,13 @@
 #include "nats/conn.h"
 #include "sys/gate.h"
 #include "sys/loop.h"
+#include "sys/loop_thread.h"
 #include "sys/pool.h"
 
 static struct bus bus;
 static struct loop *loop;
 static struct pool *pool;
-static pthread_t turning;
+static struct loop_thread turning;
 static struct conn *client;
 
 struct side {
@@ -469,19 +470,6 @@ a_leader_that_is_overtaken_leaves_the_outcome_unknown_at_once(void **state)
 	expect_led_by("pay-b", 1);
 }
 
-static void *
-turn(void *arg)
-{
-	loop_run(arg);
-	return NULL;
-}
-
-static void
-stop_turning(void *arg)
-{
-	loop_stop(arg);
-}
-
 static int
 set_up(void **state)
 {
@@ -496,7 +484,7 @@ set_up(void **state)
 	caller = caller_new(&(struct caller_opts){ .conn = client, .discovery = discovery, .loop = loop }, &err);
 	if (pool == NULL || client == NULL || caller == NULL || !open_side(&a) || !open_side(&b))
 		return -1;
-	return pthread_create(&turning, NULL, turn, loop);
+	return loop_thread_start(&turning, loop, NULL);
 }
 
 static int
@@ -504,8 +492,7 @@ tear_down(void **state)
 {
 	(void)state;
 	caller_stop(caller);
-	loop_call(loop, stop_turning, loop, WAIT_NS, NULL);
-	pthread_join(turning, NULL);
+	loop_thread_stop(&turning);
 	caller_free(caller);
 	discovery_free(discovery);
 	pool_free(pool);

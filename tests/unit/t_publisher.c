@@ -10,31 +10,19 @@
 #include "nats/publisher.h"
 #include "nats/stream.h"
 #include "sys/loop.h"
+#include "sys/loop_thread.h"
 #include "sys/thread.h"
 
 struct world {
 	struct bus bus;
 	struct loop *loop;
-	pthread_t thread;
+	struct loop_thread thread;
 	struct conn *conn, *other;
 	struct publisher *publisher;
 	struct err err;
 	atomic_ulong stored, failed;
 	struct err last;
 };
-
-static void *
-turn(void *arg)
-{
-	loop_run(arg);
-	return NULL;
-}
-
-static void
-stop(void *arg)
-{
-	loop_stop(arg);
-}
 
 static void
 open_world(struct world *w, const struct publisher_opts *o)
@@ -50,14 +38,13 @@ open_world(struct world *w, const struct publisher_opts *o)
 	own.conn = w->conn;
 	own.loop = w->loop;
 	assert_non_null(w->publisher = publisher_new(&own, &w->err));
-	assert_int_equal(pthread_create(&w->thread, NULL, turn, w->loop), 0);
+	assert_int_equal(loop_thread_start(&w->thread, w->loop, &w->err), ERR_OK);
 }
 
 static void
 close_world(struct world *w)
 {
-	assert_int_equal(loop_call(w->loop, stop, w->loop, NS_PER_S, &w->err), ERR_OK);
-	pthread_join(w->thread, NULL);
+	loop_thread_stop(&w->thread);
 	publisher_free(w->publisher);
 	conn_free(w->conn);
 	conn_free(w->other);

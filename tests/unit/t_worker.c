@@ -17,6 +17,7 @@
 #include "nats/consumer.h"
 #include "nats/stream.h"
 #include "sys/loop.h"
+#include "sys/loop_thread.h"
 #include "sys/thread.h"
 
 static struct bus bus;
@@ -586,19 +587,6 @@ many_are_sent_without_waiting(void **state)
 
 /* --- the queue itself -------------------------------------------------------------------- */
 
-static void *
-loop_thread(void *arg)
-{
-	loop_run(arg);
-	return NULL;
-}
-
-static void
-loop_end(void *arg)
-{
-	loop_stop(arg);
-}
-
 static void
 the_janitor_removes_litter_and_nothing_else(void **state)
 {
@@ -612,12 +600,11 @@ the_janitor_removes_litter_and_nothing_else(void **state)
 	ok(aegis_send_json(sender, "later-service", "work", NULL, &(aegis_send_options){ .forget = true }, NULL, &e));
 	WAIT_FOR(stored("COMMANDS") == COUNT_OF(litter) + 1);
 	struct janitor *two[] = { janitor_new(conn, loop, &err), janitor_new(conn, loop, &err) };
-	pthread_t t;
-	assert_int_equal(thread_start(&t, "loop", loop_thread, loop, &err), ERR_OK);
+	struct loop_thread t;
+	assert_int_equal(loop_thread_start(&t, loop, &err), ERR_OK);
 	WAIT_FOR(janitor_removed(two[0]) + janitor_removed(two[1]) == COUNT_OF(litter));
 	WAIT_FOR(stored("COMMANDS") == 1);
-	loop_call(loop, loop_end, loop, NS_PER_S, NULL);
-	pthread_join(t, NULL);
+	loop_thread_stop(&t);
 	janitor_free(two[0]);
 	janitor_free(two[1]);
 	loop_free(loop);
