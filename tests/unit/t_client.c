@@ -1,60 +1,17 @@
 /* t_client - the public interface against a real server: serving, calling, values. */
-#include "expect.h"
+#include "handle.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 
 #include "base/magic.h"
-#include "bus.h"
-#include "client/aegis.h"
 #include "codec/codec.h"
 #include "nats/conn.h"
 #include "registry/registry.h"
 
-static struct bus bus;
 static aegis *caller;			/* MessagePack */
-static aegis_error e;
 
 /* --- a service --------------------------------------------------------------------------- */
-
-static aegis *
-connect_as(const aegis_options *o)
-{
-	aegis_options own = o != NULL ? *o : (aegis_options){ 0 };
-
-	own.servers = bus_url(&bus);
-	aegis *a = aegis_connect(&own, &e);
-	if (a == NULL)
-		fail_msg("%s", e.text);
-	return a;
-}
-
-static void
-ok(int code)
-{
-	if (code != AEGIS_OK)
-		fail_msg("%s: %s", aegis_code_name(code), e.text);
-}
-
-static void
-fails(int code, int want, const char *part)
-{
-	if (code != want || e.code != want || strstr(e.text, part) == NULL)
-		fail_msg("%s, '%s' is not %s with '%s'", aegis_code_name(code), e.text, aegis_code_name(want), part);
-}
-
-static void
-enrol(aegis *a, const char *service, const char *instance)
-{
-	ok(aegis_register(a, &(aegis_identity){ .service = service, .instance = instance }, &e));
-}
-
-static void
-echo(void *arg, aegis_request *r)
-{
-	(void)arg;
-	aegis_reply_json(r, aegis_params_json(r));
-}
 
 /* look: everything that can be seen of a request, as a result. */
 static void
@@ -214,7 +171,7 @@ set_up_all(void **state)
 	serve("too_deep", too_deep, 0);
 	serve("keep", keep, 0);
 	serve("gate", wait_at_gate, 0);
-	enrol(server, "test-service", "test-1");
+	ok(enrol(server, "test-service", "test-1"));
 	caller = connect_as(NULL);
 	return 0;
 }
@@ -319,7 +276,7 @@ a_registered_caller_is_named_and_every_call_has_a_trace(void **state)
 	aegis_result *r = NULL;
 
 	(void)state;
-	enrol(a, "asking-service", "asker-1");
+	ok(enrol(a, "asking-service", "asker-1"));
 	ok(aegis_call(a, "test-service", "look", NULL, NULL, &r, &e));
 	assert_string_equal(aegis_result_text(r, "source"), "asker-1");
 	assert_true(strlen(aegis_result_text(r, "trace_id")) > 8);
@@ -623,8 +580,8 @@ members_of_one_service_may_have_different_methods(void **state)
 	(void)state;
 	ok(aegis_serve(a, "left", echo, NULL, 0, &e));
 	ok(aegis_serve(b, "right", echo, NULL, 0, &e));
-	enrol(a, "mixed-service", "mixed-a");
-	enrol(b, "mixed-service", "mixed-b");
+	ok(enrol(a, "mixed-service", "mixed-a"));
+	ok(enrol(b, "mixed-service", "mixed-b"));
 	WAIT_FOR(call("mixed-service", "left", &(aegis_call_options){ .instance = "mixed-a" }) == AEGIS_OK);
 	WAIT_FOR(call("mixed-service", "right", &(aegis_call_options){ .instance = "mixed-b" }) == AEGIS_OK);
 	for (int i = 0; i < 20; i++) {
@@ -645,7 +602,7 @@ the_unhealthy_are_passed_over_until_they_recover(void **state)
 	(void)state;
 	ok(aegis_serve(a, "echo", echo, NULL, 0, &e));
 	aegis_set_healthy(a, false);		/* before registering it means nothing */
-	enrol(a, "ill-service", "ill-1");
+	ok(enrol(a, "ill-service", "ill-1"));
 	WAIT_FOR(call("ill-service", "echo", &(aegis_call_options){ .instance = "ill-1" }) == AEGIS_OK);
 	aegis_set_healthy(a, false);
 	aegis_set_healthy(a, false);
@@ -701,7 +658,7 @@ what_waits_beyond_the_bound_is_refused(void **state)
 	atomic_store(&gate, false);
 	atomic_store(&at_gate, 0);
 	ok(aegis_serve(a, "gate", wait_at_gate, NULL, 0, &e));
-	enrol(a, "busy-service", "busy-1");
+	ok(enrol(a, "busy-service", "busy-1"));
 	for (size_t i = 0; i < 3; i++) {
 		asked[i] = (struct asked){ &ended, -1 };
 		assert_int_equal(pthread_create(&t[i], NULL, ask, &asked[i]), 0);
@@ -745,7 +702,7 @@ a_method_may_be_limited_and_leaves_workers_to_the_others(void **state)
 	ok(aegis_serve_with(a, "gate", wait_at_gate, NULL, &(aegis_serve_options){ .concurrency = 2, .max_queue = 3 }, &e));
 	ok(aegis_serve_with(a, "echo", echo, NULL, NULL, &e));
 	fails(aegis_serve_with(a, "echo", echo, NULL, NULL, &e), AEGIS_EXISTS, "served already");
-	enrol(a, "limited-service", "limited-1");
+	ok(enrol(a, "limited-service", "limited-1"));
 	WAIT_FOR(call("limited-service", "echo", &(aegis_call_options){ .instance = "limited-1" }) == AEGIS_OK);
 	for (size_t i = 0; i < 6; i++) {
 		asked[i] = (struct asked){ &ended, -1 };
@@ -779,7 +736,7 @@ calls_of_one_method_run_side_by_side(void **state)
 	atomic_store(&gate, false);
 	atomic_store(&at_gate, 0);
 	ok(aegis_serve(a, "gate", wait_at_gate, NULL, 0, &e));
-	enrol(a, "limited-service", "limited-2");
+	ok(enrol(a, "limited-service", "limited-2"));
 	for (size_t i = 0; i < 4; i++) {
 		asked[i] = (struct asked){ &ended, -1 };
 		assert_int_equal(pthread_create(&t[i], NULL, ask_limited, &asked[i]), 0);
@@ -818,7 +775,7 @@ strategies_choose_among_the_instances(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		a[i] = connect_as(NULL);
 		ok(aegis_serve(a[i], "echo", echo, NULL, 0, &e));
-		enrol(a[i], "pair-service", ids[i]);
+		ok(enrol(a[i], "pair-service", ids[i]));
 	}
 	for (size_t i = 0; i < 2; i++)
 		WAIT_FOR(strcmp(who("pair-service", &(aegis_call_options){ .instance = ids[i] }), ids[i]) == 0);

@@ -1,40 +1,11 @@
 /* t_client_events - the public interface to events against a real server. */
-#include "expect.h"
+#include "handle.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "bus.h"
-#include "client/aegis.h"
 #include "nats/conn.h"
 #include "nats/stream.h"
-
-static struct bus bus;
-static aegis_error e;
-
-static aegis *
-handle(void)
-{
-	aegis *a = aegis_connect(&(aegis_options){ .servers = bus_url(&bus), .workers = 4 }, &e);
-
-	if (a == NULL)
-		fail_msg("%s", e.text);
-	return a;
-}
-
-static void
-ok(int code)
-{
-	if (code != AEGIS_OK)
-		fail_msg("%s: %s", aegis_code_name(code), e.text);
-}
-
-static void
-fails(int code, int want, const char *part)
-{
-	if (code != want || e.code != want || strstr(e.text, part) == NULL)
-		fail_msg("%s, '%s' is not %s with '%s'", aegis_code_name(code), e.text, aegis_code_name(want), part);
-}
 
 struct seen {
 	atomic_uint n, wrong, inside, most;
@@ -100,7 +71,7 @@ published_and_handled(void **state)
 	atomic_uint n = 0;
 
 	(void)state;
-	aegis *a = handle(), *b = handle();
+	aegis *a = connect_as(&(aegis_options){ .workers = 4 }), *b = connect_as(&(aegis_options){ .workers = 4 });
 	ok(aegis_subscribe(a, "events.order.created", on_event, &s, &(aegis_subscribe_options){ .concurrency = 8 }, &e));
 	fails(aegis_subscribe(a, "events.order.created", on_event, &s, NULL, &e), AEGIS_EXISTS, "already");
 	ok(aegis_subscribe(a, "events.user.added", on_event, &s, &(aegis_subscribe_options){ .mode = AEGIS_MIXED }, &e));
@@ -134,7 +105,7 @@ failed_and_kept_back(void **state)
 	struct seen s = { .fail = 2 }, h = { .hold = true };
 
 	(void)state;
-	aegis *a = handle();
+	aegis *a = connect_as(&(aegis_options){ .workers = 4 });
 	ok(aegis_subscribe(a, "events.order.created", on_event, &s, &(aegis_subscribe_options){ .retry_ms = 10 }, &e));
 	ok(aegis_subscribe(a, "events.order.*", on_event, &h, &(aegis_subscribe_options){ .mode = AEGIS_BROADCAST,
 	    .from_start = true }, &e));
@@ -162,7 +133,7 @@ twin(void **state)
 	struct stream_state st;
 
 	(void)state;
-	aegis *a = handle(), *b = handle();
+	aegis *a = connect_as(&(aegis_options){ .workers = 4 }), *b = connect_as(&(aegis_options){ .workers = 4 });
 	aegis_identity who = { .service = "lone-svc", .instance = "lone-1" };
 	aegis_subscribe_options o = { .mode = AEGIS_BROADCAST };
 	ok(aegis_subscribe(a, "events.order.created", on_event, &s, &o, &e));
@@ -185,7 +156,7 @@ static void
 away(void **state)
 {
 	(void)state;
-	aegis *a = handle();
+	aegis *a = connect_as(&(aegis_options){ .workers = 4 });
 	ok(aegis_publish(a, "order", "other", NULL, NULL, &e));
 	bus_stop(&bus);
 	WAIT_FOR(!aegis_connected(a));

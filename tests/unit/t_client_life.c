@@ -1,6 +1,6 @@
 /* t_client_life - the public interface at its edges: connecting, twins, a server that goes and
  * comes, and closing while something is under way. */
-#include "expect.h"
+#include "handle.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -9,46 +9,8 @@
 #include <sys/wait.h>
 
 #include "base/magic.h"
-#include "bus.h"
-#include "client/aegis.h"
 #include "nats/conn.h"
 #include "registry/registry.h"
-
-static struct bus bus;
-static aegis_error e;
-
-static aegis *
-connect_as(const aegis_options *o)
-{
-	aegis_options own = o != NULL ? *o : (aegis_options){ 0 };
-
-	if (own.servers == NULL)
-		own.servers = bus_url(&bus);
-	aegis *a = aegis_connect(&own, &e);
-	if (a == NULL)
-		fail_msg("%s", e.text);
-	return a;
-}
-
-static void
-ok(int code)
-{
-	if (code != AEGIS_OK)
-		fail_msg("%s: %s", aegis_code_name(code), e.text);
-}
-
-static void
-echo(void *arg, aegis_request *r)
-{
-	(void)arg;
-	aegis_reply_json(r, aegis_params_json(r));
-}
-
-static int
-enrol(aegis *a, const char *service, const char *instance)
-{
-	return aegis_register(a, &(aegis_identity){ .service = service, .instance = instance }, &e);
-}
 
 static aegis *
 serve(const char *service, const char *instance, aegis_handler *fn, void *arg)

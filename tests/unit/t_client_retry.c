@@ -1,21 +1,17 @@
 /* t_client_retry - what is tried again, against members that refuse, keep silent, or come late; and
  * what the requests of the attempts say. */
-#include "expect.h"
+#include "handle.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 
 #include "base/magic.h"
-#include "bus.h"
-#include "client/aegis.h"
 #include "codec/codec.h"
 #include "nats/conn.h"
 
-static struct bus bus;
 static aegis *caller;
 static struct sub *flip;
 static struct conn *peer;		/* of members that are not ours */
-static aegis_error e;
 
 /* What the member does with each request in turn; the last word counts for all that follow. */
 enum word { ANSWER, OUTER, NESTED, ELECTING, FAIL, SILENCE };
@@ -132,13 +128,6 @@ call(const char *service, const enum word *words, const aegis_call_options *o, u
 		*attempts = aegis_result_attempts(r);
 	aegis_result_free(r);
 	return code;
-}
-
-static void
-fails(int code, int want, const char *part)
-{
-	if (code != want || e.code != want || strstr(e.text, part) == NULL)
-		fail_msg("%s, '%s' is not %s with '%s'", aegis_code_name(code), e.text, aegis_code_name(want), part);
 }
 
 static void

@@ -1,5 +1,6 @@
 /* t_codec - bytes to values: what each encoding may hold, what is refused and where, hostile
  * headers, and that a warm decoder allocates nothing. */
+#include "decoder.h"
 #include "expect.h"
 
 #include <malloc.h>
@@ -11,25 +12,6 @@
 #include "base/utf8.h"
 #include "codec/codec.h"
 #include "codec/inner.h"
-
-static struct codec *codec;
-
-static int
-open_codec(void **state)
-{
-	(void)state;
-	codec = codec_new();
-	return 0;
-}
-
-static int
-close_codec(void **state)
-{
-	(void)state;
-	codec_free(codec);
-	codec_free(NULL);
-	return 0;
-}
 
 static enum err_code
 parse_hex(const char *hex, struct value *out, struct err *err)

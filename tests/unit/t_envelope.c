@@ -1,5 +1,6 @@
 /* t_envelope - every row of the strictness table of wire.md §3, in both encodings, on
  * reading and before writing. */
+#include "decoder.h"
 #include "expect.h"
 
 #include <math.h>
@@ -22,24 +23,6 @@
 #define RES ENVELOPE_RESPONSE
 #define EVT ENVELOPE_EVENT
 #define CMD ENVELOPE_COMMAND
-
-static struct codec *codec;
-
-static int
-open_codec(void **state)
-{
-	(void)state;
-	codec = codec_new();
-	return 0;
-}
-
-static int
-close_codec(void **state)
-{
-	(void)state;
-	codec_free(codec);
-	return 0;
-}
 
 /* decode: the JSON text, as it is or turned into MessagePack first. */
 static enum err_code

@@ -1,4 +1,5 @@
 /* t_record - instances and definitions: the exact bytes, what readers refuse, ownership. */
+#include "decoder.h"
 #include "expect.h"
 
 #include "base/magic.h"
@@ -6,24 +7,6 @@
 #include "base/wall.h"
 #include "codec/record.h"
 #include "model/names.h"
-
-static struct codec *codec;
-
-static int
-open_codec(void **state)
-{
-	(void)state;
-	codec = codec_new();
-	return 0;
-}
-
-static int
-close_codec(void **state)
-{
-	(void)state;
-	codec_free(codec);
-	return 0;
-}
 
 /* --- instances ---------------------------------------------------------------------------- */
 

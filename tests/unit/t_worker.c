@@ -1,6 +1,6 @@
 /* t_worker - commands against a real server, through the public interface: senders of both
  * encodings, attempts and their ends, dead letters, cancelling, order, full queues. */
-#include "expect.h"
+#include "handle.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -8,8 +8,6 @@
 #include <stdlib.h>
 
 #include "base/magic.h"
-#include "bus.h"
-#include "client/aegis.h"
 #include "codec/command.h"
 #include "messaging/dlq.h"
 #include "messaging/janitor.h"
@@ -20,37 +18,11 @@
 #include "sys/loop_thread.h"
 #include "sys/thread.h"
 
-static struct bus bus;
 static struct conn *conn;
 static aegis *sender, *json_sender;
-static aegis_error e;
 static struct err err;
 
 /* --- a service --------------------------------------------------------------------------- */
-
-static void
-ok(int code)
-{
-	if (code != AEGIS_OK)
-		fail_msg("%s: %s", aegis_code_name(code), e.text);
-}
-
-static void
-fails(int code, int want, const char *part)
-{
-	if (code != want || strstr(e.text, part) == NULL)
-		fail_msg("%s, '%s' is not %s with '%s'", aegis_code_name(code), e.text, aegis_code_name(want), part);
-}
-
-static aegis *
-connect_json(bool json)
-{
-	aegis *a = aegis_connect(&(aegis_options){ .servers = bus_url(&bus), .json = json }, &e);
-
-	if (a == NULL)
-		fail_msg("%s", e.text);
-	return a;
-}
 
 /* What the handlers saw. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -140,7 +112,7 @@ worker_of(const char *service)
 {
 	static const aegis_work_options quick = { .backoff_ms = 20, .ack_wait_ms = 1000 };
 	static const aegis_work_options one = { .concurrency = 1, .window = 32, .backoff_ms = 20, .ack_wait_ms = 1000 };
-	aegis *a = connect_json(false);
+	aegis *a = connect_as(NULL);
 
 	ok(aegis_work(a, "work", on_work, NULL, &quick, &e));
 	ok(aegis_work(a, "fail", on_fail, NULL, &quick, &e));
@@ -473,7 +445,7 @@ what_a_closed_handle_had_goes_to_another(void **state)
 static void
 a_sender_that_is_closed_stops_waiting(void **state)
 {
-	aegis *a = connect_json(false);
+	aegis *a = connect_as(NULL);
 	struct sending s = { .a = a, .service = "nobody-service", .command = "work", .o = { .id = "alone" } };
 
 	(void)state;
@@ -579,7 +551,7 @@ many_are_sent_without_waiting(void **state)
 	    AEGIS_INVALID, "'*'");
 	aegis_close(sender);
 	ended(1, AEGIS_CLOSED, "closed");
-	sender = connect_json(false);
+	sender = connect_as(NULL);
 	forget();
 	aegis_close(a);
 	ask("$JS.API.STREAM.PURGE.COMMANDS", "{\"filter\":\"commands.start-service.absent\"}");
@@ -659,8 +631,8 @@ begin(void **state)
 	if (!bus_start(&bus))
 		return -1;
 	conn = conn_new(&(struct conn_opts){ .servers = bus_url(&bus) }, &err);
-	sender = connect_json(false);
-	json_sender = connect_json(true);
+	sender = connect_as(NULL);
+	json_sender = connect_as(&(aegis_options){ .json = true });
 	return conn != NULL && stream_ensure(conn, STREAM_COMMANDS, 1, NULL, &err) == ERR_OK &&
 	    stream_ensure(conn, STREAM_COMMANDS_DLQ, 1, NULL, &err) == ERR_OK ? 0 : -1;
 }
