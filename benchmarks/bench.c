@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <limits.h>
 #include <signal.h>
 #include <spawn.h>
@@ -27,6 +26,7 @@
 #include "nats/server.h"
 #include "sys/child.h"
 #include "sys/clock.h"
+#include "sys/dir.h"
 #include "version.h"
 
 #define FIGURES_MAX 16
@@ -52,22 +52,13 @@ static struct {
 
 /* --- the program ------------------------------------------------------------------------- */
 
-static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-	(void)st;
-	(void)type;
-	(void)at;
-	return remove(path);
-}
-
 static void
 clean_up(void)
 {
 	nats_server_free(bench.nats);
 	bench.nats = NULL;
 	if (bench.dir[0] != '\0')
-		nftw(bench.dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+		dir_remove(bench.dir, NULL);
 	bench.dir[0] = '\0';
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "allocations.h"
 #include "base/magic.h"
 #include "bench.h"
 #include "client/aegis.h"
@@ -17,35 +18,6 @@
 #define SERVED 2000
 #define DEPTH 64
 #define MILLION 1000000
-
-/* --- counting allocations ---------------------------------------------------------------- */
-
-void *__libc_malloc(size_t);
-void *__libc_calloc(size_t, size_t);
-void *__libc_realloc(void *, size_t);
-
-static _Thread_local unsigned long allocations;
-
-void *
-malloc(size_t n)
-{
-	allocations++;
-	return __libc_malloc(n);
-}
-
-void *
-calloc(size_t n, size_t size)
-{
-	allocations++;
-	return __libc_calloc(n, size);
-}
-
-void *
-realloc(void *p, size_t n)
-{
-	allocations++;
-	return __libc_realloc(p, n);
-}
 
 /* --- the service ------------------------------------------------------------------------- */
 

@@ -10,39 +10,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "allocations.h"
 #include "base/instant.h"
 #include "base/magic.h"
 #include "bench.h"
 #include "codec/envelope.h"
-
-/* --- counting allocations ----------------------------------------------------------------- */
-
-void *__libc_malloc(size_t);
-void *__libc_calloc(size_t, size_t);
-void *__libc_realloc(void *, size_t);
-
-static unsigned long allocations;
-
-void *
-malloc(size_t n)
-{
-	allocations++;
-	return __libc_malloc(n);
-}
-
-void *
-calloc(size_t n, size_t size)
-{
-	allocations++;
-	return __libc_calloc(n, size);
-}
-
-void *
-realloc(void *p, size_t n)
-{
-	allocations++;
-	return __libc_realloc(p, n);
-}
 
 /* --- the operations ----------------------------------------------------------------------- */
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "allocations.h"
 #include "base/instant.h"
 #include "base/magic.h"
 #include "base/mem.h"
@@ -21,32 +22,7 @@
 #define ROUNDS 15
 #define LIMIT_NS 300.0
 
-static unsigned long allocations, locks;
-
-void *__libc_malloc(size_t);
-void *__libc_calloc(size_t, size_t);
-void *__libc_realloc(void *, size_t);
-
-void *
-malloc(size_t n)
-{
-	allocations++;
-	return __libc_malloc(n);
-}
-
-void *
-calloc(size_t n, size_t size)
-{
-	allocations++;
-	return __libc_calloc(n, size);
-}
-
-void *
-realloc(void *p, size_t n)
-{
-	allocations++;
-	return __libc_realloc(p, n);
-}
+static unsigned long locks;
 
 int
 pthread_mutex_lock(pthread_mutex_t *m)
