@@ -92,8 +92,8 @@ step(struct elector *e, const struct lease_event *ev)
 	e->due = todo.due;
 }
 
-/* over: a resignation for good is done when nothing of ours is held any more, as far as can be seen, or
- * 2P have passed (§5). */
+/* over: a resignation for good is done when every register that is reached shows nothing of ours as held,
+ * or 2P have passed (§5). */
 static bool
 over(struct elector *e)
 {
@@ -105,8 +105,8 @@ over(struct elector *e)
 	if (l->state != LEASE_STANDBY && l->state != LEASE_RETIRED)
 		return false;
 	for (unsigned r = 0; r < l->opts.registers; r++)
-		held |= l->reg[r].known && l->reg[r].value.mark == LEASE_MARK_HELD &&
-		    lease_nonce_is(l->reg[r].value.nonce, e->nonce);
+		held |= l->reg[r].up && (!l->reg[r].known || (l->reg[r].value.mark == LEASE_MARK_HELD &&
+		    lease_nonce_is(l->reg[r].value.nonce, e->nonce)));
 	if (!held)
 		return true;
 	if (e->ending_since.ns == INT64_MIN)

@@ -124,6 +124,7 @@ struct elector_register {
 	struct lease_nonce nonce;
 	char owner[129];		/* instance id */
 	struct boot seen;		/* since when the value stands as it is; age = boot now - seen */
+	struct boot granted;		/* send time of the newest acknowledged write of our present hold */
 };
 
 /* How this member and its group are.  Immutable. */

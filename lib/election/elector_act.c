@@ -64,6 +64,11 @@ kick(struct elector *e, struct lease_nonce nonce)
 
 	if (c == NULL || !e->has_former || !lease_nonce_is(e->former.value.nonce, nonce))
 		return;
+	/* Who released is alive and well; its last register may just be slower than the other two. */
+	for (unsigned r = 0; r < e->lease.opts.registers; r++)
+		if (e->has_record[r] && e->record[r].value.mark == LEASE_MARK_RELEASED &&
+		    lease_nonce_is(e->record[r].value.nonce, nonce))
+			return;
 	for (unsigned i = 0; i < e->former.conns; i++) {
 		snprintf(subject, sizeof subject, "$SYS.REQ.SERVER.%s.KICK", e->former.conn[i].server);
 		int n = snprintf(body, sizeof body, "{\"cid\":%llu}", (unsigned long long)e->former.conn[i].cid);

@@ -135,6 +135,7 @@ fill_register(const struct elector *e, unsigned r, struct elector_register *out)
 	out->epoch = g->value.epoch;
 	out->nonce = g->value.nonce;
 	out->seen = g->seen;
+	out->granted = g->grant;
 	if (g->value.mark != LEASE_MARK_BLANK)
 		snprintf(out->owner, sizeof out->owner, "%s", name_of(e, g->value.nonce));
 }

@@ -19,6 +19,7 @@
 #define TAKE_OVER_NS (30 * NS_PER_S)
 #define GATHER_NS (10 * NS_PER_S)	/* for a cluster to find its third node */
 #define PLACE_TRIES 30
+#define SETTLE_NS (3 * NS_PER_S)	/* for a stream to have a leader, or another one */
 
 struct prepare {
 	struct conn *conn;
@@ -119,23 +120,6 @@ remove_old(struct prepare *p, unsigned reg, struct err *err)
 	return code == ERR_NOT_FOUND ? ERR_OK : code;
 }
 
-static enum err_code
-make(struct prepare *p, unsigned reg, unsigned replicas, const char *tag, struct lease_stream *out, bool *refused,
-    struct err *err)
-{
-	struct streams_make o = { .reg = reg, .n = p->set.n, .replicas = replicas, .tag = tag, .set = p->set.uuid };
-	enum err_code code = remove_old(p, reg, err);
-
-	*refused = false;
-	if (code == ERR_OK)
-		code = streams_make(p->conn, &o, out, refused, err);
-	/* The answer may come before the one node has become the leader of its stream. */
-	struct mono end = mono_after(now(), 2 * NS_PER_S);
-	while (code == ERR_OK && p->set.n == 3 && out->leader[0] == '\0' && !mono_reached(now(), end) && pause_a_bit(p))
-		code = streams_look(p->conn, reg, STREAMS_ASK_NS, out, err);
-	return code;
-}
-
 static bool
 elsewhere(const struct prepare *p, unsigned upto, const char *node)
 {
@@ -147,26 +131,84 @@ elsewhere(const struct prepare *p, unsigned upto, const char *node)
 	return true;
 }
 
-/* make_three: each on another node; by tags, or by trying again. */
+/* await: looks until the stream is led by somebody, from where none of the first `upto` lies if `moved`, and has
+ * no more replicas than it should. */
+static enum err_code
+await(struct prepare *p, const struct streams_make *o, unsigned upto, bool moved, struct lease_stream *s, struct err *err)
+{
+	struct mono end = mono_after(now(), SETTLE_NS);
+	enum err_code code;
+
+	do {
+		code = streams_look(p->conn, o->reg, STREAMS_ASK_NS, s, err);
+		if (code != ERR_OK && code != ERR_UNAVAILABLE && code != ERR_TIMEOUT)
+			return code;
+		if (code == ERR_OK && s->leader[0] != '\0' && s->peers == o->replicas - 1 &&
+		    (!moved || elsewhere(p, upto, s->leader)))
+			return ERR_OK;
+	} while (!mono_reached(now(), end) && pause_a_bit(p));
+	return code;
+}
+
+static enum err_code
+make(struct prepare *p, struct streams_make *o, struct lease_stream *out, bool *refused, struct err *err)
+{
+	enum err_code code = remove_old(p, o->reg, err);
+
+	*refused = false;
+	o->n = p->set.n;
+	o->set = p->set.uuid;
+	o->first_seq = clock_wall(clock_system()).ns / NS_PER_MS;
+	if (code == ERR_OK)
+		code = streams_make(p->conn, o, out, refused, err);
+	/* The answer may come before the one node has become the leader of its stream. */
+	if (code == ERR_OK && p->set.n == 3 && (out->leader[0] == '\0' || out->peers != o->replicas - 1))
+		code = await(p, o, 0, false, out, err);
+	return code;
+}
+
+/* place: a cluster puts single replicas where most room is, again and again the same.  So the stream is made
+ * with three, its lead moved to a node that has no register yet, and the other two replicas dropped: the
+ * leader is the one that stays. */
+static enum err_code
+place(struct prepare *p, unsigned i, struct lease_stream *s, bool *refused, struct err *err)
+{
+	struct streams_make o = { .reg = i + 1, .replicas = 3 };
+	enum err_code code = make(p, &o, s, refused, err);
+
+	for (unsigned k = 0; code == ERR_OK && !elsewhere(p, i, s->leader) && k < s->peers; k++)
+		if (elsewhere(p, i, s->peer[k])) {
+			code = streams_move(p->conn, o.reg, s->peer[k], err);
+			if (code == ERR_OK)
+				code = await(p, &o, i, true, s, err);
+			break;
+		}
+	if (code != ERR_OK || !elsewhere(p, i, s->leader))
+		return code;
+	o.replicas = 1;
+	code = streams_update(p->conn, &o, err);
+	return code == ERR_OK ? await(p, &o, i, true, s, err) : code;
+}
+
+/* make_three: each on another node: by tags, by luck, or by moving. */
 static enum err_code
 make_three(struct prepare *p, bool *cannot, struct err *err)
 {
 	unsigned tries = 0;
 
 	for (unsigned i = 0; i < 3; i++) {
+		struct streams_make o = { .reg = i + 1, .replicas = 1, .tag = p->o->tag[i] };
 		struct lease_stream s;
-		do {
-			enum err_code code = make(p, i + 1, 1, p->o->tag[i], &s, cannot, err);
-			if (code != ERR_OK)
-				return code;
-			if (atomic_load(p->stop))
-				return err_set(err, ERR_CLOSED, "stopped while making the registers");
-			if (++tries > PLACE_TRIES) {
-				*cannot = true;
-				return err_set(err, ERR_STORE, "three registers on three nodes could not be had in %d attempts",
-				    PLACE_TRIES);
-			}
-		} while (!elsewhere(p, i, s.leader));
+		enum err_code code = make(p, &o, &s, cannot, err);
+		while (code == ERR_OK && !elsewhere(p, i, s.leader) && tries++ < PLACE_TRIES && !atomic_load(p->stop))
+			code = o.tag != NULL ? make(p, &o, &s, cannot, err) : place(p, i, &s, cannot, err);
+		if (code != ERR_OK)
+			return code;
+		if (!elsewhere(p, i, s.leader)) {
+			*cannot = !atomic_load(p->stop);
+			return err_set(err, *cannot ? ERR_STORE : ERR_CLOSED,
+			    "three registers on three nodes could not be had in %d attempts", PLACE_TRIES);
+		}
 		snprintf(p->set.node[i], sizeof p->set.node[i], "%s", s.leader);
 	}
 	return ERR_OK;
@@ -175,9 +217,10 @@ make_three(struct prepare *p, bool *cannot, struct err *err)
 static enum err_code
 make_one(struct prepare *p, unsigned replicas, struct err *err)
 {
+	struct streams_make o = { .reg = REGISTER_ALONE, .replicas = replicas };
 	struct lease_stream s;
 	bool refused;
-	enum err_code code = make(p, REGISTER_ALONE, replicas, NULL, &s, &refused, err);
+	enum err_code code = make(p, &o, &s, &refused, err);
 
 	if (code == ERR_OK)
 		snprintf(p->set.node[0], sizeof p->set.node[0], "%s", s.leader);

@@ -10,7 +10,6 @@
 #include "codec/codec.h"
 #include "codec/lease.h"
 #include "nats/conn.h"
-#include "sys/clock.h"
 
 
 /* JetStream's error codes that mean something here. */
@@ -224,7 +223,7 @@ write_config(const struct streams_make *o, struct str *out)
 	pack_uint(&p, o->replicas);
 	put_fields(&p, lease_fields);
 	pack_key(&p, "first_seq");
-	pack_int(&p, clock_wall(clock_system()).ns / NS_PER_MS);
+	pack_int(&p, o->first_seq);
 	pack_key(&p, "republish");
 	pack_map(&p, 2);
 	put_text(&p, "src", subject);
@@ -299,6 +298,9 @@ take_stream(const struct value *v, unsigned reg, struct lease_stream *out)
 	out->reg = take_number(value_field(metadata, "aegis.reg"));
 	value_int(value_field(config, "num_replicas"), &replicas);
 	out->replicas = (unsigned)replicas;
+	const struct value *peers = value_field(value_field(v, "cluster"), "replicas");
+	for (uint32_t i = 0; peers != NULL && peers->type == VALUE_ARRAY && i < peers->n && out->peers < STREAM_PEERS; i++)
+		take_text(value_field(&peers->u.items[i], "name"), out->peer[out->peers++], NODE_MAX);
 	find_drift(config, reg, out->drift);
 }
 
@@ -339,17 +341,52 @@ streams_make(struct conn *c, const struct streams_make *o, struct lease_stream *
 	return ERR_OK;
 }
 
-enum err_code
-streams_remove(struct conn *c, unsigned reg, struct err *err)
+/* change: a request whose answer only says whether it was done. */
+static enum err_code
+change(struct conn *c, const char *verb, unsigned reg, const char *body, struct err *err)
 {
 	char name[32];
 	struct msg *reply;
 
 	lease_name(reg, name);
-	enum err_code code = ask(c, "STREAM.DELETE", name, NULL, &reply, NULL, NULL, err);
+	enum err_code code = ask(c, verb, name, body, &reply, NULL, NULL, err);
 	if (code == ERR_OK)
 		msg_free(reply);
 	return code;
+}
+
+enum err_code
+streams_update(struct conn *c, const struct streams_make *o, struct err *err)
+{
+	struct str body = STR_INIT;
+
+	write_config(o, &body);
+	enum err_code code = change(c, "STREAM.UPDATE", o->reg, str_text(&body), err);
+	str_release(&body);
+	return code;
+}
+
+enum err_code
+streams_move(struct conn *c, unsigned reg, const char *node, struct err *err)
+{
+	struct str body = STR_INIT;
+	struct pack p;
+
+	pack_init(&p, &body, DATA_JSON, PACK_COMPACT);
+	pack_map(&p, 1);
+	pack_key(&p, "placement");
+	pack_map(&p, 1);
+	put_text(&p, "preferred", node);
+	MUST(pack_end(&p, NULL) == ERR_OK);
+	enum err_code code = change(c, "STREAM.LEADER.STEPDOWN", reg, str_text(&body), err);
+	str_release(&body);
+	return code;
+}
+
+enum err_code
+streams_remove(struct conn *c, unsigned reg, struct err *err)
+{
+	return change(c, "STREAM.DELETE", reg, NULL, err);
 }
 
 /* --- AEGIS_META --------------------------------------------------------------------------- */

@@ -21,12 +21,16 @@ struct conn;
 /* Register number on the wire: 0 alone, or 1, 2, 3. */
 #define REGISTER_ALONE 0u
 
+#define STREAM_PEERS 4
+
 /* A lease stream as it is.  drift says how it differs from §3.1: "" when it does not. */
 struct lease_stream {
 	char leader[NODE_MAX];		/* "" on a server that is alone */
 	char set[37];			/* aegis.set */
 	unsigned n, reg;		/* aegis.n, aegis.reg */
 	unsigned replicas;
+	char peer[STREAM_PEERS][NODE_MAX];	/* who holds the other replicas */
+	unsigned peers;
 	char drift[200];
 };
 
@@ -40,9 +44,16 @@ struct streams_make {
 	unsigned replicas;
 	const char *tag;		/* NULL: wherever */
 	const char *set;
+	int64_t first_seq;
 };
 enum err_code streams_make(struct conn *c, const struct streams_make *o, struct lease_stream *out, bool *refused,
     struct err *err);
+
+/* streams_update(c, o, err): the same stream with another number of replicas; from three to one the leader
+ * stays.  streams_move(c, reg, node, err): asks for another leader, this one where the server can choose
+ * (2.11); it takes effect a moment later. */
+enum err_code streams_update(struct conn *c, const struct streams_make *o, struct err *err);
+enum err_code streams_move(struct conn *c, unsigned reg, const char *node, struct err *err);
 enum err_code streams_remove(struct conn *c, unsigned reg, struct err *err);
 
 /* streams_meta(c, replicas, err): makes AEGIS_META with that many replicas unless it exists; *has is how many

@@ -16,7 +16,7 @@
 #include "nats/conn.h"
 #include "sys/loop.h"
 
-#define ROLES_MAX 64
+#define ROLES_MAX 256
 
 struct member {
 	const char *servers, *instance, *group, *profile;
@@ -246,6 +246,24 @@ leader(struct member *m, unsigned n)
 			return &m[i];
 	fail_msg("the leader went");
 	return NULL;
+}
+
+/* print_member(m): how its group looks from it, for a test that fails. */
+static inline void
+print_member(struct member *m)
+{
+	const struct elector_status *s = elector_status(m->elector);
+	struct boot now = clock_boot(clock_system());
+
+	fprintf(stderr, "%s of %s: %s, epoch %llu, obstacle '%s', holder '%s' %llu\n", s->instance, s->group,
+	    lease_state_name(s->role.state), (unsigned long long)s->role.epoch, lease_obstacle_name(s->obstacle),
+	    s->holder.instance, (unsigned long long)s->holder.epoch);
+	for (unsigned r = 0; r < s->n; r++)
+		fprintf(stderr, "  %u on %s: up %d known %d, revision %llu, %s by '%s' epoch %llu, %.0f ms old, %s\n", r + 1,
+		    s->reg[r].node, s->reg[r].up, s->reg[r].known, (unsigned long long)s->reg[r].revision,
+		    lease_mark_name(s->reg[r].mark), s->reg[r].owner, (unsigned long long)s->reg[r].epoch,
+		    (double)(now.ns - s->reg[r].seen.ns) / 1e6, s->reg[r].why);
+	elector_status_drop(s);
 }
 
 /* told(m, state): it was told this one since its role number `since`. */

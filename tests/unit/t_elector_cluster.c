@@ -1,0 +1,331 @@
+/* t_elector_cluster - the shell around the lease with three registers on three nodes (N=3). */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <signal.h>
+
+#include "base/str.h"
+#include "electors.h"
+#include "nats/cluster.h"
+#include "nats/kv.h"
+#include "nats/stream.h"
+
+static char dir[32];
+static struct nats_cluster *cluster;
+static char *urls;
+
+static const char *
+fresh(void)
+{
+	static char name[32][32];
+	static unsigned n;
+
+	n++;
+	snprintf(name[n % 32], sizeof name[0], "group-%u", n);
+	return name[n % 32];
+}
+
+static void
+make(struct member *m, unsigned n, const char *group)
+{
+	static const char *const names[] = { "a", "b", "c" };
+
+	memset(m, 0, n * sizeof *m);
+	for (unsigned i = 0; i < n; i++) {
+		m[i] = (struct member){ .servers = urls, .instance = names[i], .group = group };
+		member_start(&m[i]);
+	}
+}
+
+static void
+end(struct member *m, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		member_kill(&m[i]);
+}
+
+/* node_of: which node of the cluster register r lies on. */
+static unsigned
+node_of(struct member *m, unsigned r)
+{
+	const struct elector_status *s = elector_status(m->elector);
+	unsigned node = 99;
+
+	for (unsigned i = 0; i < nats_cluster_size(cluster); i++)
+		if (strcmp(nats_cluster_name(cluster, i), s->reg[r].node) == 0)
+			node = i;
+	elector_status_drop(s);
+	assert_int_not_equal(node, 99);
+	return node;
+}
+
+/* owns: how many registers were renewed by this member since then. */
+static unsigned
+owns(struct member *m, struct boot since)
+{
+	const struct elector_status *s = elector_status(m->elector);
+	unsigned n = 0;
+
+	for (unsigned r = 0; r < s->n; r++)
+		n += s->reg[r].up && s->reg[r].known && s->reg[r].granted.ns >= since.ns;
+	elector_status_drop(s);
+	return n;
+}
+
+static void
+all_renewed(struct member *m)
+{
+	struct boot now = clock_boot(clock_system());
+
+	struct mono end = mono_after(clock_mono(clock_system()), WAIT_NS);
+	while (owns(m, now) != 3) {
+		if (mono_reached(clock_mono(clock_system()), end)) {
+			print_member(m);
+			fail_msg("%s does not hold all registers", m->instance);
+		}
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	}
+}
+
+static uint64_t
+revision(struct member *m, unsigned r)
+{
+	const struct elector_status *s = elector_status(m->elector);
+	uint64_t rev = s->reg[r].revision;
+
+	elector_status_drop(s);
+	return rev;
+}
+
+static unsigned
+reached(struct member *m)
+{
+	const struct elector_status *s = elector_status(m->elector);
+	unsigned n = 0;
+
+	for (unsigned r = 0; r < s->n; r++)
+		n += s->reg[r].up;
+	elector_status_drop(s);
+	return n;
+}
+
+static enum lease_obstacle
+obstacle(struct member *m)
+{
+	const struct elector_status *s = elector_status(m->elector);
+	enum lease_obstacle o = s->obstacle;
+
+	elector_status_drop(s);
+	return o;
+}
+
+/* settled: the leader of m, holding all three registers. */
+static struct member *
+settled(struct member *m, unsigned n)
+{
+	struct member *l = leader(m, n);
+
+	all_renewed(l);
+	return l;
+}
+
+static void
+three_registers_lie_on_three_nodes(void **state)
+{
+	struct member m[2];
+
+	(void)state;
+	make(m, 2, fresh());
+	struct member *l = settled(m, 2);
+	assert_int_equal(node_of(l, 0) + node_of(l, 1) + node_of(l, 2), 0 + 1 + 2);
+	assert_int_not_equal(node_of(l, 0), node_of(l, 1));
+	assert_int_not_equal(node_of(l, 1), node_of(l, 2));
+	assert_int_equal(leaders(m, 2), 1);
+	end(m, 2);
+}
+
+static void
+when_the_leader_dies_the_other_follows(void **state)
+{
+	struct member m[2];
+
+	(void)state;
+	make(m, 2, fresh());
+	struct member *l = settled(m, 2), *o = &m[l == m];
+	uint64_t epoch = member_epoch(l);
+	WAIT_FOR(atomic_load(&o->holder_epoch) >= epoch);
+	member_kill(l);
+	WAIT_FOR(member_leads(o));
+	assert_true(member_epoch(o) > epoch);
+	end(m, 2);
+}
+
+static void
+a_release_hands_over(void **state)
+{
+	struct member m[3];
+
+	(void)state;
+	make(m, 3, fresh());
+	struct member *l = settled(m, 3);
+	uint64_t epoch = member_epoch(l);
+	member_stop(l);
+	WAIT_FOR(leaders(m, 3) == 1);
+	assert_true(member_epoch(leader(m, 3)) > epoch);
+	end(m, 3);
+}
+
+/* keeps: through what is done to a node the leader stays and its gate stays open. */
+static void
+keeps(struct member *l, unsigned said, int64_t ns)
+{
+	struct mono end = mono_after(clock_mono(clock_system()), ns);
+
+	while (!mono_reached(clock_mono(clock_system()), end)) {
+		assert_false(was_told(l, LEASE_FENCED, said));
+		nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
+	}
+}
+
+static void
+a_killed_node_does_not_matter(void **state)
+{
+	struct member m[2];
+	struct err err;
+
+	(void)state;
+	make(m, 2, fresh());
+	struct member *l = settled(m, 2);
+	unsigned said = atomic_load(&l->roles);
+	for (unsigned r = 0; r < 3; r++) {
+		unsigned node = node_of(l, r);
+		nats_cluster_end(cluster, node, SIGKILL);
+		WAIT_FOR(reached(l) == 2);
+		keeps(l, said, NS_PER_S);
+		assert_int_equal(nats_cluster_start(cluster, node, &err), ERR_OK);
+		all_renewed(l);
+	}
+	assert_true(member_leads(l));
+	assert_false(was_told(l, LEASE_FENCED, said));
+	end(m, 2);
+}
+
+static void
+a_frozen_node_does_not_matter(void **state)
+{
+	struct member m[2];
+
+	(void)state;
+	make(m, 2, fresh());
+	struct member *l = settled(m, 2);
+	unsigned said = atomic_load(&l->roles), node = node_of(l, 1);
+	nats_cluster_freeze(cluster, node, true);
+	WAIT_FOR(reached(l) == 2);
+	keeps(l, said, NS_PER_S);
+	nats_cluster_freeze(cluster, node, false);
+	all_renewed(l);
+	end(m, 2);
+}
+
+static void
+without_two_nodes_nobody_leads_until_they_are_back(void **state)
+{
+	struct member m[2];
+	struct err err;
+
+	(void)state;
+	make(m, 2, fresh());
+	struct member *l = settled(m, 2);
+	uint64_t epoch = member_epoch(l);
+	unsigned said = atomic_load(&l->roles), one = node_of(l, 0), two = node_of(l, 1);
+	nats_cluster_end(cluster, one, SIGKILL);
+	nats_cluster_end(cluster, two, SIGKILL);
+	WAIT_FOR(was_told(l, LEASE_FENCED, said));
+	WAIT_FOR(obstacle(&m[0]) == LEASE_WHY_UNPINNED && obstacle(&m[1]) == LEASE_WHY_UNPINNED);
+	assert_int_equal(leaders(m, 2), 0);
+	assert_int_equal(nats_cluster_start(cluster, one, &err), ERR_OK);
+	assert_int_equal(nats_cluster_start(cluster, two, &err), ERR_OK);
+	WAIT_FOR(leaders(m, 2) == 1 && member_epoch(leader(m, 2)) > epoch);
+	all_renewed(leader(m, 2));
+	assert_int_equal(nats_cluster_wait(cluster, &err), ERR_OK);
+	end(m, 2);
+}
+
+static void
+a_register_that_lost_its_data_is_filled_again(void **state)
+{
+	struct member m[2];
+	struct err err;
+
+	(void)state;
+	make(m, 2, fresh());
+	struct member *l = settled(m, 2);
+	unsigned said = atomic_load(&l->roles);
+	/* As a disk that was replaced: the stream is there and empty. */
+	struct conn *c = conn_new(&(struct conn_opts){ .servers = urls, .timeout_ns = 5 * NS_PER_S }, &err);
+	assert_non_null(c);
+	unsigned node = node_of(l, 2);
+	uint64_t before = revision(l, 2);
+	nats_cluster_end(cluster, node, SIGKILL);
+	WAIT_FOR(reached(l) == 2);
+	assert_int_equal(nats_cluster_wipe(cluster, node, &err), ERR_OK);
+	assert_int_equal(nats_cluster_start(cluster, node, &err), ERR_OK);
+	assert_int_equal(nats_cluster_wait(cluster, &err), ERR_OK);
+	all_renewed(l);
+	/* It began anew where the stream's sequence once began. */
+	assert_true(revision(l, 2) < before);
+	assert_false(was_told(l, LEASE_FENCED, said));
+	conn_free(c);
+	end(m, 2);
+}
+
+static int
+set_up(void **state)
+{
+	struct err err;
+	struct str text = STR_INIT;
+
+	(void)state;
+	snprintf(dir, sizeof dir, "/tmp/t_elector.XXXXXX");
+	if (mkdtemp(dir) == NULL)
+		return 1;
+	cluster = nats_cluster_new(&(struct nats_cluster_opts){ .path = bus_program(), .dir = dir, .nodes = 3 }, &err);
+	if (cluster == NULL) {
+		fprintf(stderr, "%s\n", err.text);
+		return 1;
+	}
+	nats_cluster_urls(cluster, &text);
+	urls = str_steal(&text);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	nats_cluster_free(cluster);
+	mem_free(urls);
+	dir_remove(dir, NULL);
+	conn_library_close();
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(three_registers_lie_on_three_nodes),
+		cmocka_unit_test(when_the_leader_dies_the_other_follows),
+		cmocka_unit_test(a_release_hands_over),
+		cmocka_unit_test(a_killed_node_does_not_matter),
+		cmocka_unit_test(a_frozen_node_does_not_matter),
+		cmocka_unit_test(without_two_nodes_nobody_leads_until_they_are_back),
+		cmocka_unit_test(a_register_that_lost_its_data_is_filled_again),
+	};
+
+	BUS_SHIM(argc, argv);
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
