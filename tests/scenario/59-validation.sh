@@ -29,10 +29,16 @@ cat >"$T/contract.json" <<-'J'
 	      "result": { "properties": { "cost": { "type": "number" } } } } } }
 J
 wrapped() {
-	wrap "$1" --name "$1-service" --instance-id i-1 --app-stdio --event events.order.created --command ship --validate "$2" -- \
+	wrap "$1" --name "$1-service" --instance-id i-1 --heartbeat-interval 500ms --app-stdio --event events.order.created --command ship --validate "$2" -- \
 	    node "$T/app.mjs"
 	until_true 10 registered "$1-service" i-1 ACTIVE
 }
+# broke NAME N: its heartbeats tell of N messages that broke the contract.
+broke() {
+	grep "internal.heartbeat.$1-service" "$T/beats.out" | tail -n 1 >"$T/beat"
+	[ "$(js 'm.json.metrics.counters["contract.errors"] ?? 0' "$T/beat")" = "$2" ]
+}
+listen beats 'internal.heartbeat.>'
 wrapped strict enforce
 wrapped lax warn
 wrapped off off
@@ -57,6 +63,7 @@ is '[false,true,"422"]' '[m.success, m.error.startsWith("INVALID_REQUEST: "), m.
 [ "$(runs '"get"')" -eq 0 ] || fail "what breaks the contract reached the program"
 answers strict-service get '{"id": "o-1"}' || fail "good parameters: exit $rc, $(cat "$T/stderr")"
 answers strict-service other '{"id": 1}' || fail "a method that no contract names: exit $rc"
+until_true 10 broke strict 3
 
 # Results.
 call strict-service get '{"id": "o-1", "answer": {"qty": 0}}'
@@ -101,7 +108,9 @@ posts 201 porter /v1/events/order/created '{"id": 9}'
 # warn: it passes, and the log says so; off: nobody looks.
 answers lax-service get '{"id": 1, "answer": {"qty": 0}}' || fail "warn does not let pass: exit $rc"
 until_true 10 log_has lax "and the contract disagree: "
+until_true 10 broke lax 3	# parameters and result of that call, and the event before
 answers off-service get '{"id": 1}' || fail "off does not let pass: exit $rc"
+broke off 0 || fail "off counts: $(cat "$T/beat")"
 [ "$(logged off contract.)" -eq 0 ] || fail "off looks at contracts"
 
 # Replaced: counts at once.  Unreadable: told, and the last good one goes on.  Removed: nothing is judged.
