@@ -317,6 +317,26 @@ watch(struct warden *w)
 	}
 }
 
+/* linger: the program is gone, but a wrapper that hangs still keeps its place among those who serve;
+ * one that does not closes its end of the socket as soon as it has heard the news. */
+static void
+linger(struct warden *w)
+{
+	struct guardian_message m;
+
+	while (w->vigil.tether != NULL && w->sock != -1) {
+		struct pollfd p[2] = { { .fd = w->sock, .events = POLLIN }, { .fd = w->vigil.timer, .events = POLLIN } };
+
+		if (poll(p, 2, -1) == -1 && errno != EINTR)
+			return;
+		if (vigil_look(&w->vigil) & VIGIL_HUNG)
+			end_wrapper(w);
+		ssize_t n = p[0].revents != 0 ? recv(w->sock, &m, sizeof m, MSG_DONTWAIT) : 1;
+		if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR))
+			return;
+	}
+}
+
 /* words: the numbers of enum guardian_number; descriptors that are none are -1. */
 static bool
 words(char *word, int64_t v[GUARDIAN_NUMBERS])
@@ -399,6 +419,7 @@ guardian_main(int argc, char **argv)
 		watch(&w);
 		if (!w.has_failed)
 			tell(&w, WORD_EMPTY, 0);
+		linger(&w);
 		_exit(0);
 	}
 	snprintf(w.news.text, sizeof w.news.text, "%.*s", (int)sizeof w.news.text - 1, err.text);

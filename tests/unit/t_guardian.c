@@ -724,9 +724,24 @@ a_stopped_wrapper_keeps_nothing_alive_beyond_the_lease(void **state)
 	assert_int_equal(kill(wrapper, SIGSTOP), 0);
 	expect_dead(self);
 	expect_dead(hidden);
-	expect_dead(guardian);
 	kill(wrapper, SIGKILL);
 	expect_dead(wrapper);
+	expect_dead(guardian);
+}
+
+/* The program is dead long before; whoever serves besides must not keep its place. */
+static void
+a_stopped_wrapper_is_killed_in_the_end(void **state)
+{
+	pid_t wrapper = leased_wrapper(SELF "exec sleep 0.1");
+
+	(void)state;
+	pid_t self = pid_in("self"), guardian = pid_in("guardian");
+	assert_int_equal(kill(wrapper, SIGSTOP), 0);
+	expect_dead(self);
+	assert_true(is_alive(wrapper));
+	expect_dead(wrapper);
+	expect_dead(guardian);
 }
 
 /* Long before its lease ends, the wrapper stands still. */
@@ -809,6 +824,7 @@ main(int argc, char **argv)
 		TEST(a_stopped_wrapper_that_is_killed_does_too),
 		TEST(a_stopped_wrapper_keeps_nothing_alive_beyond_the_lease),
 		TEST(a_wrapper_that_hangs_is_killed),
+		TEST(a_stopped_wrapper_is_killed_in_the_end),
 	};
 
 	thread_block_signals();
