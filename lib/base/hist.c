@@ -63,6 +63,18 @@ hist_count(const struct hist *h)
 	return (uint64_t)__atomic_load_n(&hdr_of(h)->total_count, __ATOMIC_RELAXED);
 }
 
+uint64_t
+hist_count_upto(const struct hist *h, int64_t ns)
+{
+	struct hdr_iter i;
+	uint64_t n = 0;
+
+	hdr_iter_recorded_init(&i, hdr_of(h));
+	while (hdr_iter_next(&i) && i.lowest_equivalent_value <= ns / 1000)
+		n += (uint64_t)i.count;
+	return n;
+}
+
 double
 hist_mean_ms(const struct hist *h)
 {

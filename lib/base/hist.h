@@ -16,6 +16,7 @@ void hist_record(struct hist *h, int64_t ns);		/* below 1 us counts as 1 us */
 void hist_clear(struct hist *h);
 
 uint64_t hist_count(const struct hist *h);
+uint64_t hist_count_upto(const struct hist *h, int64_t ns);	/* how many were not longer; steps of two digits */
 double hist_mean_ms(const struct hist *h);		/* 0 when empty, as all below */
 double hist_min_ms(const struct hist *h);
 double hist_max_ms(const struct hist *h);
