@@ -19,6 +19,7 @@
 enum cmd_flags {
 	CMD_HIDDEN = 1,		/* in no help and no completion */
 	CMD_WRAPS = 2,		/* needs "-- CMD ..." */
+	CMD_MAY_WRAP = 8,	/* with CMD_WRAPS: there are ways without a command */
 	CMD_SERVES = 4,		/* runs until it is stopped: signals are the loop's, logs start at info */
 };
 

@@ -176,7 +176,7 @@ check_operands(const struct cmd *c, const struct opts_words *words, struct err *
 {
 	const struct command *k = c->command;
 
-	if ((k->flags & CMD_WRAPS) != 0 && (words->wrapped == NULL || words->wrapped[0] == NULL))
+	if ((k->flags & (CMD_WRAPS | CMD_MAY_WRAP)) == CMD_WRAPS && (words->wrapped == NULL || words->wrapped[0] == NULL))
 		return err_set(err, ERR_USAGE, "the command to run is missing; write it behind `--`");
 	if (c->nwords > k->max)
 		return err_set(err, ERR_USAGE, "'%s' is one word too many%s", c->words[k->max],

@@ -10,7 +10,7 @@ done
 node -e '
 	const t = JSON.parse(require("fs").readFileSync(process.argv[1]));
 	const flat = JSON.stringify(t);
-	for (const c of ["registry", "run-service", "call", "dev", "demo-service", "version", "completion", "help"])
+	for (const c of ["registry", "run-service", "elect", "call", "dev", "demo-service", "version", "completion", "help"])
 		if (!flat.includes(JSON.stringify(c))) throw new Error("help --json lacks " + c);
 ' "$T/tree.json"
 for d in runner member messaging discovery registry; do
