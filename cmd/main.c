@@ -12,9 +12,11 @@
 #include <unistd.h>
 
 #include "app/config.h"
+#include "app/drill.h"
 #include "base/magic.h"
 #include "base/mem.h"
 #include "base/near.h"
+#include "bench/drill.h"
 #include "cmd.h"
 #include "nats/tls.h"
 #include "runner/guardian.h"
@@ -329,6 +331,8 @@ main(int argc, char **argv)
 		child_shim_main(argc, argv);
 	if (argc > 1 && strcmp(argv[1], GUARDIAN_VERB) == 0)
 		guardian_main(argc, argv);
+	if (argc > 1 && strcmp(argv[1], DRILL_VERB) == 0)
+		drill_main(argc, argv);
 	open_standard();
 	signal(SIGPIPE, SIG_IGN);
 	const char **args = arguments(argc, argv);

@@ -27,6 +27,9 @@
 #define END_NS (5 * NS_PER_S)
 #define LOOK_NS (2 * NS_PER_MS)
 
+/* The same on each: a node that seems to have more room gets every stream with one replica. */
+#define STORE_BYTES (UINT64_C(8) << 30)
+
 struct cluster_node {
 	char name[8], *dir;
 	uint16_t port, route;
@@ -87,6 +90,7 @@ nats_cluster_start(struct nats_cluster *c, unsigned i, struct err *err)
 	routes(c, i, &more);
 	k->server = nats_server_new(&(struct nats_server_opts){
 		.path = c->path, .dir = k->dir, .port = k->port, .name = k->name, .more = str_text(&more),
+		.max_store = STORE_BYTES,
 	}, err);
 	str_release(&more);
 	if (k->server == NULL) {

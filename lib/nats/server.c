@@ -114,6 +114,8 @@ write_config(const struct nats_server *s, const struct nats_server_opts *o, stru
 	setting(&text, "log_file: ", s->log);
 	str_puts(&text, "jetstream {\n");
 	setting(&text, "\tstore_dir: ", s->dir);
+	if (o->max_store > 0)
+		str_printf(&text, "\tmax_file_store: %llu\n", (unsigned long long)o->max_store);
 	str_puts(&text, "}\n");
 	if (o->more != NULL)
 		str_puts(&text, o->more);

@@ -19,6 +19,7 @@ struct nats_server_opts {
 	uint16_t port;			/* 0: one that the system chooses */
 	const char *name;		/* shows in its own answers; NULL: "aegis" */
 	const char *more;		/* of its configuration, as it stands; NULL: nothing */
+	uint64_t max_store;		/* bytes that JetStream may store; 0: what it thinks that the disk can hold */
 };
 
 /* nats_server_find(path, err): beside this program's build, else in PATH; the caller's.

@@ -1,0 +1,46 @@
+/* drill.h - what the conductor of a failover drill and its members say to each other.
+ *
+ * A member is a process of this same program with a part in one election and nothing else
+ * (app/drill.h).  Every member hears every call; the one whose gate is open serves it, the
+ * others are silent.  So two that are open answer the same call twice, which no routing hides.
+ *
+ * All of it stays on one host and in one build, so structs travel as they are. */
+#ifndef BENCH_DRILL_H
+#define BENCH_DRILL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define DRILL_VERB "__drill"	/* hidden: main calls drill_main (app/drill.h) for it */
+#define DRILL_GROUP "drill"
+
+#define DRILL_CALL "aegis.drill.call"		/* to all members: struct drill_call */
+#define DRILL_STATE "aegis.drill.state"		/* to all members, empty: struct drill_state */
+
+/* What the words behind the verb are, in this order. */
+enum drill_word { DRILL_ID, DRILL_SERVERS, DRILL_PROFILE, DRILL_HISTORY, DRILL_CALLS, DRILL_WORK, DRILL_WORDS };
+
+struct drill_call {
+	uint64_t req;
+};
+
+struct drill_answer {
+	uint64_t req, epoch, count;	/* count: of the exclusive counter, larger for every later call */
+	char nonce[33];
+};
+
+struct drill_state {
+	char id[32], nonce[33];
+	pid_t pid, work;		/* work: of the program that runs under the lease; 0: none */
+	char node[32];			/* that the data connection leads to */
+	uint64_t epoch;			/* of the hold, while active */
+	bool active;			/* ACTIVE, and admits */
+	bool standby;
+	unsigned registers, known;	/* of the set; with a link and a view */
+	int64_t wait_ns;		/* L of the profile; 0 while it is not known */
+	int64_t age_ns;			/* since when all registers have been known without a break */
+	char why[160];			/* why it cannot take part; "" */
+};
+
+#endif

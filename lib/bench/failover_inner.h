@@ -1,0 +1,24 @@
+/* failover_inner.h - inside lib/bench: what the faults see of a round. */
+#ifndef BENCH_FAILOVER_INNER_H
+#define BENCH_FAILOVER_INNER_H
+
+#include "bench/failover.h"
+
+struct failover {
+	const struct failover_opts *o;
+	struct failover_result *r;
+	struct arena *arena;
+	uint64_t random;
+	unsigned leader;		/* when the round began */
+	unsigned standby;		/* another member, by chance */
+	unsigned node;			/* that the leader's data connection leads to */
+	unsigned other;			/* another node, by chance; the calls go through neither */
+	uint64_t epoch;			/* of the lead when the round began */
+};
+
+/* fault_random(f, below): by the seed. */
+uint64_t fault_random(struct failover *f, uint64_t below);
+
+extern const struct fault chaos_faults[];	/* nemesis.c; ends with a nameless one */
+
+#endif
