@@ -78,7 +78,7 @@ static const struct opt discovery_rows[] = {
 	OPTS_END
 };
 
-static const struct opt output_csv_rows[] = {
+const struct opt bench_output_rows[] = {
 	OPT_CHOICE(struct bench_cli, general.out.format, "output", 'o', formats,
 	    "how to print the answer: for eyes, or for programs", .def = "table"),
 	OPT_FLAG(struct bench_cli, general.out.json, "json", 0, "the same as -o json"),
@@ -86,7 +86,7 @@ static const struct opt output_csv_rows[] = {
 };
 
 #define BENCH_FORM(...) { sizeof(struct bench_cli), { \
-	{ "Options", NULL, bench_rows, 0 }, __VA_ARGS__, { "Output options", NULL, output_csv_rows, 0 }, \
+	{ "Options", NULL, bench_rows, 0 }, __VA_ARGS__, { "Output options", NULL, bench_output_rows, 0 }, \
 	FORM_NATS(struct bench_cli), FORM_CLIENT_LOG(struct bench_cli), FORM_GENERAL(struct bench_cli) } }
 
 const struct cmd_form bench_rpc_form = BENCH_FORM({ "RPC options", NULL, rpc_rows, 0 });
@@ -99,14 +99,15 @@ const struct cmd_form bench_discovery_form =
 /* --- what is wanted ---------------------------------------------------------------------- */
 
 static enum err_code
-unknown_pattern(const char *bench, const char *name, struct err *err)
+unknown_pattern(const struct benching *b, const char *name, struct err *err)
 {
 	struct str known = STR_INIT;
 	const struct bench_pattern *p;
 
-	for (size_t i = 0; (p = bench_pattern(bench, i)) != NULL; i++)
+	for (size_t i = 0; (p = bench_pattern(b->bench, i)) != NULL; i++)
 		str_printf(&known, "%s%s", i > 0 ? ", " : "", p->name);
-	err_set(err, ERR_USAGE, "'%s' is no pattern of %s; there are %s", name, bench, str_text(&known));
+	err_set(err, ERR_USAGE, "'%s' is no pattern of %s; there are %s", name, b->bench,
+	    known.len > 0 ? str_text(&known) : b->patterns[0]->name);
 	str_release(&known);
 	return ERR_USAGE;
 }
@@ -123,7 +124,7 @@ choose(struct benching *b, struct err *err)
 		b->patterns[b->npatterns++] = p;
 	for (size_t i = 0; i < b->c->nwords; i++) {
 		if ((p = bench_find(b->bench, b->c->words[i])) == NULL)
-			return unknown_pattern(b->bench, b->c->words[i], err);
+			return unknown_pattern(b, b->c->words[i], err);
 		for (size_t k = 0; k < b->npatterns; k++)
 			if (b->patterns[k] == p)
 				return err_set(err, ERR_USAGE, "the pattern '%s' is named twice", p->name);
@@ -138,8 +139,8 @@ choose(struct benching *b, struct err *err)
 	return ERR_OK;
 }
 
-static enum err_code
-read_assertions(struct benching *b, struct err *err)
+enum err_code
+bench_read_assertions(struct benching *b, struct err *err)
 {
 	enum err_code code;
 
@@ -155,7 +156,7 @@ read_assertions(struct benching *b, struct err *err)
 		for (size_t k = 0; k < b->npatterns; k++)
 			found = found || strcmp(b->patterns[k]->name, a->pattern) == 0;
 		if (!found && bench_find(b->bench, a->pattern) == NULL)
-			return unknown_pattern(b->bench, a->pattern, err);
+			return unknown_pattern(b, a->pattern, err);
 		if (!found)
 			return err_set(err, ERR_USAGE, "assertion '%s': the pattern '%s' is not measured; name it, or no pattern",
 			    a->text, a->pattern);
@@ -203,15 +204,15 @@ on_signal(int signo)
 	atomic_store(&stop_wanted, true);
 }
 
-/* hear_signals: the first one stops the measuring, the second one the process. */
-static void
-hear_signals(void)
+const atomic_bool *
+bench_hear_signals(void)
 {
 	struct sigaction sa = { .sa_handler = on_signal, .sa_flags = (int)(SA_RESTART | SA_RESETHAND) };
 
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
 	sigaction(SIGHUP, &sa, NULL);
+	return &stop_wanted;
 }
 
 /* --- measuring --------------------------------------------------------------------------- */
@@ -265,9 +266,8 @@ measure_all(struct benching *b, struct err *err)
 	return code;
 }
 
-/* judge: every assertion of every pattern that it is about; the misses in one sentence. */
-static enum err_code
-judge(struct benching *b, struct err *err)
+enum err_code
+bench_judge(struct benching *b, struct err *err)
 {
 	struct str missed = STR_INIT;
 	size_t n = 0;
@@ -298,7 +298,7 @@ run(struct benching *b, const struct conn_opts *co, struct err *err)
 
 	if ((code = fork_peers(b, co, err)) != ERR_OK)
 		return code;
-	hear_signals();
+	bench_hear_signals();
 	if ((code = look_around(b, co, err)) != ERR_OK || (code = measure_all(b, err)) != ERR_OK)
 		return code;
 	uint64_t measured = 0;
@@ -308,7 +308,7 @@ run(struct benching *b, const struct conn_opts *co, struct err *err)
 		return err_set(err, ERR_CANCELLED, "ended before anything was measured");
 	if (atomic_load(&stop_wanted))
 		out_note(b->c->out, "aegis bench %s: ended early; this is what was measured", b->bench);
-	judge(b, &verdict);
+	bench_judge(b, &verdict);
 	if ((code = bench_show(b, err)) == ERR_OK && verdict.code != ERR_OK) {
 		*err = verdict;
 		code = verdict.code;
@@ -316,8 +316,8 @@ run(struct benching *b, const struct conn_opts *co, struct err *err)
 	return code;
 }
 
-static bool
-shows_progress(const struct bench_cli *o)
+bool
+bench_wants_bar(const struct bench_cli *o)
 {
 	return !o->no_progress && !o->general.out.quiet && isatty(2) && out_coloured(&o->general.out, 2, out_getenv, NULL);
 }
@@ -339,7 +339,7 @@ fill_opts(struct benching *b, const struct conn_opts *co)
 	b->opts.format = o->encoding;
 	b->opts.instances = (unsigned)o->instances;
 	b->opts.stop = &stop_wanted;
-	b->opts.progress = shows_progress(o) ? bench_progress : NULL;
+	b->opts.progress = bench_wants_bar(o) ? bench_progress : NULL;
 	b->opts.arg = b;
 }
 
@@ -358,7 +358,7 @@ bench_run(struct cmd *c, struct err *err)
 	struct conn_opts co = cmd_conn_opts(c, NULL);
 	fill_opts(b, &co);
 	if ((code = check_together(b->o, err)) != ERR_OK || (code = choose(b, err)) != ERR_OK ||
-	    (code = read_assertions(b, err)) != ERR_OK ||
+	    (code = bench_read_assertions(b, err)) != ERR_OK ||
 	    (code = read_target(b->o, &service, &b->opts.method, err)) != ERR_OK)
 		goto out;
 	if (b->o->data != NULL && (code = cmd_map_read("--data", b->o->data, &params, err)) != ERR_OK)

@@ -2,6 +2,8 @@
 #ifndef CMD_BENCH_H
 #define CMD_BENCH_H
 
+#include <stdatomic.h>
+
 #include "bench/pattern.h"
 #include "bench/report.h"
 #include "cmd.h"
@@ -38,7 +40,24 @@ struct benching {
 	struct wall at;
 	bool drawing;			/* a progress bar stands on stderr */
 	struct mono next_bar;		/* it is drawn at most 4 times a second */
+	void (*table)(struct benching *b);	/* how it is shown to people; NULL: the usual way */
 };
+
+/* bench_read_assertions(b, err): those of the options, about b->patterns.  bench_judge(b, err): every one of every
+ * pattern that it is about into b->verdicts; ERR_HANDLER with the misses in one sentence. */
+enum err_code bench_read_assertions(struct benching *b, struct err *err);
+enum err_code bench_judge(struct benching *b, struct err *err);
+
+/* bench_hear_signals(): INT, TERM and HUP: the first makes what this returns true, the second ends the process. */
+const atomic_bool *bench_hear_signals(void);
+
+/* bench_wants_bar(o): progress is to be drawn. */
+bool bench_wants_bar(const struct bench_cli *o);
+
+/* bench_machine(b, out): appends the line of where it was measured. */
+void bench_machine(const struct benching *b, struct str *out);
+
+extern const struct opt bench_output_rows[];
 
 /* bench_show(b, err): the answer on stdout, and the files that were asked for. */
 enum err_code bench_show(struct benching *b, struct err *err);

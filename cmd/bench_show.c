@@ -111,16 +111,23 @@ rows_of(struct benching *b, const struct bench_result *r)
 	ratio_row(b, r);
 }
 
+void
+bench_machine(const struct benching *b, struct str *out)
+{
+	const struct machine *m = &b->machine;
+
+	str_printf(out, "%s, %ld cores, %s, load %s; %s, server %s%s%s\n", m->cpu, m->cores, m->kernel, m->load, m->client,
+	    m->server_name, m->server_version[0] != '\0' ? " " : "", m->server_version);
+}
+
 static void
 show_table(struct benching *b)
 {
-	const struct machine *m = &b->machine;
 	struct winsize w = { .ws_col = 0 };
 	struct str text = STR_INIT;
 	bool tty = isatty(1) && ioctl(1, TIOCGWINSZ, &w) == 0;
 
-	str_printf(&text, "%s, %ld cores, %s, load %s; %s, server %s %s\n", m->cpu, m->cores, m->kernel, m->load, m->client,
-	    m->server_name, m->server_version);
+	bench_machine(b, &text);
 	str_printf(&text, "%s\n", b->o->rate > 0 ? "open loop: latencies are corrected for coordinated omission, "
 	    "that is from the intended start; plain ones, from the actual start, stand below"
 	    : "closed loop: latencies are plain, from the actual start (--rate corrects for coordinated omission)");
@@ -196,7 +203,7 @@ bench_show(struct benching *b, struct err *err)
 		report_csv(&r, &text);
 		out_text(b->c->out, str_text(&text));
 	} else if (out_is_table(b->c->out)) {
-		show_table(b);
+		(b->table != NULL ? b->table : show_table)(b);
 	} else {
 		report_json(&r, &text);
 		out_object(b->c->out, NULL, NULL, 0, str_text(&text));

@@ -447,3 +447,9 @@ arena_members(const struct arena *a)
 {
 	return a->o.members;
 }
+
+struct conn *
+arena_conn(struct arena *a)
+{
+	return a->ask[0];
+}

@@ -41,6 +41,7 @@ void arena_free(struct arena *a);		/* NULL is fine */
 
 struct nats_cluster *arena_cluster(struct arena *a);
 struct prober *arena_prober(struct arena *a);
+struct conn *arena_conn(struct arena *a);	/* the conductor's own, to the first node */
 const char *arena_history(const struct arena *a);	/* path of the file */
 unsigned arena_members(const struct arena *a);
 

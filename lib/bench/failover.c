@@ -305,7 +305,7 @@ judge(struct failover *f, const char *path, struct err *err)
 	verify_history(&h, &o, &r->verdict);
 	history_release(&h);
 	for (int c = 0; c < VERIFY_CHECKS; c++)
-		if (r->verdict.wrong[c] > 0 && r->first[0] == '\0')
+		if (c != VERIFY_C6 && r->verdict.wrong[c] > 0 && r->first[0] == '\0')
 			snprintf(r->first, sizeof r->first, "C%d: %.240s", c + 1, r->verdict.first[c]);
 	return ERR_OK;
 }
@@ -341,6 +341,8 @@ failover_run(const struct failover_opts *o, struct failover_result *out, struct 
 	out->n = o->nfaults;
 	if ((f.arena = arena_new(&ao, err)) == NULL)
 		return err->code;
+	if (o->machine != NULL)
+		machine_look(o->machine, arena_conn(f.arena));
 	char *path = mem_text(arena_history(f.arena));
 	struct boot began = now();
 	enum err_code code = rounds(&f, err);

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "bench/arena.h"
 #include "bench/histogram.h"
+#include "bench/machine.h"
 #include "bench/verify.h"
 
 enum fault_lead {
@@ -40,6 +41,7 @@ struct failover_opts {
 	unsigned nfaults;
 	uint64_t rounds;
 	int64_t p_ns, l_ns;		/* of the profile */
+	struct machine *machine;	/* is filled in once there is a server; may be NULL */
 	void (*progress)(void *arg, double share);
 	void *arg;
 };
@@ -57,7 +59,7 @@ struct failover_result {
 	struct failover_tally tally[FAILOVER_FAULTS];
 	unsigned n;
 	uint64_t rounds, changes, calls, ok, lost, overlap;
-	char first[256];		/* the first overlap or finding in words; "" */
+	char first[256];		/* the first overlap or finding in words, C6 apart; "" */
 	double seconds;
 	bool interrupted;
 	struct verify_report verdict;	/* of the history */

@@ -96,12 +96,35 @@ rounds_array(struct pack *p, const struct bench_result *r)
 	}
 }
 
+#define MS 1e6
+
+static void
+failover_map(struct pack *p, const struct bench_result *r)
+{
+	const struct bench_failover *f = r->failover;
+	const struct histogram *h = r->ours.latency;
+
+	pack_key(p, "failover");
+	pack_map(p, 11);
+	put_real(p, "p50_ms", (double)histogram_at(h, 50) / MS);
+	put_real(p, "p99_ms", (double)histogram_at(h, 99) / MS);
+	put_real(p, "max_ms", (double)histogram_max(h) / MS);
+	put_uint(p, "rounds", f->rounds);
+	put_uint(p, "changes", f->changes);
+	put_uint(p, "calls", f->calls);
+	put_uint(p, "lost", f->lost);
+	put_uint(p, "overlap", f->overlap);
+	put_uint(p, "findings", f->findings);
+	put_uint(p, "unprovoked", f->unprovoked);
+	put_text(p, "first", f->first[0] != '\0' ? f->first : NULL);
+}
+
 static void
 run_map(struct pack *p, const struct bench_result *r)
 {
 	bool open_loop = r->rate > 0;
 
-	pack_map(p, 6u + TALLY_MEMBERS + (open_loop ? 2 : 0) + (r->against != NULL ? 3 : 0));
+	pack_map(p, 6u + TALLY_MEMBERS + (open_loop ? 2 : 0) + (r->against != NULL ? 3 : 0) + (r->failover != NULL));
 	put_text(p, "pattern", r->pattern);
 	put_text(p, "what", r->what);
 	put_uint(p, "in_flight", r->in_flight);
@@ -127,6 +150,8 @@ run_map(struct pack *p, const struct bench_result *r)
 		put_real(p, "p999", r->ratio.p999);
 		put_real(p, "throughput", r->ratio.throughput);
 	}
+	if (r->failover != NULL)
+		failover_map(p, r);
 	rounds_array(p, r);
 }
 

@@ -34,6 +34,14 @@ struct bench_round {
 	struct bench_ratio ratio;	/* with a baseline */
 };
 
+/* A failover's own figures; its latencies are outages, its errors lost calls. */
+struct bench_failover {
+	uint64_t rounds, changes, calls, lost, overlap;
+	uint64_t findings;		/* of the checks of the history, but for the next */
+	uint64_t unprovoked;		/* changes of leader without a fault */
+	const char *first;		/* the first overlap or finding in words; "" */
+};
+
 struct bench_result {
 	const char *pattern, *what;
 	unsigned in_flight;
@@ -44,6 +52,7 @@ struct bench_result {
 	struct bench_round *rounds;
 	size_t n, cap;
 	bool interrupted;
+	const struct bench_failover *failover;	/* what only a failover has; NULL: another benchmark */
 };
 
 void bench_result_init(struct bench_result *r);
