@@ -1,8 +1,6 @@
-/* caller.c - calls in flight, in a table of places.
+/* caller.c - calls in flight, in a table of places (places.h).
  *
- * A reply subject is {inbox}.{number}; the number is a place and how often that place was
- * used, so that a late reply to an earlier call cannot answer a later one.  A call ends
- * exactly once, by whoever takes it out of its place under the lock: the reply, the
+ * A call ends exactly once, by whoever takes it out of its place under the lock: the reply, the
  * time-out, or the end of the caller. */
 #include "messaging/caller.h"
 
@@ -19,6 +17,7 @@
 #include "discovery/discovery.h"
 #include "discovery/leaders.h"
 #include "messaging/caller_inner.h"
+#include "messaging/places.h"
 #include "messaging/route.h"
 #include "messaging/source.h"
 #include "messaging/told.h"
@@ -31,25 +30,6 @@
 #define CALLER_MAGIC 0xca110001u
 #define SWEEP_NS (5 * NS_PER_MS)	/* how late a time-out may be noticed */
 #define FIRST_LISTING_NS (2 * NS_PER_S)	/* how long a first call waits to know who is there */
-#define SPARE_BYTES (64 * 1024)
-#define PLACE_BITS 12
-#define PLACE_MASK (CALLER_MAX_INFLIGHT - 1)
-
-_Static_assert(CALLER_MAX_INFLIGHT == 1 << PLACE_BITS, "a number's low bits are its place");
-
-struct place {
-	uint32_t index, uses;
-	uint32_t number;		/* of the call in it; 0 = free */
-	struct place *next_free;
-	struct mono started, deadline;
-	caller_done *done;
-	void *arg;
-	bool unread;			/* done reads the reply itself, in its own decoder */
-	struct route route;
-	struct str request;		/* kept while a fall-back is possible, … */
-	struct told told;		/* … with its headers */
-};
-
 struct caller {
 	unsigned magic;
 	struct conn *conn;
@@ -65,10 +45,7 @@ struct caller {
 	struct sub *sub;
 
 	pthread_mutex_t lock;		/* leaf: all up to the blank line */
-	struct place *places[CALLER_MAX_INFLIGHT];
-	uint32_t made;
-	struct place *free;
-	unsigned inflight;
+	struct places table;
 	bool sweeping;			/* a sweep is arranged */
 	bool closed;
 	unsigned inside;		/* threads in caller_call and caller_start */
@@ -139,68 +116,21 @@ caller_inflight(const struct caller *c)
 	struct caller *mine = (struct caller *)(uintptr_t)c;
 
 	pthread_mutex_lock(&mine->lock);
-	unsigned n = mine->inflight;
+	unsigned n = mine->table.n;
 	pthread_mutex_unlock(&mine->lock);
 	return n;
 }
 
 /* --- places; all under the lock ---------------------------------------------------------- */
 
-static struct place *
-place_take(struct caller *c)
-{
-	struct place *p = c->free;
-
-	if (p != NULL) {
-		c->free = p->next_free;
-	} else {
-		if (c->made == CALLER_MAX_INFLIGHT)
-			return NULL;
-		p = mem_new(sizeof *p);
-		p->index = c->made;
-		c->places[c->made++] = p;
-	}
-	do
-		p->number = ++p->uses << PLACE_BITS | p->index;
-	while (p->number == 0);
-	c->inflight++;
-	return p;
-}
-
+/* take_out: what ends the call is the caller's, its place is free. */
 static struct ended
-place_leave(struct caller *c, struct place *p)
+take_out(struct caller *c, struct place *p)
 {
 	struct ended e = { c->traffic, p->done, p->arg, p->unread, p->started, p->route };
 
-	p->number = 0;
-	if (p->request.cap > SPARE_BYTES)
-		str_release(&p->request);
-	p->next_free = c->free;
-	c->free = p;
-	c->inflight--;
+	places_leave(&c->table, p);
 	return e;
-}
-
-/* place_find: where a call is, NULL when it is over. */
-static struct place *
-place_find(struct caller *c, uint32_t number)
-{
-	uint32_t i = number & PLACE_MASK;
-
-	return number != 0 && i < c->made && c->places[i]->number == number ? c->places[i] : NULL;
-}
-
-static void
-reply_subject(const struct caller *c, uint32_t number, char out[CONN_INBOX_MAX + 12])
-{
-	static const char digit[] = "0123456789abcdef";
-	char *p = out + c->ninbox;
-
-	memcpy(out, c->inbox, c->ninbox);
-	*p++ = '.';
-	for (int shift = 28; shift >= 0; shift -= 4)
-		*p++ = digit[number >> shift & 15];
-	*p = '\0';
 }
 
 /* prepare_fall_back: under the lock: nobody listens on the direct subject: a Python member, one
@@ -245,22 +175,6 @@ finish(struct caller *c, struct ended *e, struct msg *m, const struct err *err)
 	call_reply_release(&reply);
 }
 
-/* number_of: the reverse of reply_subject; 0, which is no call's, for anything else. */
-static uint32_t
-number_of(const struct caller *c, const char *subject)
-{
-	uint32_t number = 0;
-
-	if (strlen(subject) != c->ninbox + 9)
-		return 0;
-	for (const char *p = subject + c->ninbox + 1; *p != '\0'; p++) {
-		if ((*p < '0' || *p > '9') && (*p < 'a' || *p > 'f'))
-			return 0;
-		number = number << 4 | (uint32_t)(*p <= '9' ? *p - '0' : *p - 'a' + 10);
-	}
-	return number;
-}
-
 /* publish: a request with its headers. */
 static enum err_code
 publish(struct caller *c, struct conn_msg *m, const struct told *told, struct mono deadline, struct err *err)
@@ -277,18 +191,18 @@ static void
 fall_back(struct caller *c, uint32_t number, const struct str *request, const struct subject *to,
     const struct told *told, struct mono deadline)
 {
-	char reply[CONN_INBOX_MAX + 12];
+	char reply[PLACES_SUBJECT_MAX];
 	struct err err;
 
-	reply_subject(c, number, reply);
+	places_subject(c->inbox, c->ninbox, number, reply);
 	if (publish(c, &(struct conn_msg){ .subject = to->s, .reply = reply, .data = request->p, .n = request->len },
 	    told, deadline, &err) == ERR_OK)
 		return;
 	pthread_mutex_lock(&c->lock);
-	struct place *p = place_find(c, number);
+	struct place *p = places_find(&c->table, number);
 	struct ended e;
 	if (p != NULL)
-		e = place_leave(c, p);
+		e = take_out(c, p);
 	pthread_mutex_unlock(&c->lock);
 	if (p != NULL)
 		finish(c, &e, NULL, &err);
@@ -298,7 +212,7 @@ static void
 on_reply(void *arg, struct msg *m)
 {
 	struct caller *c = arg;
-	uint32_t number = number_of(c, msg_subject(m));
+	uint32_t number = places_number(c->ninbox, msg_subject(m));
 	bool nobody = msg_is_no_responders(m), again = false;
 	struct str *request = codec_scratch();
 	/* Nothing is cleared: which of them are written depends on how the call goes on, and then all is. */
@@ -310,11 +224,11 @@ on_reply(void *arg, struct msg *m)
 
 	MAGIC_CHECK(c, CALLER_MAGIC);
 	pthread_mutex_lock(&c->lock);
-	struct place *p = place_find(c, number);
+	struct place *p = places_find(&c->table, number);
 	if (p != NULL && nobody)
 		again = prepare_fall_back(p, request, &to, &told, &deadline);
 	if (p != NULL && !again)
-		e = place_leave(c, p);
+		e = take_out(c, p);
 	pthread_mutex_unlock(&c->lock);
 	if (p == NULL || again) {
 		msg_free(m);
@@ -336,18 +250,18 @@ sweep(void *arg)
 	struct err err;
 
 	pthread_mutex_lock(&c->lock);
-	for (uint32_t i = 0; i < c->made; i++) {
-		struct place *p = c->places[i];
+	for (uint32_t i = 0; i < c->table.made; i++) {
+		struct place *p = c->table.at[i];
 		if (p->number == 0 || !mono_reached(now, p->deadline))
 			continue;
-		struct ended e = place_leave(c, p);
+		struct ended e = take_out(c, p);
 		pthread_mutex_unlock(&c->lock);
 		err_set(&err, ERR_TIMEOUT, "no answer to rpc.%s.%s within %.3g s; it may have been executed",
 		    e.route.service, e.route.method, (double)mono_since(now, e.started) / 1e9);
 		finish(c, &e, NULL, &err);
 		pthread_mutex_lock(&c->lock);
 	}
-	c->sweeping = c->inflight > 0;
+	c->sweeping = c->table.n > 0;
 	bool again = c->sweeping;
 	pthread_mutex_unlock(&c->lock);
 	if (again)
@@ -447,7 +361,7 @@ static enum err_code
 enter(struct caller *c, struct entry *e, struct err *err)
 {
 	pthread_mutex_lock(&c->lock);
-	struct place *p = c->closed ? NULL : place_take(c);
+	struct place *p = c->closed ? NULL : places_take(&c->table);
 	if (p == NULL) {
 		bool closed = c->closed;
 		pthread_mutex_unlock(&c->lock);
@@ -468,7 +382,7 @@ enter(struct caller *c, struct entry *e, struct err *err)
 	else
 		p->told.any = false;
 	e->number = p->number;
-	e->alone = c->inflight == 1;
+	e->alone = c->table.n == 1;
 	bool arrange = !c->sweeping;
 	c->sweeping = true;
 	pthread_mutex_unlock(&c->lock);
@@ -480,10 +394,10 @@ enter(struct caller *c, struct entry *e, struct err *err)
 static enum err_code
 send_call(struct caller *c, const struct entry *e, struct err *err)
 {
-	char reply[CONN_INBOX_MAX + 12];
+	char reply[PLACES_SUBJECT_MAX];
 
 	struct subject to = route_subject(&e->route);
-	reply_subject(c, e->number, reply);
+	places_subject(c->inbox, c->ninbox, e->number, reply);
 	enum err_code code = publish(c, &(struct conn_msg){
 		.subject = to.s, .reply = reply,
 		.data = e->request->p, .n = e->request->len,
@@ -492,9 +406,9 @@ send_call(struct caller *c, const struct entry *e, struct err *err)
 	if (code == ERR_OK)
 		return ERR_OK;
 	pthread_mutex_lock(&c->lock);
-	struct place *p = place_find(c, e->number);
+	struct place *p = places_find(&c->table, e->number);
 	if (p != NULL)
-		place_leave(c, p);	/* its route is the caller's again */
+		take_out(c, p);	/* its route is the caller's again */
 	pthread_mutex_unlock(&c->lock);
 	return p != NULL ? code : ERR_OK;	/* its time was over in between: done was called */
 }
@@ -532,9 +446,9 @@ caller_abandon(struct caller *c, uint32_t number)
 	struct ended e;
 
 	pthread_mutex_lock(&c->lock);
-	struct place *p = place_find(c, number);
+	struct place *p = places_find(&c->table, number);
 	if (p != NULL)
-		e = place_leave(c, p);
+		e = take_out(c, p);
 	pthread_mutex_unlock(&c->lock);
 	if (p != NULL)
 		route_release(&e.route);
@@ -624,10 +538,10 @@ caller_stop(struct caller *c)
 	pthread_mutex_lock(&c->lock);
 	c->closed = true;
 	pthread_cond_broadcast(&c->changed);
-	for (uint32_t i = 0; i < c->made; i++) {
-		if (c->places[i]->number == 0)
+	for (uint32_t i = 0; i < c->table.made; i++) {
+		if (c->table.at[i]->number == 0)
 			continue;
-		struct ended e = place_leave(c, c->places[i]);
+		struct ended e = take_out(c, c->table.at[i]);
 		pthread_mutex_unlock(&c->lock);
 		finish(c, &e, NULL, &err);
 		pthread_mutex_lock(&c->lock);
@@ -651,10 +565,7 @@ caller_free(struct caller *c)
 	leaders_free(c->leaders);
 	loop_timer_cancel(c->loop, &c->sweep);
 	loop_take(c->loop, &c->arrange);
-	for (uint32_t i = 0; i < c->made; i++) {
-		str_release(&c->places[i]->request);
-		mem_free(c->places[i]);
-	}
+	places_release(&c->table);
 	pthread_cond_destroy(&c->changed);
 	pthread_mutex_destroy(&c->lock);
 	source_release(&c->source);
