@@ -5,7 +5,6 @@
 #include "messaging/caller.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -36,7 +35,6 @@ struct caller {
 	struct discovery *discovery;
 	struct loop *loop;
 	struct source source;
-	atomic_ulong retries, opened, recovered;
 	enum data_format format;
 	struct traffic *traffic;
 	struct leaders *leaders;	/* for sticky calls */
@@ -57,7 +55,6 @@ struct caller {
 
 /* A call that was taken out of its place: what is needed to end it. */
 struct ended {
-	struct traffic *traffic;
 	caller_done *done;
 	void *arg;
 	bool unread;
@@ -96,20 +93,6 @@ caller_discovery(struct caller *c)
 	return c->discovery;
 }
 
-void
-caller_count_retry(struct caller *c)
-{
-	atomic_fetch_add(&c->retries, 1);
-}
-
-void
-caller_count(const struct caller *c, struct caller_counters *out)
-{
-	*out = (struct caller_counters){
-		.retries = atomic_load(&c->retries), .opened = atomic_load(&c->opened), .recovered = atomic_load(&c->recovered),
-	};
-}
-
 unsigned
 caller_inflight(const struct caller *c)
 {
@@ -127,7 +110,7 @@ caller_inflight(const struct caller *c)
 static struct ended
 take_out(struct caller *c, struct place *p)
 {
-	struct ended e = { c->traffic, p->done, p->arg, p->unread, p->started, p->route };
+	struct ended e = { p->done, p->arg, p->unread, p->started, p->route };
 
 	places_leave(&c->table, p);
 	return e;
@@ -161,7 +144,7 @@ finish(struct caller *c, struct ended *e, struct msg *m, const struct err *err)
 
 	enum breaker_turn turn = route_note(&e->route, m, err);
 	if (turn != BREAKER_SAME)
-		atomic_fetch_add(turn == BREAKER_OPENED ? &c->opened : &c->recovered, 1);
+		traffic_breaker(c->traffic, turn == BREAKER_OPENED);
 	if (err == NULL) {
 		reply.latency_ms = (double)took / 1e6;
 		if (!e->unread && route_read_reply(m, &reply, &own) != ERR_OK)
@@ -169,7 +152,7 @@ finish(struct caller *c, struct ended *e, struct msg *m, const struct err *err)
 	}
 	/* A call that is waited for is counted by who waits, with all of its attempts. */
 	if (!e->unread)
-		traffic_called(e->traffic, e->route.service, e->route.method, err != NULL ? err->code : ERR_OK, took);
+		traffic_called(c->traffic, e->route.service, e->route.method, err != NULL ? err->code : ERR_OK, took);
 	route_release(&e->route);
 	e->done(e->arg, err == NULL ? &reply : NULL, err);
 	call_reply_release(&reply);
@@ -489,6 +472,7 @@ caller_call(struct caller *c, const struct call_spec *s, struct call_reply *repl
 		discovery_wait(c->discovery, caller_timeout(s) < FIRST_LISTING_NS ? caller_timeout(s) : FIRST_LISTING_NS);
 	code = (s->sticky ? caller_sticky : caller_attempts)(c, s, began, reply, &last);
 	traffic_called(c->traffic, s->service, s->method, code, mono_since(now_mono(), began));
+	traffic_retried(c->traffic, s->service, s->method, reply->attempts, code);
 	go_out(c);
 	if (code != ERR_OK && err != NULL)
 		*err = last;		/* untouched when only the first attempt failed */

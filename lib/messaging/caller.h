@@ -105,10 +105,4 @@ void caller_source(struct caller *c, const char *instance);
 
 unsigned caller_inflight(const struct caller *c);
 
-struct caller_counters {
-	uint64_t retries;		/* attempts beyond the first */
-	uint64_t opened, recovered;	/* instances that fell silent, and that answered again (breaker.h) */
-};
-void caller_count(const struct caller *c, struct caller_counters *out);
-
 #endif

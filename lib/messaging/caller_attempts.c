@@ -56,7 +56,6 @@ call_again(struct caller *c, const struct call_spec *s, struct mono deadline, en
 			return err_set(err, ERR_CLOSED, "the connection was closed while the call waited");
 		one->group = elsewhere;
 		one->timeout_ns = attempt_ns(s, deadline);
-		caller_count_retry(c);
 		code = caller_once(c, one, reply, &sent, err);
 		reply->attempts = ++attempts;
 		if (code == ERR_OK)

@@ -39,8 +39,6 @@ struct discovery *caller_discovery(struct caller *c);
 /* caller_pause(c, ns): waits; false when the caller was closed, before or meanwhile. */
 bool caller_pause(struct caller *c, int64_t ns);
 
-void caller_count_retry(struct caller *c);
-
 /* caller_attempts(c, s, began, reply, err): the first attempt, and those that spec and deadline allow.
  * began: when the call came in, from which its time counts. */
 enum err_code caller_attempts(struct caller *c, const struct call_spec *s, struct mono began,

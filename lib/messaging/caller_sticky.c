@@ -179,7 +179,6 @@ caller_sticky(struct caller *c, const struct call_spec *s, struct mono began, st
 		if (next.pause_ns > 0 && !caller_pause(c, next.pause_ns))
 			return err_set(err, ERR_CLOSED, "the connection was closed while the call waited");
 		k.bound = next.way;
-		caller_count_retry(c);
 	}
 	return ERR_OK;
 }

@@ -12,11 +12,11 @@
 
 #define METRIC_MAX 320
 
-enum kind { CALLED, PUBLISHED, PROCESSED, WORKED, SENT, KINDS };
+enum kind { CALLED, RETRIED, PUBLISHED, PROCESSED, WORKED, SENT, KINDS };
 
 struct traffic {
 	struct methods *kinds[KINDS];
-	atomic_ulong event_errors, command_errors, contract_errors;
+	atomic_ulong event_errors, command_errors, contract_errors, silenced, recovered;
 	atomic_int events_open;
 };
 
@@ -26,7 +26,7 @@ traffic_new(void)
 	struct traffic *t = mem_new(sizeof *t);
 
 	for (size_t i = 0; i < KINDS; i++)
-		t->kinds[i] = i == PROCESSED ? methods_new_untimed() : methods_new();
+		t->kinds[i] = i == PROCESSED || i == RETRIED ? methods_new_untimed() : methods_new();
 	return t;
 }
 
@@ -75,6 +75,25 @@ traffic_called(struct traffic *t, const char *service, const char *method, enum 
 	else if (code != ERR_OK)
 		atomic_fetch_add(&m->errors, 1);
 	took(m, ns);
+}
+
+/* traffic_retried: how a call ended that may have been tried more than once.  Of RETRIED, calls are the
+ * attempts after the first, timeouts what came through late, errors what did not. */
+void
+traffic_retried(struct traffic *t, const char *service, const char *method, unsigned attempts, enum err_code code)
+{
+	if (t == NULL || attempts < 2)
+		return;
+	struct method *m = of(t, RETRIED, service, method);
+	atomic_fetch_add(&m->calls, attempts - 1);
+	atomic_fetch_add(code == ERR_OK ? &m->timeouts : &m->errors, 1);
+}
+
+void
+traffic_breaker(struct traffic *t, bool opened)
+{
+	if (t != NULL)
+		atomic_fetch_add(opened ? &t->silenced : &t->recovered, 1);
 }
 
 void
@@ -171,6 +190,9 @@ static const struct {
 	{ CALLED,    "rpc.client.",         ".success",     GOOD },
 	{ CALLED,    "rpc.client.",         ".timeout",     LATE },
 	{ CALLED,    "rpc.client.",         ".error",       BAD },
+	{ RETRIED,   "rpc.client.",         ".retry.attempts",  DONE },
+	{ RETRIED,   "rpc.client.",         ".retry.success",   LATE },
+	{ RETRIED,   "rpc.client.",         ".retry.exhausted", BAD },
 	{ PUBLISHED, "events.publish.",     "",             TIMER },
 	{ PUBLISHED, "events.published.",   "",             GOOD },
 	{ PROCESSED, "events.processed.",   "",             DONE },
@@ -221,6 +243,13 @@ tell_one(void *arg, struct method *m)
 	}
 }
 
+static void
+tell_any(const struct traffic_reader *r, const char *name, const atomic_ulong *n)
+{
+	if (atomic_load(n) > 0)
+		r->counter(r->arg, name, atomic_load(n));
+}
+
 void
 traffic_report(const struct traffic *t, const struct traffic_reader *r)
 {
@@ -228,8 +257,10 @@ traffic_report(const struct traffic *t, const struct traffic_reader *r)
 		return;
 	r->counter(r->arg, "events.errors", atomic_load(&t->event_errors));
 	r->counter(r->arg, "commands.errors", atomic_load(&t->command_errors));
-	if (atomic_load(&t->contract_errors) > 0)		/* Python members have no such counter */
-		r->counter(r->arg, "contract.errors", atomic_load(&t->contract_errors));
+	/* Python members have no such counters. */
+	tell_any(r, "contract.errors", &t->contract_errors);
+	tell_any(r, "breaker.opened", &t->silenced);
+	tell_any(r, "breaker.recovered", &t->recovered);
 	r->gauge(r->arg, "events.in_flight", atomic_load(&t->events_open));
 	for (enum kind k = 0; k < KINDS; k++)
 		methods_each(t->kinds[k], tell_one, &(struct telling){ r, k });

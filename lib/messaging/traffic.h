@@ -19,6 +19,8 @@ void traffic_free(struct traffic *t);	/* whoever counted in it is gone */
 
 /* What happened once.  ns: how long it took; less than 0: it never began. */
 void traffic_called(struct traffic *t, const char *service, const char *method, enum err_code code, int64_t ns);
+void traffic_retried(struct traffic *t, const char *service, const char *method, unsigned attempts, enum err_code code);
+void traffic_breaker(struct traffic *t, bool opened);		/* an instance fell silent, or answered again */
 void traffic_published(struct traffic *t, const char *domain, const char *type, bool stored, int64_t ns);
 void traffic_event(struct traffic *t, const char *domain, const char *type);	/* handled */
 void traffic_event_failed(struct traffic *t);			/* a handler could not, or nobody could read it */

@@ -72,6 +72,12 @@ every_figure_has_its_name(void **state)
 	traffic_called(t, "order-service", "get_order", ERR_TIMEOUT, 1000000);
 	traffic_called(t, "order-service", "get_order", ERR_HANDLER, 1000000);
 	traffic_called(t, "order-service", "get_order", ERR_UNAVAILABLE, -1);
+	traffic_retried(t, "order-service", "get_order", 1, ERR_OK);	/* the first time: nothing to tell */
+	traffic_retried(t, "order-service", "get_order", 4, ERR_OK);
+	traffic_retried(t, "order-service", "get_order", 3, ERR_NOT_ACTIVE);
+	traffic_breaker(t, true);
+	traffic_breaker(t, true);
+	traffic_breaker(t, false);
 	traffic_published(t, "order", "created", true, 1000);
 	traffic_published(t, "order", "created", false, 1000);
 	traffic_event(t, "order", "item.added");
@@ -86,9 +92,12 @@ every_figure_has_its_name(void **state)
 	traffic_commands(t, "risk-service", "recalculate", 2, 7);
 	traffic_sent(t, "risk-service", "recalculate", 1000);
 	report(t, &r);
-	expect_str(&r.text, "events.errors=2\ncommands.errors=1\nevents.in_flight~2\n"
+	expect_str(&r.text, "events.errors=2\ncommands.errors=1\nbreaker.opened=2\nbreaker.recovered=1\n"
+	    "events.in_flight~2\n"
 	    "rpc.client.order-service.get_order:7\nrpc.client.order-service.get_order.success=5\n"
 	    "rpc.client.order-service.get_order.timeout=1\nrpc.client.order-service.get_order.error=2\n"
+	    "rpc.client.order-service.get_order.retry.attempts=5\nrpc.client.order-service.get_order.retry.success=1\n"
+	    "rpc.client.order-service.get_order.retry.exhausted=1\n"
 	    "events.publish.order.created:2\nevents.published.order.created=1\n"
 	    "events.processed.order.item.added=1\n"
 	    "commands.risk-service.recalculate:2\ncommands.processed.risk-service.recalculate=1\n"
@@ -131,6 +140,8 @@ nobody_counts(void **state)
 
 	(void)state;
 	traffic_called(NULL, "s", "m", ERR_OK, 1);
+	traffic_retried(NULL, "s", "m", 2, ERR_OK);
+	traffic_breaker(NULL, true);
 	traffic_published(NULL, "d", "t", true, 1);
 	traffic_event(NULL, "d", "t");
 	traffic_event_failed(NULL);
@@ -209,6 +220,23 @@ refuse(void *arg, aegis_request *r)
 	aegis_fail(r, "no");
 }
 
+/* Keeps the first request, and answers from the second on. */
+struct slow_start {
+	atomic_int tries;
+	_Atomic(aegis_request *) first;
+};
+
+static void
+second_time(void *arg, aegis_request *r)
+{
+	struct slow_start *s = arg;
+
+	if (atomic_fetch_add(&s->tries, 1) == 0)
+		atomic_store(&s->first, r);
+	else
+		aegis_reply(r, NULL);
+}
+
 static void
 never(void *arg, aegis_request *r)
 {
@@ -250,6 +278,8 @@ a_handle_tells_its_figures(void **state)
 		{ "counters", "rpc.client.fig-svc.answer.success", 4 }, { "summaries", "rpc.client.fig-svc.answer", 4 },
 		{ "counters", "rpc.client.fig-svc.answer.error", 0 }, { "counters", "rpc.client.fig-svc.refuse.error", 2 },
 		{ "counters", "rpc.client.fig-svc.never.timeout", 1 }, { "counters", "rpc.client.fig-svc.never.error", 0 },
+		{ "counters", "rpc.client.fig-svc.again.success", 1 }, { "counters", "rpc.client.fig-svc.again.retry.attempts", 1 },
+		{ "counters", "rpc.client.fig-svc.again.retry.success", 1 },
 		{ "counters", "rpc.fig-svc.answer.success", 4 }, { "counters", "rpc.fig-svc.refuse.error", 2 },
 		{ "summaries", "events.publish.order.created", 4 }, { "counters", "events.published.order.created", 4 },
 		{ "counters", "events.processed.order.created", 4 }, { "counters", "events.errors", 1 },
@@ -260,6 +290,7 @@ a_handle_tells_its_figures(void **state)
 	};
 	struct heard heard = { .lock = PTHREAD_MUTEX_INITIALIZER };
 	_Atomic(aegis_request *) kept = NULL;
+	struct slow_start slow = { 0, NULL };
 	atomic_int fail_once = 1, done = 0;
 	aegis_result *result = NULL;
 	struct err err;
@@ -274,6 +305,7 @@ a_handle_tells_its_figures(void **state)
 	assert_non_null(a);
 	ok(aegis_serve(a, "answer", answer, NULL, 0, &e));
 	ok(aegis_serve(a, "refuse", refuse, NULL, 0, &e));
+	ok(aegis_serve(a, "again", second_time, &slow, 0, &e));
 	ok(aegis_serve(a, "never", never, &kept, 0, &e));
 	ok(aegis_subscribe(a, "events.order.*", on_event, &fail_once, &(aegis_subscribe_options){ .retry_ms = 10 }, &e));
 	ok(aegis_work(a, "digest", on_job, NULL, NULL, &e));
@@ -283,6 +315,10 @@ a_handle_tells_its_figures(void **state)
 		aegis_result_free(result);
 		ok(aegis_publish(a, "order", "created", NULL, NULL, &e));
 	}
+	ok(aegis_call(a, "fig-svc", "again", NULL, &(aegis_call_options){ .idempotent = true, .attempt_timeout_ms = 1000 },
+	    &result, &e));
+	aegis_reply(atomic_load(&slow.first), NULL);
+	aegis_result_free(result);
 	ok(aegis_call_start(a, "fig-svc", "answer", NULL, NULL, ended, &done, &e));
 	ok(aegis_call_start(a, "fig-svc", "refuse", NULL, NULL, ended, &done, &e));
 	ok(aegis_publish_start(a, "order", "created", NULL, NULL, NULL, NULL, &e));
