@@ -284,13 +284,13 @@ elector_new(const struct elector_opts *o, struct err *err)
 	e->timer = -1;
 	snapshot_cell_init(&e->status);
 	counters_init(&e->counters);
+	e->user = (struct site_user){ .gid = e->gid, .calls = &calls };
+	site_join(o->site, &e->user);		/* before anybody may post to its number */
 	if (open_timer(e, err) != ERR_OK || beat_start(e, err) != ERR_OK) {
 		elector_free(e);
 		return NULL;
 	}
-	e->user = (struct site_user){ .gid = e->gid, .calls = &calls };
 	status_publish(e);
-	site_join(o->site, &e->user);
 	return e;
 }
 
@@ -303,8 +303,8 @@ elector_free(struct elector *e)
 	MUST(!e->stepping);
 	gate_admit(&e->gate, false);
 	gate_set(&e->gate, BOOT_LONG_AGO, 0);
-	site_leave(e->o.site, &e->user);
 	beat_end(e);
+	site_leave(e->o.site, &e->user);
 	meta_end(e);
 	loop_timer_cancel(e->loop, &e->soon);
 	loop_fd_del(e->timer_fd);

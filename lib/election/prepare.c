@@ -120,21 +120,22 @@ remove_old(struct prepare *p, unsigned reg, struct err *err)
 	return code == ERR_NOT_FOUND ? ERR_OK : code;
 }
 
+/* elsewhere: no other register of the set lies on that node; those that are to be placed yet have none. */
 static bool
-elsewhere(const struct prepare *p, unsigned upto, const char *node)
+elsewhere(const struct prepare *p, unsigned reg, const char *node)
 {
 	if (node[0] == '\0')
 		return false;
-	for (unsigned i = 0; i < upto; i++)
-		if (strcmp(p->set.node[i], node) == 0)
+	for (unsigned i = 0; i < p->set.n; i++)
+		if (i != reg && strcmp(p->set.node[i], node) == 0)
 			return false;
 	return true;
 }
 
-/* await: looks until the stream is led by somebody, from where none of the first `upto` lies if `moved`, and has
- * no more replicas than it should. */
+/* await: looks until the stream is led by somebody, elsewhere than the other registers if `moved`, and has no
+ * more replicas than it should. */
 static enum err_code
-await(struct prepare *p, const struct streams_make *o, unsigned upto, bool moved, struct lease_stream *s, struct err *err)
+await(struct prepare *p, const struct streams_make *o, unsigned reg, bool moved, struct lease_stream *s, struct err *err)
 {
 	struct mono end = mono_after(now(), SETTLE_NS);
 	enum err_code code;
@@ -144,7 +145,7 @@ await(struct prepare *p, const struct streams_make *o, unsigned upto, bool moved
 		if (code != ERR_OK && code != ERR_UNAVAILABLE && code != ERR_TIMEOUT)
 			return code;
 		if (code == ERR_OK && s->leader[0] != '\0' && s->peers == o->replicas - 1 &&
-		    (!moved || elsewhere(p, upto, s->leader)))
+		    (!moved || elsewhere(p, reg, s->leader)))
 			return ERR_OK;
 	} while (!mono_reached(now(), end) && pause_a_bit(p));
 	return code;
@@ -190,28 +191,36 @@ place(struct prepare *p, unsigned i, struct lease_stream *s, bool *refused, stru
 	return code == ERR_OK ? await(p, &o, i, true, s, err) : code;
 }
 
-/* make_three: each on another node: by tags, by luck, or by moving. */
+/* make_apart: on a node of its own: by tags, by luck, or by moving. */
+static enum err_code
+make_apart(struct prepare *p, unsigned i, bool *cannot, struct err *err)
+{
+	struct streams_make o = { .reg = i + 1, .replicas = 1, .tag = p->o->tag[i] };
+	struct lease_stream s;
+	enum err_code code = make(p, &o, &s, cannot, err);
+
+	for (unsigned tries = 1; code == ERR_OK && !elsewhere(p, i, s.leader) && tries < PLACE_TRIES &&
+	    !atomic_load(p->stop); tries++)
+		code = o.tag != NULL ? make(p, &o, &s, cannot, err) : place(p, i, &s, cannot, err);
+	if (code != ERR_OK)
+		return code;
+	if (!elsewhere(p, i, s.leader)) {
+		*cannot = !atomic_load(p->stop);
+		return err_set(err, *cannot ? ERR_STORE : ERR_CLOSED,
+		    "three registers on three nodes could not be had in %d attempts", PLACE_TRIES);
+	}
+	snprintf(p->set.node[i], sizeof p->set.node[i], "%s", s.leader);
+	return ERR_OK;
+}
+
 static enum err_code
 make_three(struct prepare *p, bool *cannot, struct err *err)
 {
-	unsigned tries = 0;
+	enum err_code code = ERR_OK;
 
-	for (unsigned i = 0; i < 3; i++) {
-		struct streams_make o = { .reg = i + 1, .replicas = 1, .tag = p->o->tag[i] };
-		struct lease_stream s;
-		enum err_code code = make(p, &o, &s, cannot, err);
-		while (code == ERR_OK && !elsewhere(p, i, s.leader) && tries++ < PLACE_TRIES && !atomic_load(p->stop))
-			code = o.tag != NULL ? make(p, &o, &s, cannot, err) : place(p, i, &s, cannot, err);
-		if (code != ERR_OK)
-			return code;
-		if (!elsewhere(p, i, s.leader)) {
-			*cannot = !atomic_load(p->stop);
-			return err_set(err, *cannot ? ERR_STORE : ERR_CLOSED,
-			    "three registers on three nodes could not be had in %d attempts", PLACE_TRIES);
-		}
-		snprintf(p->set.node[i], sizeof p->set.node[i], "%s", s.leader);
-	}
-	return ERR_OK;
+	for (unsigned i = 0; i < 3 && code == ERR_OK; i++)
+		code = make_apart(p, i, cannot, err);
+	return code;
 }
 
 static enum err_code
@@ -324,4 +333,56 @@ site_prepare(struct conn *c, const struct site_opts *o, const _Atomic bool *stop
 		out->replicated = s.replicas > 1;
 	}
 	return ERR_OK;
+}
+
+/* --- an operator's word ------------------------------------------------------------------- */
+
+static const _Atomic bool goes_on;
+
+enum err_code
+site_load(struct conn *c, struct site_set *out, struct err *err)
+{
+	struct prepare p = { .conn = c };
+	struct lease_stream s;
+	enum err_code code = load(&p, err);
+
+	if (code == ERR_NOT_FOUND || (code == ERR_OK && !p.set.ready))
+		return err_set(err, ERR_NOT_FOUND, "no election was ever held here: there is no set of registers in %s", META_BUCKET);
+	if (code != ERR_OK)
+		return code;
+	*out = (struct site_set){ .set = p.set };
+	out->replicated = p.set.n == 1 && streams_look(c, REGISTER_ALONE, STREAMS_ASK_NS, &s, NULL) == ERR_OK && s.replicas > 1;
+	return ERR_OK;
+}
+
+/* where_they_are: the record tells where the registers were put; they may have been moved since. */
+static void
+where_they_are(struct prepare *p, unsigned but)
+{
+	struct lease_stream s;
+
+	for (unsigned i = 0; i < p->set.n; i++)
+		if (i != but && streams_look(p->conn, i + 1, STREAMS_ASK_NS, &s, NULL) == ERR_OK && s.leader[0] != '\0')
+			memcpy(p->set.node[i], s.leader, sizeof p->set.node[i]);
+	p->set.node[but][0] = '\0';
+}
+
+enum err_code
+site_replace(struct conn *c, struct site_set *out, unsigned r, struct err *err)
+{
+	static const struct site_opts no_tags;
+	struct prepare p = { .conn = c, .o = &no_tags, .stop = &goes_on };
+	bool cannot = false;
+	enum err_code code = load(&p, err);
+
+	if (code != ERR_OK)
+		return code;
+	if (p.set.n == 3) {
+		where_they_are(&p, r);
+		code = make_apart(&p, r, &cannot, err);
+	} else
+		code = make_one(&p, out->replicated ? 3 : 1, err);
+	if (code == ERR_OK && (code = save(&p, p.revision, err)) == ERR_OK)
+		out->set = p.set;
+	return code;
 }

@@ -77,6 +77,11 @@ bool site_post(struct site *s, struct site_mail *m, uint32_t user,
 enum err_code site_prepare(struct conn *c, const struct site_opts *o, const _Atomic bool *stop, struct site_set *out,
     struct err *err);
 
+/* site_load(c, out, err): the set as it stands, ready or ERR_NOT_FOUND.  site_replace(c, s, r, err): makes the stream of
+ * register r anew, on a node that has no other; only ever on an operator's word. */
+enum err_code site_load(struct conn *c, struct site_set *out, struct err *err);
+enum err_code site_replace(struct conn *c, struct site_set *s, unsigned r, struct err *err);
+
 /* site_servers(c): how many servers are known. */
 unsigned site_servers(struct conn *c);
 

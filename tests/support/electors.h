@@ -22,7 +22,7 @@ struct member {
 	const char *servers, *instance, *group, *profile;
 	const char *user, *password;
 	gate_word *word;
-	bool stubborn;			/* never idle by itself */
+	_Atomic bool stubborn;		/* never idle by itself */
 	struct loop *loop;
 	struct conn *conn;
 	struct site *site;

@@ -7,6 +7,8 @@
 
 #include "base/hist.h"
 #include "codec/beat.h"
+#include "election/observe.h"
+#include "election/repair.h"
 #include "electors.h"
 #include "nats/kv.h"
 #include "nats/stream.h"
@@ -291,6 +293,82 @@ a_control_message_makes_it_step_down(void **state)
 }
 
 static void
+an_observer_tells_who_leads_and_why_nobody_does(void **state)
+{
+	const char *group = fresh();
+	struct member m[2];
+	struct observed s;
+	struct err err;
+
+	(void)state;
+	struct conn *c = plain_conn();
+	assert_int_equal(observe(c, ELECT_SERVICE, group, &s, &err), ERR_NOT_FOUND);
+	make(m, 2, group);
+	struct member *l = leader(m, 2), *o = &m[l == m];
+	do
+		assert_int_equal(observe(c, ELECT_SERVICE, group, &s, &err), ERR_OK);
+	while (s.changes.n == 0);
+	assert_true(s.led && s.certain);
+	assert_string_equal(s.instance, l->instance);
+	assert_true(s.epoch == member_epoch(l));
+	assert_true(s.since.ns > 0);
+	assert_int_equal(s.site.n, 1);
+	assert_int_equal(s.obstacle, LEASE_WHY_CLEAR);
+	assert_string_equal(s.reg[0].record.holder, l->instance);
+	assert_string_equal(s.reg[0].why, "");
+	assert_string_equal(s.record.profile, "default");
+	assert_int_equal(observe_step_down(c, ELECT_SERVICE, group, NULL, 5 * NS_PER_S, &err), ERR_OK);
+	WAIT_FOR(member_leads(o));
+	member_kill(l);
+	member_kill(o);
+	/* It stands as held, and stands still. */
+	assert_int_equal(observe(c, ELECT_SERVICE, group, &s, &err), ERR_OK);
+	assert_true(s.certain && !s.led);
+	assert_int_equal(s.obstacle, LEASE_WHY_NOT_ELIGIBLE);
+	assert_string_equal(s.instance, o->instance);
+	assert_int_equal(observe_step_down(c, ELECT_SERVICE, group, NULL, 5 * NS_PER_S, &err), ERR_NO_MEMBER);
+	conn_free(c);
+}
+
+static void
+a_stream_that_is_not_as_it_must_be_is_not_used(void **state)
+{
+	struct member m[2];
+	struct repaired done;
+	struct observed s;
+	struct msg *reply;
+	struct err err;
+
+	(void)state;
+	const char *group = fresh();
+	make(m, 2, group);
+	struct member *l = leader(m, 2);
+	uint64_t epoch = member_epoch(l);
+	unsigned said = atomic_load(&l->roles);
+	struct conn *c = plain_conn();
+	/* Somebody lets values vanish: deny_delete cannot be taken back, the rest can. */
+	const char *wrong = "{\"name\":\"KV_AEGIS_L0\",\"subjects\":[\"$KV.AEGIS_L0.>\"],\"num_replicas\":1,\"storage\":\"file\","
+	    "\"retention\":\"limits\",\"discard\":\"new\",\"max_msgs_per_subject\":1,\"max_msgs\":-1,\"max_bytes\":-1,"
+	    "\"max_age\":3600000000000,\"max_msg_size\":1024,\"deny_delete\":true,\"deny_purge\":true}";
+	struct conn_msg q = { .subject = "$JS.API.STREAM.UPDATE.KV_AEGIS_L0", .data = wrong, .n = strlen(wrong), .urgent = true };
+	assert_int_equal(conn_request(c, &q, 5 * NS_PER_S, &reply, &err), ERR_OK);
+	assert_null(memmem(msg_data(reply), msg_size(reply), "\"error\"", 7));
+	msg_free(reply);
+	WAIT_FOR(was_told(l, LEASE_FENCED, said));
+	const struct elector_status *st = elector_status(l->elector);
+	assert_false(st->reg[0].up);
+	elector_status_drop(st);
+	assert_int_equal(observe(c, ELECT_SERVICE, group, &s, &err), ERR_OK);
+	assert_non_null(strstr(s.reg[0].why, "max_age"));
+	assert_int_equal(repair_group(c, ELECT_SERVICE, group, &done, &err), ERR_OK);
+	assert_int_equal(done.streams, 1);
+	WAIT_FOR(leaders(m, 2) == 1 && member_epoch(leader(m, 2)) > epoch);
+	conn_free(c);
+	member_kill(&m[0]);
+	member_kill(&m[1]);
+}
+
+static void
 the_word_may_lie_elsewhere(void **state)
 {
 	static gate_word word;
@@ -359,6 +437,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(another_profile_is_refused),
 		cmocka_unit_test(the_longest_wait_of_all_settings_counts),
 		cmocka_unit_test(a_control_message_makes_it_step_down),
+		cmocka_unit_test(an_observer_tells_who_leads_and_why_nobody_does),
+		cmocka_unit_test(a_stream_that_is_not_as_it_must_be_is_not_used),
 		cmocka_unit_test(the_word_may_lie_elsewhere),
 		cmocka_unit_test(what_cannot_be_a_name_is_refused),
 	};

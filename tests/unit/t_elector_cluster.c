@@ -8,6 +8,8 @@
 #include <signal.h>
 
 #include "base/str.h"
+#include "election/observe.h"
+#include "election/repair.h"
 #include "electors.h"
 #include "nats/cluster.h"
 #include "nats/kv.h"
@@ -35,7 +37,7 @@ make(struct member *m, unsigned n, const char *group)
 
 	memset(m, 0, n * sizeof *m);
 	for (unsigned i = 0; i < n; i++) {
-		m[i] = (struct member){ .servers = urls, .instance = names[i], .group = group };
+		m[i] = (struct member){ .servers = urls, .instance = names[i], .group = group, .profile = "relaxed" };
 		member_start(&m[i]);
 	}
 }
@@ -265,8 +267,6 @@ a_register_that_lost_its_data_is_filled_again(void **state)
 	struct member *l = settled(m, 2);
 	unsigned said = atomic_load(&l->roles);
 	/* As a disk that was replaced: the stream is there and empty. */
-	struct conn *c = conn_new(&(struct conn_opts){ .servers = urls, .timeout_ns = 5 * NS_PER_S }, &err);
-	assert_non_null(c);
 	unsigned node = node_of(l, 2);
 	uint64_t before = revision(l, 2);
 	nats_cluster_end(cluster, node, SIGKILL);
@@ -278,6 +278,67 @@ a_register_that_lost_its_data_is_filled_again(void **state)
 	/* It began anew where the stream's sequence once began. */
 	assert_true(revision(l, 2) < before);
 	assert_false(was_told(l, LEASE_FENCED, said));
+	end(m, 2);
+}
+
+static struct conn *
+plain_conn(void)
+{
+	struct err err;
+	struct conn *c = conn_new(&(struct conn_opts){ .servers = urls, .timeout_ns = 5 * NS_PER_S }, &err);
+
+	if (c == NULL)
+		fail_msg("%s", err.text);
+	return c;
+}
+
+static void
+remove_stream(struct conn *c, const char *name)
+{
+	char subject[64];
+	struct msg *reply;
+	struct err err;
+
+	snprintf(subject, sizeof subject, "$JS.API.STREAM.DELETE.%s", name);
+	if (conn_request(c, &(struct conn_msg){ .subject = subject, .urgent = true }, 5 * NS_PER_S, &reply, &err) != ERR_OK)
+		fail_msg("%s", err.text);
+	msg_free(reply);
+}
+
+static void
+two_streams_that_are_gone_need_an_operator(void **state)
+{
+	const char *group = fresh();
+	struct member m[2];
+	struct repaired done;
+	struct observed s;
+	struct err err = { 0 };
+
+	(void)state;
+	make(m, 2, group);
+	struct member *l = settled(m, 2);
+	uint64_t epoch = member_epoch(l);
+	unsigned said = atomic_load(&l->roles);
+	struct conn *c = plain_conn();
+	do
+		assert_int_equal(observe(c, ELECT_SERVICE, group, &s, &err), ERR_OK);
+	while (s.record.state != LEASE_GROUP_LIVE);
+	remove_stream(c, "KV_AEGIS_L1");
+	remove_stream(c, "KV_AEGIS_L2");
+	WAIT_FOR(was_told(l, LEASE_FENCED, said));
+	assert_int_equal(observe(c, ELECT_SERVICE, group, &s, &err), ERR_OK);
+	assert_false(s.led);
+	assert_int_equal(s.obstacle, LEASE_WHY_UNPINNED);
+	if (repair_group(c, ELECT_SERVICE, group, &done, &err) != ERR_OK)
+		fail_msg("%s", err.text);
+	assert_int_equal(done.streams, 2);
+	assert_int_equal(done.registers, 2);
+	assert_true(done.epoch >= epoch);
+	WAIT_FOR(leaders(m, 2) == 1 && member_epoch(leader(m, 2)) > done.epoch);
+	l = settled(m, 2);
+	assert_int_not_equal(node_of(l, 0), node_of(l, 1));
+	assert_int_not_equal(node_of(l, 1), node_of(l, 2));
+	assert_int_not_equal(node_of(l, 0), node_of(l, 2));
 	conn_free(c);
 	end(m, 2);
 }
@@ -324,6 +385,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(a_frozen_node_does_not_matter),
 		cmocka_unit_test(without_two_nodes_nobody_leads_until_they_are_back),
 		cmocka_unit_test(a_register_that_lost_its_data_is_filled_again),
+		cmocka_unit_test(two_streams_that_are_gone_need_an_operator),
 	};
 
 	BUS_SHIM(argc, argv);

@@ -1,0 +1,175 @@
+/* repair.c - first the streams, then a wait that outlasts every lease, then the empty registers by
+ * compare-and-set on their emptiness. */
+#include "election/repair.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/id.h"
+#include "base/str.h"
+#include "codec/lease.h"
+#include "election/elector.h"
+#include "election/profile.h"
+#include "election/site_inner.h"
+#include "election/streams.h"
+#include "model/names.h"
+#include "nats/kv.h"
+#include "sys/clock.h"
+#include "sys/thread.h"
+
+#define WAIT_NS (5500 * NS_PER_MS)	/* R6: L of the slowest profile; longer when a register asks for it */
+#define G_NS (20 * NS_PER_MS)
+#define HOLDER "repair"
+
+struct repair {
+	struct conn *conn;
+	char gid[200];
+	struct site_set site;
+	struct register_reply before[LEASE_REGISTERS];
+	struct repaired *out;
+};
+
+static unsigned
+number_of(const struct repair *p, unsigned r)
+{
+	return p->site.set.n == 1 ? REGISTER_ALONE : r + 1;
+}
+
+/* mend_stream: gone, or not as it must be: made anew, which empties it; members see that as a lost disk. */
+static enum err_code
+mend_stream(struct repair *p, unsigned r, struct err *err)
+{
+	struct lease_stream s;
+	char *note = p->out->note[r];
+	enum err_code code = streams_look(p->conn, number_of(p, r), STREAMS_ASK_NS, &s, err);
+
+	if (code == ERR_NOT_FOUND)
+		snprintf(note, sizeof p->out->note[r], "its stream was gone and was made anew");
+	else if (code != ERR_OK)
+		return code;
+	else if (s.drift[0] != '\0')
+		snprintf(note, sizeof p->out->note[r], "its stream was made anew: %.120s", s.drift);
+	else if (strcmp(s.set, p->site.set.uuid) != 0)
+		snprintf(note, sizeof p->out->note[r], "its stream belonged to another set and was made anew");
+	else
+		return ERR_OK;
+	if ((code = site_replace(p->conn, &p->site, r, err)) == ERR_OK)
+		p->out->streams++;
+	return code;
+}
+
+static enum err_code
+read_all(struct repair *p, struct register_reply to[LEASE_REGISTERS], struct err *err)
+{
+	for (unsigned r = 0; r < p->site.set.n; r++) {
+		enum err_code code = streams_read(p->conn, number_of(p, r), p->gid, &to[r], err);
+		if (code != ERR_OK) {
+			err_prefix(err, "all registers must answer, so that no epoch is overlooked");
+			return code;
+		}
+	}
+	return ERR_OK;
+}
+
+static int64_t
+longest_wait(const struct repair *p)
+{
+	int64_t wait = WAIT_NS;
+
+	for (unsigned r = 0; r < p->site.set.n; r++) {
+		const struct lease_value *v = &p->before[r].record.value;
+		if (p->before[r].reading != REGISTER_VALUE)
+			continue;
+		int64_t w = profile_wait(v->d_ms * NS_PER_MS, v->l_ms * NS_PER_MS, G_NS);
+		wait = w > wait ? w : wait;
+	}
+	return wait;
+}
+
+static uint64_t
+next_epoch(const struct repair *p)
+{
+	uint64_t epoch = (uint64_t)(clock_wall(clock_system()).ns / NS_PER_MS);
+
+	for (unsigned r = 0; r < p->site.set.n; r++)
+		if (p->before[r].reading == REGISTER_VALUE && p->before[r].record.value.epoch > epoch)
+			epoch = p->before[r].record.value.epoch;
+	return epoch;
+}
+
+/* still: nothing moved while we waited. */
+static enum err_code
+still(struct repair *p, struct err *err)
+{
+	struct register_reply now[LEASE_REGISTERS];
+	enum err_code code = read_all(p, now, err);
+
+	for (unsigned r = 0; code == ERR_OK && r < p->site.set.n; r++)
+		if (now[r].reading != p->before[r].reading || now[r].rev != p->before[r].rev)
+			return err_set(err, ERR_REVISION, "register %u was written meanwhile: somebody is at work in group %s",
+			    number_of(p, r), p->gid);
+	return code;
+}
+
+static enum err_code
+write_released(struct repair *p, unsigned r, struct err *err)
+{
+	struct lease_record rec = { .value = { .mark = LEASE_MARK_RELEASED, .epoch = p->out->epoch, .counter = 1, .d_ms = 240,
+		.l_ms = 320, .nonce = { id_random(), id_random() } }, .holder = HOLDER, .written = clock_wall(clock_system()) };
+	char bucket[16];
+	struct str text = STR_INIT;
+	uint64_t revision;
+
+	snprintf(bucket, sizeof bucket, "AEGIS_L%u", number_of(p, r));
+	lease_encode(&rec, &text);
+	enum err_code code = kv_put(&(struct kv){ p->conn, bucket },
+	    &(struct kv_put){ .key = p->gid, .value = text.p, .n = text.len, .expect = KV_ABSENT }, &revision, err);
+	str_release(&text);
+	if (code == ERR_EXISTS)
+		return err_set(err, ERR_REVISION, "register %u was written meanwhile", number_of(p, r));
+	if (code == ERR_OK) {
+		p->out->registers++;
+		size_t n = strlen(p->out->note[r]);
+		snprintf(p->out->note[r] + n, sizeof p->out->note[r] - n, "%sit was empty and is released with epoch %llu",
+		    n > 0 ? "; " : "", (unsigned long long)p->out->epoch);
+	}
+	return code;
+}
+
+static enum err_code
+fill(struct repair *p, struct err *err)
+{
+	unsigned blank = 0;
+	enum err_code code = read_all(p, p->before, err);
+
+	for (unsigned r = 0; r < p->site.set.n; r++)
+		blank += p->before[r].reading == REGISTER_BLANK;
+	if (code != ERR_OK || blank < 2)
+		return code;
+	thread_pause(longest_wait(p));
+	if ((code = still(p, err)) != ERR_OK)
+		return code;
+	p->out->epoch = next_epoch(p);
+	for (unsigned r = 0; r < p->site.set.n && code == ERR_OK; r++)
+		if (p->before[r].reading == REGISTER_BLANK)
+			code = write_released(p, r, err);
+	return code;
+}
+
+enum err_code
+repair_group(struct conn *c, const char *service, const char *group, struct repaired *out, struct err *err)
+{
+	struct repair p = { .conn = c, .out = out };
+	enum err_code code;
+
+	memset(out, 0, sizeof *out);
+	if ((strcmp(service, ELECT_SERVICE) != 0 && (code = name_check(NAME_SERVICE_CALLED, service, err)) != ERR_OK) ||
+	    (code = name_check(NAME_GROUP, group, err)) != ERR_OK || (code = site_load(c, &p.site, err)) != ERR_OK)
+		return code;
+	snprintf(p.gid, sizeof p.gid, "%s__%s", service, group);
+	out->n = p.site.set.n;
+	for (unsigned r = 0; r < out->n; r++)
+		if ((code = mend_stream(&p, r, err)) != ERR_OK)
+			return code;
+	return fill(&p, err);
+}
