@@ -61,7 +61,8 @@ arrival_deliver(struct mail *m)
 	struct worker *w = j->worker;
 
 	MAGIC_CHECK(j, JOB_MAGIC);
-	if (w->leaving) {
+	/* What was on its way when the connection broke comes beside what is asked for afterwards. */
+	if (w->leaving || w->open >= w->o.window) {
 		delivery_nak(j->delivery, 0);
 		job_unref(j);
 		return;
