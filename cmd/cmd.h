@@ -122,6 +122,10 @@ struct conn_opts cmd_conn_opts(struct cmd *c, const char *instance);
 	    .min = 1 * NS_PER_S, .max = 300 * NS_PER_S, .env = true, \
 	    .inherit = (const char *const[]){ "STALE_THRESHOLD_SECONDS", NULL }, .inherit_seconds = true)
 
+/* cmd_ask(question, out, size): one line from the terminal into out; false when there is no terminal or no
+ * answer. */
+bool cmd_ask(const char *question, char *out, size_t size);
+
 /* --- the table (commands.c) ------------------------------------------------------------- */
 
 /* Each row's form and function, in the command's own file. */

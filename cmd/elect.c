@@ -126,7 +126,8 @@ run_candidate(struct cmd *c, struct err *err)
 	char own[9], *group = NULL, *id = NULL;
 
 	if (c->wrapped == NULL || c->wrapped[0] == NULL)
-		return err_set(err, ERR_USAGE, "the command to run is missing; write it behind `--`, or ask with --step-down");
+		return err_set(err, ERR_USAGE, "the command to run is missing; write it behind `--`, or ask with --observe, --step-down or "
+		    "--repair");
 	fill_runner(o, c, &e.runner);
 	if ((code = elect_group(c, NULL, &group, err)) != ERR_OK ||
 	    (o->id != NULL && (code = name_check(NAME_INSTANCE, o->id, err)) != ERR_OK) ||
@@ -155,11 +156,14 @@ cmd_elect_run(struct cmd *c, struct err *err)
 {
 	const struct elect_cmd *o = c->opts;
 
-	if (o->to != NULL && !o->step_down)
-		return err_set(err, ERR_USAGE, "--to belongs to --step-down");
-	if (!o->step_down)
+	if (o->observe + o->step_down + o->repair > 1)
+		return err_set(err, ERR_USAGE, "--observe, --step-down and --repair exclude each other");
+	if ((o->to != NULL && !o->step_down) || (o->watch && !o->observe) || (o->yes && !o->repair))
+		return err_set(err, ERR_USAGE, "%s", o->to != NULL ? "--to belongs to --step-down" : o->watch
+		    ? "--watch belongs to --observe" : "--yes belongs to --repair");
+	if (!o->observe && !o->step_down && !o->repair)
 		return run_candidate(c, err);
 	if (c->wrapped != NULL && c->wrapped[0] != NULL)
-		return err_set(err, ERR_USAGE, "'%s' would not be run: --step-down takes no command", c->wrapped[0]);
+		return err_set(err, ERR_USAGE, "'%s' would not be run: --observe, --step-down and --repair take no command", c->wrapped[0]);
 	return elect_ask(c, err);
 }

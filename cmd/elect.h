@@ -3,6 +3,7 @@
 #define CMD_ELECT_H
 
 #include "cmd.h"
+#include "election/observe.h"
 #include "wrapped.h"
 
 struct elect_cmd {
@@ -15,7 +16,7 @@ struct elect_cmd {
 	uint64_t lost_exit;
 	int after_loss, on_crash;	/* places in their lists */
 
-	bool step_down;
+	bool observe, watch, step_down, repair, yes;
 	const char *to;
 
 	const char *max_restarts, *stop_signal;
@@ -29,7 +30,8 @@ extern const struct opt elect_mode_rows[];
  * `aegis elect` itself are good.  Both are the caller's. */
 enum err_code elect_group(const struct cmd *c, char **service, char **group, struct err *err);
 
-/* elect_ask(c, err): --step-down. */
+/* elect_ask(c, err): --observe, --step-down, --repair. */
 enum err_code elect_ask(struct cmd *c, struct err *err);
+enum err_code elect_observe(struct cmd *c, struct conn *conn, const char *service, const char *group, struct err *err);
 
 #endif

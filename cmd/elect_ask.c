@@ -3,16 +3,22 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "app/elect_ask.h"
+#include "base/magic.h"
 #include "base/mem.h"
 #include "codec/codec.h"
 #include "election/elector.h"
+#include "election/repair.h"
 #include "elect.h"
 #include "model/names.h"
 
 const struct opt elect_mode_rows[] = {
+	OPT_FLAG(struct elect_cmd, observe, "observe", 0, "show who leads the group, its registers and last changes"),
+	OPT_FLAG(struct elect_cmd, watch, "watch", 'w', "with --observe: go on, and tell every change"),
 	OPT_FLAG(struct elect_cmd, step_down, "step-down", 0, "ask the leader of the group to give it up"),
 	OPT_TEXT(struct elect_cmd, to, "to", 0, "ID", "with --step-down: in favour of this member", .def_text = "whoever is first"),
+	OPT_FLAG(struct elect_cmd, repair, "repair", 0,
+	    "make lost registers anew, and give an epoch to a group whose registers are empty"),
+	OPT_FLAG(struct elect_cmd, yes, "yes", 'y', "with --repair: do not ask for the group's name"),
 	OPTS_END
 };
 
@@ -39,12 +45,118 @@ elect_group(const struct cmd *c, char **service, char **group, struct err *err)
 	return code;
 }
 
+static void
+show_stepdown(struct cmd *c, const struct observed *s, struct str *json)
+{
+	char epoch[24];
+	struct pack p;
+
+	pack_init(&p, json, DATA_JSON, PACK_COMPACT);
+	pack_map(&p, 5);
+	pack_key(&p, "service");
+	pack_puts(&p, s->service);
+	pack_key(&p, "group");
+	pack_puts(&p, s->group);
+	pack_key(&p, "instance");
+	pack_puts(&p, s->instance);
+	pack_key(&p, "epoch");
+	pack_uint(&p, s->epoch);
+	pack_key(&p, "status");
+	pack_puts(&p, "accepted");
+	MUST(pack_end(&p, NULL) == ERR_OK);
+	snprintf(epoch, sizeof epoch, "%" PRIu64, s->epoch);
+	out_object(c->out, (const char *const[]){ "group", "steps down", "epoch" }, (const struct out_cell[]){
+		{ c->words[0], OUT_STRONG }, { s->instance, OUT_PLAIN }, { epoch, OUT_PLAIN } }, 3, str_text(json));
+}
+
+static enum err_code
+step_down(struct cmd *c, struct conn *conn, const char *service, const char *group, struct err *err)
+{
+	const struct elect_cmd *o = c->opts;
+	struct str json = STR_INIT;
+	struct observed s;
+	enum err_code code = observe(conn, service, group, &s, err);
+
+	if (code == ERR_NOT_FOUND && err != NULL)
+		code = err->code = ERR_NOT_ACTIVE;
+	if (code != ERR_OK || (code = observe_step_down(conn, service, group, o->to, conn_timeout_ns(conn), err)) != ERR_OK)
+		return code;
+	show_stepdown(c, &s, &json);
+	str_release(&json);
+	return ERR_OK;
+}
+
+/* --- repair ------------------------------------------------------------------------------- */
+
+/* consent: what is repaired while a member with an unknown lease lives may let two lead, so the name is typed. */
+static enum err_code
+consent(const struct cmd *c, struct err *err)
+{
+	const struct elect_cmd *o = c->opts;
+	char answer[256] = "", question[512];
+
+	if (o->yes)
+		return ERR_OK;
+	snprintf(question, sizeof question, "Registers of %s that are lost or empty get new values. Type the group's name to go on: ",
+	    c->words[0]);
+	if (cmd_ask(question, answer, sizeof answer) && strcmp(answer, c->words[0]) == 0)
+		return ERR_OK;
+	return err_set(err, ERR_INVALID, "'%s' was not repaired, because nobody typed its name; pass --yes", c->words[0]);
+}
+
+static void
+show_repaired(struct cmd *c, const struct repaired *r, struct str *json)
+{
+	struct out_cell cells[3 + LEASE_REGISTERS];
+	const char *names[3 + LEASE_REGISTERS] = { "streams made anew", "registers written", "epoch" };
+	char streams[16], registers[16], epoch[24];
+	struct pack p;
+	size_t n = 3;
+
+	snprintf(streams, sizeof streams, "%u", r->streams);
+	snprintf(registers, sizeof registers, "%u", r->registers);
+	snprintf(epoch, sizeof epoch, "%" PRIu64, r->epoch);
+	cells[0] = (struct out_cell){ streams, OUT_PLAIN };
+	cells[1] = (struct out_cell){ registers, OUT_PLAIN };
+	cells[2] = (struct out_cell){ r->registers > 0 ? epoch : NULL, OUT_PLAIN };
+	pack_init(&p, json, DATA_JSON, PACK_COMPACT);
+	pack_map(&p, 4);
+	pack_key(&p, "streams");
+	pack_uint(&p, r->streams);
+	pack_key(&p, "registers");
+	pack_uint(&p, r->registers);
+	pack_key(&p, "epoch");
+	pack_uint(&p, r->epoch);
+	pack_key(&p, "notes");
+	pack_array(&p, r->n);
+	for (unsigned i = 0; i < r->n; i++) {
+		pack_puts(&p, r->note[i]);
+		names[n] = "register";
+		cells[n++] = (struct out_cell){ r->note[i][0] != '\0' ? r->note[i] : "is well", OUT_PLAIN };
+	}
+	MUST(pack_end(&p, NULL) == ERR_OK);
+	out_object(c->out, names, cells, n, str_text(json));
+}
+
+static enum err_code
+repair(struct cmd *c, struct conn *conn, const char *service, const char *group, struct err *err)
+{
+	struct str json = STR_INIT;
+	struct repaired r = { 0 };
+	enum err_code code = consent(c, err);
+
+	if (code != ERR_OK || (code = repair_group(conn, service, group, &r, err)) != ERR_OK)
+		return code;
+	show_repaired(c, &r, &json);
+	str_release(&json);
+	return ERR_OK;
+}
+
 enum err_code
 elect_ask(struct cmd *c, struct err *err)
 {
 	const struct elect_cmd *o = c->opts;
 	char *service = NULL, *group = NULL;
-	struct elect_holder was;
 	struct conn *conn = NULL;
 	enum err_code code;
 
@@ -54,32 +166,13 @@ elect_ask(struct cmd *c, struct err *err)
 		return code;
 	struct conn_opts opts = cmd_conn_opts(c, NULL);
 	if ((conn = conn_new(&opts, err)) == NULL)
-		code = err->code;
+		code = err != NULL ? err->code : ERR_UNAVAILABLE;
+	else if (o->observe)
+		code = elect_observe(c, conn, service, group, err);
+	else if (o->step_down)
+		code = step_down(c, conn, service, group, err);
 	else
-		code = elect_step_down(conn, service, group, o->to, &was, err);
-	if (code == ERR_OK) {
-		struct pack p;
-		struct str json = STR_INIT;
-		char epoch[24];
-		pack_init(&p, &json, DATA_JSON, PACK_COMPACT);
-		pack_map(&p, 5);
-		pack_key(&p, "service");
-		pack_puts(&p, service);
-		pack_key(&p, "group");
-		pack_puts(&p, group);
-		pack_key(&p, "instance");
-		pack_puts(&p, was.instance);
-		pack_key(&p, "epoch");
-		pack_uint(&p, was.epoch);
-		pack_key(&p, "status");
-		pack_puts(&p, "accepted");
-		code = pack_end(&p, err);
-		snprintf(epoch, sizeof epoch, "%" PRIu64, was.epoch);
-		if (code == ERR_OK)
-			out_object(c->out, (const char *const[]){ "group", "steps down", "epoch" }, (const struct out_cell[]){
-				{ c->words[0], OUT_STRONG }, { was.instance, OUT_PLAIN }, { epoch, OUT_PLAIN } }, 3, str_text(&json));
-		str_release(&json);
-	}
+		code = repair(c, conn, service, group, err);
 	conn_free(conn);
 	mem_free(service);
 	mem_free(group);

@@ -340,19 +340,6 @@ look_at(struct registry *r, const struct rm_opts *o, struct victim *v, struct er
 	return ERR_OK;
 }
 
-/* ask: one line from the terminal into out; false when there is no terminal or no answer. */
-static bool
-ask(const char *question, char *out, size_t size)
-{
-	if (!isatty(0) || !isatty(2))
-		return false;
-	fputs(question, stderr);
-	if (fgets(out, (int)size, stdin) == NULL)
-		return false;
-	out[strcspn(out, "\n")] = '\0';
-	return true;
-}
-
 static enum err_code
 consent(const struct rm_opts *o, const struct victim *v, struct err *err)
 {
@@ -368,7 +355,7 @@ consent(const struct rm_opts *o, const struct victim *v, struct err *err)
 	if (v->alive > 0) {
 		snprintf(question, sizeof question, "%s has %zu live instance%s; type its name to remove it: ",
 		    v->word, v->alive, v->alive == 1 ? "" : "s");
-		if (may_ask && ask(question, answer, sizeof answer) && strcmp(answer, v->word) == 0)
+		if (may_ask && cmd_ask(question, answer, sizeof answer) && strcmp(answer, v->word) == 0)
 			return ERR_OK;
 		return err_set(err, ERR_INVALID, "'%s' is alive (%zu instance%s) and was not removed; pass --confirm %s",
 		    v->word, v->alive, v->alive == 1 ? "" : "s", v->word);
@@ -376,7 +363,7 @@ consent(const struct rm_opts *o, const struct victim *v, struct err *err)
 	if (o->yes)
 		return ERR_OK;
 	snprintf(question, sizeof question, "remove %s? [y/N] ", v->word);
-	if (may_ask && ask(question, answer, sizeof answer) && (answer[0] == 'y' || answer[0] == 'Y'))
+	if (may_ask && cmd_ask(question, answer, sizeof answer) && (answer[0] == 'y' || answer[0] == 'Y'))
 		return ERR_OK;
 	return err_set(err, ERR_INVALID, "'%s' was not removed, because nobody said yes; pass --yes", v->word);
 }

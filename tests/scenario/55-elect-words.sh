@@ -62,6 +62,16 @@ touch "$T/sick"
 until_true 10 begun_by $((n + 2)) fit
 ! ended ill || fail "the unhealthy one ended"
 
+# Seen from outside.
+code 0 "$AEGIS" elect jobs --observe --json
+json 'v.led && v.leader === "fit" && v.epoch > 0 && v.registers.length === 1 && v.registers[0].bucket === "AEGIS_L0" &&
+    v.registers[0].state === "held" && v.registers[0].owner === "fit" && v.registers[0].age_ms < 1050 && v.changes.length > 2 &&
+    v.changes[0].instance === "fit" && v.changes[0].epoch > v.changes[1].epoch && v.profile === "relaxed"'
+code 0 "$AEGIS" elect jobs --observe
+says stdout fit
+spawn watch "$AEGIS" elect jobs --observe --watch -o ndjson
+until_true 10 grep -q '"leader":"fit"' "$T/watch.out"
+
 # Stepping down, in favour of one of three.
 candidate third
 until_true 10 log_has third 'takes part in the election'
@@ -69,13 +79,25 @@ n=$(begun)
 code 0 "$AEGIS" elect jobs --step-down --to third --json
 json 'v.instance === "fit" && v.status === "accepted" && v.group === "jobs" && v.epoch > 0'
 until_true 10 begun_by $((n + 1)) third
+until_true 10 grep -q '"leader":"third"' "$T/watch.out"
 code 8 "$AEGIS" elect jobs --step-down --to nobody-there
 says stderr nobody-there
 code 8 "$AEGIS" elect other-jobs --step-down
-says stderr 'nobody leads'
+says stderr "no group 'other-jobs'"
+code 8 "$AEGIS" elect other-jobs --observe
 for n in ill fit third; do
 	end $n
 done
+code 8 "$AEGIS" elect jobs --observe --json
+json '!v.led && v.leader === null && v.last_leader === "third" && v.obstacle === "not_eligible"'
+until_true 10 grep -q '"led":false' "$T/watch.out"
+end watch
+[ "$rc" -eq 8 ] || fail "the watch of a group without a leader ends with $rc"
+code 2 "$AEGIS" elect jobs --repair
+says stderr 'pass --yes'
+code 0 "$AEGIS" elect jobs --repair --yes --json
+json 'v.registers === 0 && v.streams === 0'
+
 # Restarts share an epoch; apart from them they grow.
 ! grep OVERLAP "$T/history" || fail "two ran at a time"
 
@@ -94,6 +116,8 @@ refused 'is no signal' jobs --on-lost signal:NOPE -- true
 refused 'fast' jobs --profile hasty -- true
 refused '--metrics-listen' jobs --metrics-listen 9464 -- true
 refused 'would not be run' jobs --step-down -- true
+refused 'exclude each other' jobs --step-down --observe
+refused '--watch belongs to --observe' jobs --watch -- true
 refused '--to belongs to --step-down' jobs --to a -- true
 refused '--health-http and --health-cmd' jobs --health-http :1/ --health-cmd true -- true
 code 127 "$AEGIS" elect jobs -- no-such-command-anywhere

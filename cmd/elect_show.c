@@ -1,0 +1,313 @@
+/* elect_show.c - `aegis elect --observe`: one look at a group as a table or as JSON, or every change. */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/magic.h"
+#include "base/mem.h"
+#include "base/wall.h"
+#include "codec/codec.h"
+#include "elect.h"
+#include "sys/clock.h"
+
+#define ROWS_MAX (8 + LEASE_REGISTERS + LEASE_CHANGES)
+#define LOOK_NS (100 * NS_PER_MS)	/* how often a watch looks; a third of the time in which the lead moves */
+
+/* What an obstacle means to somebody who wants a leader. */
+static const char *const remedies[] = {
+	[LEASE_WHY_CLEAR] = "", [LEASE_WHY_UNPINNED] = "too few registers answer; look after their NATS nodes",
+	[LEASE_WHY_NO_QUORUM] = "no value is known of a quorum of registers; look after their NATS nodes",
+	[LEASE_WHY_EMPTY] = "registers lost their data, and members may not fill them; aegis elect --repair",
+	[LEASE_WHY_GONE] = "the set of registers was replaced; start the members anew",
+	[LEASE_WHY_NOT_ELIGIBLE] = "the registers are well, but no member takes the lead; is one running and healthy?",
+};
+
+static const char *const readings[] = {
+	[REGISTER_LOST] = "lost", [REGISTER_BLANK] = "blank", [REGISTER_UNREADABLE] = "unreadable",
+};
+
+static const char *
+register_state(const struct observed_register *g)
+{
+	return g->reached && g->reading == REGISTER_VALUE ? lease_mark_name(g->record.value.mark) : readings[g->reading];
+}
+
+static const char *
+register_name(const struct observed_register *g, char out[16])
+{
+	snprintf(out, 16, "AEGIS_L%u", g->number);
+	return out;
+}
+
+/* --- JSON --------------------------------------------------------------------------------- */
+
+static void
+pack_time(struct pack *p, const char *key, struct wall at)
+{
+	char text[WALL_TEXT_MAX];
+
+	pack_key(p, key);
+	if (at.ns == 0) {
+		pack_null(p);
+		return;
+	}
+	wall_rfc3339(at, text);
+	pack_puts(p, text);
+}
+
+static void
+pack_word(struct pack *p, const char *key, const char *word)
+{
+	pack_key(p, key);
+	pack_puts(p, word);
+}
+
+static void
+pack_number(struct pack *p, const char *key, uint64_t n)
+{
+	pack_key(p, key);
+	pack_uint(p, n);
+}
+
+static void
+pack_register(struct pack *p, const struct observed_register *g)
+{
+	char name[16];
+	bool has = g->reached && g->reading == REGISTER_VALUE;
+
+	pack_map(p, 9);
+	pack_word(p, "bucket", register_name(g, name));
+	pack_word(p, "node", g->node);
+	pack_key(p, "reached");
+	pack_bool(p, g->reached);
+	pack_word(p, "problem", g->why[0] != '\0' ? g->why : NULL);
+	pack_word(p, "state", register_state(g));
+	pack_number(p, "revision", g->revision);
+	pack_word(p, "owner", has ? g->record.holder : NULL);
+	pack_number(p, "epoch", has ? g->record.value.epoch : 0);
+	pack_number(p, "age_ms", g->age_ns > 0 ? (uint64_t)(g->age_ns / NS_PER_MS) : 0);
+}
+
+static void
+pack_changes(struct pack *p, const struct lease_changes *c)
+{
+	pack_key(p, "changes");
+	pack_array(p, c->n);
+	for (unsigned i = 0; i < c->n; i++) {
+		pack_map(p, 4);
+		pack_number(p, "epoch", c->list[i].epoch);
+		pack_word(p, "instance", c->list[i].instance);
+		pack_time(p, "at", c->list[i].at);
+		pack_word(p, "reason", c->list[i].reason);
+	}
+}
+
+static enum err_code
+to_json(const struct observed *s, struct str *out, struct err *err)
+{
+	struct pack p;
+
+	pack_init(&p, out, DATA_JSON, PACK_COMPACT);
+	pack_map(&p, 14);
+	pack_number(&p, "schema_version", 1);
+	pack_word(&p, "service", s->service);
+	pack_word(&p, "group", s->group);
+	pack_key(&p, "led");
+	pack_bool(&p, s->led);
+	pack_word(&p, "leader", s->led ? s->instance : NULL);
+	pack_word(&p, "last_leader", s->instance[0] != '\0' ? s->instance : NULL);
+	pack_number(&p, "epoch", s->epoch);
+	pack_time(&p, "since", s->since);
+	pack_word(&p, "obstacle", s->led ? NULL : lease_obstacle_name(s->obstacle));
+	pack_word(&p, "profile", s->known ? s->record.profile : NULL);
+	pack_word(&p, "set", s->site.uuid);
+	pack_key(&p, "one_register_in_a_cluster");
+	pack_bool(&p, s->site.lonely);
+	pack_changes(&p, &s->changes);
+	pack_key(&p, "registers");
+	pack_array(&p, s->site.n);
+	for (unsigned r = 0; r < s->site.n; r++)
+		pack_register(&p, &s->reg[r]);
+	return pack_end(&p, err);
+}
+
+/* --- for eyes ----------------------------------------------------------------------------- */
+
+struct sheet {
+	const char *name[ROWS_MAX];
+	struct out_cell cell[ROWS_MAX];
+	char *text[ROWS_MAX];
+	size_t n;
+};
+
+static void
+line(struct sheet *t, enum out_tone tone, const char *name, char *text)
+{
+	t->name[t->n] = name;
+	t->cell[t->n] = (struct out_cell){ text, tone };
+	t->text[t->n++] = text;
+}
+
+static void
+line_leader(struct sheet *t, const struct observed *s)
+{
+	char since[WALL_TEXT_MAX];
+
+	if (!s->led) {
+		line(t, OUT_BAD, "leader", mem_printf("nobody (%s): %s", lease_obstacle_name(s->obstacle), remedies[s->obstacle]));
+		if (s->instance[0] != '\0')
+			line(t, OUT_PLAIN, "last leader", mem_printf("%s, epoch %" PRIu64, s->instance, s->epoch));
+		return;
+	}
+	line(t, OUT_GOOD, "leader", mem_text(s->instance));
+	line(t, OUT_PLAIN, "epoch", mem_printf("%" PRIu64, s->epoch));
+	if (s->since.ns != 0) {
+		wall_rfc3339(s->since, since);
+		line(t, OUT_PLAIN, "since", mem_text(since));
+	}
+}
+
+static void
+line_register(struct sheet *t, const struct observed_register *g)
+{
+	bool has = g->reached && g->reading == REGISTER_VALUE, bad = g->why[0] != '\0' || !g->reached;
+	char name[16];
+
+	line(t, bad ? OUT_BAD : OUT_PLAIN, "register", mem_printf("%s%s%s: %s%s%s, revision %" PRIu64 ", epoch %" PRIu64
+	    ", age %lld ms%s%s", register_name(g, name), g->node[0] != '\0' ? " on " : "", g->node, register_state(g),
+	    has ? " by " : "", has ? g->record.holder : "", g->revision, has ? g->record.value.epoch : 0,
+	    (long long)(g->age_ns / NS_PER_MS), bad ? "; " : "", g->why));
+}
+
+static void
+show(struct cmd *c, const struct observed *s, const char *json)
+{
+	struct sheet t = { .n = 0 };
+	char at[WALL_TEXT_MAX];
+
+	line(&t, OUT_STRONG, "group", mem_text(c->words[0]));
+	line_leader(&t, s);
+	if (s->known)
+		line(&t, OUT_PLAIN, "profile", mem_text(s->record.profile));
+	if (s->site.lonely)
+		line(&t, OUT_WARN, "warning", mem_text("one register in a cluster of three nodes: nobody leads while its node is away"));
+	for (unsigned r = 0; r < s->site.n; r++)
+		line_register(&t, &s->reg[r]);
+	for (unsigned i = 0; i < s->changes.n; i++) {
+		const struct lease_change *x = &s->changes.list[i];
+		wall_rfc3339(x->at, at);
+		line(&t, OUT_PLAIN, i == 0 ? "changes" : "", mem_printf("%s %s, epoch %" PRIu64 ", %s", at, x->instance, x->epoch,
+		    x->reason));
+	}
+	out_object(c->out, t.name, t.cell, t.n, json);
+	for (size_t i = 0; i < t.n; i++)
+		mem_free(t.text[i]);
+}
+
+/* --- looking ------------------------------------------------------------------------------ */
+
+static enum err_code
+show_once(struct cmd *c, const struct observed *s, struct err *err)
+{
+	struct str json = STR_INIT;
+	enum err_code code = to_json(s, &json, err);
+
+	if (code == ERR_OK)
+		show(c, s, str_text(&json));
+	str_release(&json);
+	return code;
+}
+
+static const struct out_column columns[] = {
+	{ .name = "AT", .width = 24 }, { .name = "GROUP", .width = 16 }, { .name = "LEADER", .width = 24 },
+	{ .name = "EPOCH", .width = 14 }, { .name = "ABOUT" },
+};
+
+static enum err_code
+show_change(struct cmd *c, const struct observed *s, struct err *err)
+{
+	struct str json = STR_INIT;
+	char at[WALL_TEXT_MAX], epoch[24];
+	enum err_code code = to_json(s, &json, err);
+
+	wall_rfc3339(clock_wall(clock_system()), at);
+	snprintf(epoch, sizeof epoch, "%" PRIu64, s->epoch);
+	if (code == ERR_OK)
+		out_row(c->out, (const struct out_cell[]){ { at, OUT_DIM }, { c->words[0], OUT_PLAIN },
+			{ s->led ? s->instance : NULL, s->led ? OUT_GOOD : OUT_BAD }, { epoch, OUT_PLAIN },
+			{ s->led ? NULL : lease_obstacle_name(s->obstacle), OUT_PLAIN } }, str_text(&json));
+	str_release(&json);
+	return code == ERR_OK ? out_flush(c->out, err) : code;
+}
+
+static bool
+same(const struct observed *a, const struct observed *b)
+{
+	return a->led == b->led && a->epoch == b->epoch && a->obstacle == b->obstacle && strcmp(a->instance, b->instance) == 0;
+}
+
+/* pause_or_end: true when a signal asks to end; signals are blocked in every thread. */
+static bool
+pause_or_end(void)
+{
+	static const struct timespec look = { .tv_nsec = LOOK_NS };
+	sigset_t ends;
+
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGINT);
+	sigaddset(&ends, SIGTERM);
+	sigaddset(&ends, SIGHUP);
+	return sigtimedwait(&ends, NULL, &look) > 0;
+}
+
+static enum err_code
+follow(struct cmd *c, struct observer *o, struct observed *told, struct err *err)
+{
+	struct observed s;
+	bool any = false;
+	enum err_code code;
+
+	out_watch(c->out, columns, COUNT_OF(columns));
+	do {
+		code = observer_look(o, &s, err);
+		/* NATS comes back, and a group may be made yet. */
+		if (code == ERR_UNAVAILABLE || code == ERR_TIMEOUT || code == ERR_NOT_FOUND || code == ERR_NO_MEMBER)
+			continue;
+		if (code != ERR_OK)
+			return code;
+		if (!s.certain || (any && same(&s, told)))
+			continue;
+		*told = s;
+		any = true;
+		if ((code = show_change(c, told, err)) != ERR_OK)
+			return code;
+	} while (!pause_or_end() && !out_look(c->out));
+	return ERR_OK;
+}
+
+enum err_code
+elect_observe(struct cmd *c, struct conn *conn, const char *service, const char *group, struct err *err)
+{
+	const struct elect_cmd *o = c->opts;
+	struct observed s = { .led = false };
+	enum err_code code;
+
+	if (o->watch) {
+		struct observer *observer = observer_new(conn, service, group, err);
+		if (observer == NULL)
+			return ERR_INVALID;
+		code = follow(c, observer, &s, err);
+		observer_free(observer);
+	} else if ((code = observe(conn, service, group, &s, err)) == ERR_OK) {
+		code = show_once(c, &s, err);
+	} else if (code == ERR_NOT_FOUND && err != NULL) {
+		/* Nobody leads there, which is what was asked. */
+		code = err->code = ERR_NOT_ACTIVE;
+	}
+	if (code == ERR_OK && !s.led)
+		c->exit_code = err_exit(ERR_NOT_ACTIVE);
+	return code;
+}
