@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "app/elect_inner.h"
+#include "app/signals.h"
 #include "base/log.h"
 #include "base/magic.h"
 #include "base/mem.h"
@@ -355,21 +356,6 @@ on_passed_signal(void *arg, int signo)
 	runner_signal(s->runner, signo);
 }
 
-static enum err_code
-take_signals(struct elect *s, struct err *err)
-{
-	static const int passed[] = { SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT, SIGTSTP };
-	enum err_code code;
-
-	if ((code = loop_signal(s->loop, SIGTERM, on_stop_signal, s, err)) != ERR_OK ||
-	    (code = loop_signal(s->loop, SIGINT, on_stop_signal, s, err)) != ERR_OK)
-		return code;
-	for (size_t i = 0; i < COUNT_OF(passed); i++)
-		if ((code = loop_signal(s->loop, passed[i], on_passed_signal, s, err)) != ERR_OK)
-			return code;
-	return ERR_OK;
-}
-
 /* --- metrics ------------------------------------------------------------------------------- */
 
 #define FIGURES_NS NS_PER_S
@@ -478,7 +464,7 @@ open_elect(struct elect *s, struct err *err)
 	if ((s->loop = loop_new(clock_system(), MAILBOX, err)) == NULL)
 		return ERR_SYSTEM;
 	if ((code = open_program(s, err)) != ERR_OK || (code = open_lease(s, err)) != ERR_OK ||
-	    (code = take_signals(s, err)) != ERR_OK)
+	    (code = signals_take(s->loop, on_stop_signal, on_passed_signal, s, err)) != ERR_OK)
 		return code;
 	s->view.elector = s->elector;
 	s->view.conn = s->conn;

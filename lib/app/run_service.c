@@ -18,6 +18,7 @@
 #include "app/intake.h"
 #include "app/metadata.h"
 #include "app/outgoing.h"
+#include "app/signals.h"
 #include "base/log.h"
 #include "base/magic.h"
 #include "base/mem.h"
@@ -375,21 +376,6 @@ on_passed_signal(void *arg, int signo)
 	runner_signal(s->runner, signo);
 }
 
-static enum err_code
-take_signals(struct service *s, struct err *err)
-{
-	static const int passed[] = { SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT, SIGTSTP };
-	enum err_code code;
-
-	if ((code = loop_signal(s->loop, SIGTERM, on_stop_signal, s, err)) != ERR_OK ||
-	    (code = loop_signal(s->loop, SIGINT, on_stop_signal, s, err)) != ERR_OK)
-		return code;
-	for (size_t i = 0; i < COUNT_OF(passed); i++)
-		if ((code = loop_signal(s->loop, passed[i], on_passed_signal, s, err)) != ERR_OK)
-			return code;
-	return ERR_OK;
-}
-
 /* --- start and end ----------------------------------------------------------------------- */
 
 static enum err_code
@@ -465,7 +451,7 @@ open_service(struct service *s, struct err *err)
 	runner_set_env(s->runner, "AEGIS_INSTANCE", s->instance);
 	if ((code = open_member(s, err)) != ERR_OK || (code = open_outgoing(s, err)) != ERR_OK)
 		return code;
-	return take_signals(s, err);
+	return signals_take(s->loop, on_stop_signal, on_passed_signal, s, err);
 }
 
 /* close_service: against the way of a call: first nothing arrives, then what is on its way is
