@@ -317,7 +317,7 @@ void aegis_job_fail(aegis_job *j, const char *text);
 /* --- events: publishing ----------------------------------------------------------------- */
 
 typedef struct aegis_publish_options {
-	const char *id;			/* of the message; NULL: a fresh one.  Publishing the same id again within
+	const char *id;			/* of the message, one word; NULL: a fresh one.  Publishing the same id again within
 					   two minutes stores it once */
 	const char *trace_id;
 	const char *traceparent;	/* as of a call */

@@ -22,6 +22,10 @@ check(const struct event_out *e, struct err *err)
 		code = name_check(NAME_EVENT_TYPE, e->type, err);
 	if (code == ERR_OK && e->version != NULL)
 		code = name_check(NAME_VERSION_EVENT, e->version, err);
+	/* It is Nats-Msg-Id, too, where control characters would become others, and another's id with them. */
+	if (code == ERR_OK && e->message_id != NULL && !subject_token_ok(text_of(e->message_id)))
+		return err_set(err, ERR_INVALID, "event id '%.64s': it must be one word without '.', '*', '>' and blanks",
+		    e->message_id);
 	return code == ERR_OK ? trace_parent_check(e->traceparent, err) : code;
 }
 

@@ -32,7 +32,7 @@ struct event_out {
 	const char *version;		/* NULL: 1.0 */
 	const char *source, *trace_id, *correlation_id;	/* may be NULL; a trace id is drawn then */
 	const char *traceparent;	/* W3C, goes along as a header; its trace is taken where trace_id is NULL */
-	const char *message_id;		/* NULL: drawn; the same one within two minutes is stored once */
+	const char *message_id;		/* one subject token; NULL: drawn; the same one within two minutes is stored once */
 	enum data_format format;
 	int64_t timeout_ns;		/* 0: 5 s */
 	struct traffic *traffic;	/* where it is counted; NULL: nowhere */

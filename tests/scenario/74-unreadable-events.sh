@@ -22,6 +22,7 @@ for words in 'or.der created' 'order 9lives' 'order a..b' 'order created [1]' "o
 	code 2 "$AEGIS" event publish $words
 done
 code 2 "$AEGIS" event publish order created --event-version 1
+code 2 "$AEGIS" event publish order created --id 'a b'
 code 2 "$AEGIS" event subscribe order.created
 code 2 "$AEGIS" event subscribe 'events.>.x'
 code 2 "$AEGIS" run-service --name order-svc --event events.order --app-stdio -- true

@@ -360,6 +360,9 @@ what_cannot_be_published(void **state)
 		{ { .domain = "order", .type = "" }, "event type" },
 		{ { .domain = "order", .type = "a..b" }, "event type" },
 		{ { .domain = "order", .type = "created", .version = "1" }, "version" },
+		{ { .domain = "order", .type = "created", .message_id = "" }, "event id" },
+		{ { .domain = "order", .type = "created", .message_id = "a.b" }, "event id" },
+		{ { .domain = "order", .type = "created", .message_id = "a\r\nX: y" }, "event id" },
 		{ { .domain = "order", .type = "created", .traceparent = "00-ab-cd-01" }, "traceparent" },
 		{ { .domain = "order", .type = "created", .payload = { DATA_JSON, "[1]", 3 } }, "payload" },
 	};
