@@ -22,6 +22,7 @@ struct member {
 	const char *servers, *instance, *group, *profile;
 	const char *user, *password;
 	gate_word *word;
+	const struct clock *clock;	/* NULL: the system's */
 	_Atomic bool stubborn;		/* never idle by itself */
 	struct loop *loop;
 	struct conn *conn;
@@ -142,7 +143,7 @@ member_start(struct member *m)
 		.wait = true, .timeout_ns = 2 * NS_PER_S };
 	struct err err = { 0 };
 
-	if ((m->conn = conn_new(&o, &err)) == NULL || (m->loop = loop_new(clock_system(), 4096, &err)) == NULL)
+	if ((m->conn = conn_new(&o, &err)) == NULL || (m->loop = loop_new(m->clock != NULL ? m->clock : clock_system(), 4096, &err)) == NULL)
 		fail_msg("%s", err.text);
 	MUST(pthread_create(&m->thread, NULL, member_thread, m) == 0);
 	member_in(m, member_open);

@@ -368,6 +368,55 @@ a_stream_that_is_not_as_it_must_be_is_not_used(void **state)
 	member_kill(&m[1]);
 }
 
+/* A clock whose wall time somebody sets. */
+static _Atomic int64_t set_by_ns;
+
+static struct mono
+plain_mono(const struct clock *c)
+{
+	(void)c;
+	return clock_mono(clock_system());
+}
+
+static struct boot
+plain_boot(const struct clock *c)
+{
+	(void)c;
+	return clock_boot(clock_system());
+}
+
+static struct wall
+set_wall(const struct clock *c)
+{
+	(void)c;
+	return (struct wall){ clock_wall(clock_system()).ns + atomic_load(&set_by_ns) };
+}
+
+static void
+a_clock_that_is_set_costs_one_renewal(void **state)
+{
+	static const struct clock clock = { plain_mono, plain_boot, set_wall };
+	struct member m = { .servers = bus_url(&bus), .instance = "a", .group = fresh(), .clock = &clock };
+
+	(void)state;
+	member_start(&m);
+	leader(&m, 1);
+	for (int i = 1; i <= 2; i++) {
+		unsigned said = atomic_load(&m.roles);
+		uint64_t epoch = member_epoch(&m);
+		atomic_fetch_add(&set_by_ns, i == 1 ? 3600 * NS_PER_S : -2 * 3600 * NS_PER_S);
+		WAIT_FOR(was_told(&m, LEASE_SUSPECT, said));
+		assert_int_equal(m.role[said].reason, LEASE_BY_CLOCK);
+		WAIT_FOR(member_leads(&m));
+		WAIT_FOR(!atomic_load(&elector_gate(m.elector)->barred));
+		assert_true(member_open_gate(&m));
+		/* The same hold, unless the machine was too busy to renew it in time. */
+		assert_true(member_epoch(&m) == epoch || was_told(&m, LEASE_FENCED, said));
+	}
+	assert_int_equal(atomic_load(&elector_counters(m.elector)->jumps), 2);
+	member_kill(&m);
+}
+
 static void
 the_word_may_lie_elsewhere(void **state)
 {
@@ -439,6 +488,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(a_control_message_makes_it_step_down),
 		cmocka_unit_test(an_observer_tells_who_leads_and_why_nobody_does),
 		cmocka_unit_test(a_stream_that_is_not_as_it_must_be_is_not_used),
+		cmocka_unit_test(a_clock_that_is_set_costs_one_renewal),
 		cmocka_unit_test(the_word_may_lie_elsewhere),
 		cmocka_unit_test(what_cannot_be_a_name_is_refused),
 	};
