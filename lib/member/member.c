@@ -47,7 +47,8 @@ struct member {
 	char nonce[ID_NONCE_MAX];
 	struct wall started;
 	struct mono started_mono;
-	enum instance_status status;
+	enum instance_status status;	/* ACTIVE: healthy, whoever leads */
+	struct member_lead lead;
 	struct methods *methods;
 	struct rpc_server *server;
 	struct micro *micro;
@@ -233,6 +234,14 @@ done(struct pool_job *job)
 	step(m, &op->result);
 }
 
+static enum instance_status
+shown_status(const struct member *m)
+{
+	if (m->o.group == NULL || m->status != INSTANCE_ACTIVE)
+		return m->status;
+	return m->lead.status == STICKY_ACTIVE ? INSTANCE_ACTIVE : INSTANCE_STANDBY;
+}
+
 static void
 run(struct member *m, const struct tenure_actions *a)
 {
@@ -246,7 +255,8 @@ run(struct member *m, const struct tenure_actions *a)
 	if (a->op == TENURE_PUT) {
 		op->record = member_record(&(struct member_record_opts){
 			.service = m->o.service, .instance = m->o.instance, .version = m->o.version,
-			.metadata = m->o.metadata, .nonce = m->nonce, .status = m->status, .started = m->started,
+			.metadata = m->o.metadata, .nonce = m->nonce, .status = shown_status(m), .started = m->started,
+			.group = m->o.group, .exclusive = m->o.exclusive, .lead = m->lead,
 		}, clock_wall(loop_clock(m->o.loop)));
 		/* Each tick: the broadcast, then the record (wire.md §10). */
 		if (m->tenure.registered)
@@ -413,6 +423,14 @@ copy_list(const char *const *list)
 	return (const char *const *)out;
 }
 
+static void
+free_list(const char *const *list)
+{
+	for (size_t i = 0; list != NULL && list[i] != NULL; i++)
+		mem_free((void *)(uintptr_t)list[i]);
+	mem_free((void *)(uintptr_t)list);
+}
+
 struct member *
 member_new(const struct member_opts *o, struct err *err)
 {
@@ -427,6 +445,9 @@ member_new(const struct member_opts *o, struct err *err)
 	m->o.description = mem_text(o->description);
 	m->o.metadata = mem_text(o->metadata);
 	m->o.methods = copy_list(o->methods);
+	m->o.group = mem_text(o->group);
+	m->o.exclusive = copy_list(o->exclusive);
+	m->lead.status = STICKY_ELECTING;
 	m->o.ttl_s = o->ttl_s > 0 ? o->ttl_s : DEFAULT_TTL_S;
 	id_nonce(m->nonce);
 	m->started = clock_wall(clock);
@@ -470,9 +491,9 @@ member_free(struct member *m)
 	rpc_server_free(m->server);
 	registry_free(m->registry);
 	methods_free(m->methods);
-	for (size_t i = 0; m->o.methods != NULL && m->o.methods[i] != NULL; i++)
-		mem_free((void *)(uintptr_t)m->o.methods[i]);
-	mem_free((void *)(uintptr_t)m->o.methods);
+	free_list(m->o.methods);
+	free_list(m->o.exclusive);
+	mem_free((void *)(uintptr_t)m->o.group);
 	mem_free((void *)(uintptr_t)m->o.service);
 	mem_free((void *)(uintptr_t)m->o.instance);
 	mem_free((void *)(uintptr_t)m->o.version);
@@ -509,6 +530,17 @@ member_status(struct member *m, enum instance_status s)
 	log_info(EV_REGISTRY_STATUS, LOG_NONE, "'%s' is %s now (was %s)", m->o.instance, instance_status_name(s),
 	    instance_status_name(m->status));
 	m->status = s;
+	step(m, &(struct tenure_event){ .kind = TENURE_EV_DIRTY });
+}
+
+void
+member_lead(struct member *m, const struct member_lead *l)
+{
+	const struct member_lead *was = &m->lead;
+
+	if (m->o.group == NULL || (was->status == l->status && was->epoch == l->epoch && was->since.ns == l->since.ns))
+		return;
+	m->lead = *l;
 	step(m, &(struct tenure_event){ .kind = TENURE_EV_DIRTY });
 }
 

@@ -33,6 +33,9 @@ struct member_opts {
 	int64_t ttl_s;			/* 0: 30 s */
 	struct guard *guard;		/* judges calls; outlives the member; NULL: none */
 	struct traffic *traffic;	/* told in heartbeats beside the calls served; NULL: there is none */
+	const char *group;		/* stickyActiveGroup: its only leader is active; NULL: none */
+	const char *const *exclusive;	/* with a group: methods that only the leader executes, as the record
+					   lists them; NULL: all, and the record lists none */
 	bool no_record;			/* serve without registering (ENABLE_REGISTRATION=false) */
 	void (*handler)(void *arg, struct rpc_call *call);	/* on the delivering thread */
 	void *arg;
@@ -58,6 +61,17 @@ enum err_code member_start(struct member *m, struct err *err);
 
 /* member_status(m, s): what the record says from now on; written at once when it changed. */
 void member_status(struct member *m, enum instance_status s);
+
+/* How it stands to its group (election.md §8). */
+struct member_lead {
+	enum sticky_status status;	/* ACTIVE, STANDBY, ELECTING */
+	uint64_t epoch;			/* of its own hold, while it leads; else of the one it knows; 0: none */
+	struct wall since;		/* since when it leads */
+};
+
+/* member_lead(m, l): what the record says of that from now on; written at once when it changed.  A
+ * healthy member of a group is ACTIVE while it leads and STANDBY otherwise.  Without a group ignored. */
+void member_lead(struct member *m, const struct member_lead *l);
 
 /* member_leave(m, left, arg): removes the record and broadcasts it; left(arg) is called when
  * done, or when the store did not answer within its time-out. */

@@ -18,7 +18,12 @@
 static bool
 is_ours(struct text key)
 {
-	return text_is(key, "start_time") || text_is(key, "nonce") || text_is(key, "direct_rpc");
+	static const char *const names[] = { "start_time", "nonce", "direct_rpc", "epoch", "since", "exclusive" };
+
+	for (size_t i = 0; i < COUNT_OF(names); i++)
+		if (text_is(key, names[i]))
+			return true;
+	return false;
 }
 
 static enum err_code
@@ -40,6 +45,43 @@ member_record_check(const char *metadata, struct err *err)
 	return metadata == NULL ? ERR_OK : parse_map(metadata, &v, err);
 }
 
+/* What a member of a group says besides; the first of the two counts what the second writes. */
+
+static uint32_t
+count_lead(const struct member_record_opts *o)
+{
+	if (o->group == NULL)
+		return 0;
+	return (o->lead.epoch > 0) + (o->lead.status == STICKY_ACTIVE) + (o->exclusive != NULL);
+}
+
+static void
+pack_lead(struct pack *p, const struct member_record_opts *o)
+{
+	char when[WALL_TEXT_MAX];
+	uint32_t n = 0;
+
+	if (o->group == NULL)
+		return;
+	if (o->lead.epoch > 0) {
+		pack_key(p, "epoch");
+		pack_uint(p, o->lead.epoch);
+	}
+	if (o->lead.status == STICKY_ACTIVE) {
+		wall_utc(o->lead.since, when);
+		pack_key(p, "since");
+		pack_puts(p, when);
+	}
+	if (o->exclusive == NULL)
+		return;
+	while (o->exclusive[n] != NULL)
+		n++;
+	pack_key(p, "exclusive");
+	pack_array(p, n);
+	for (uint32_t i = 0; i < n; i++)
+		pack_puts(p, o->exclusive[i]);
+}
+
 static char *
 metadata_of(const struct member_record_opts *o)
 {
@@ -47,7 +89,7 @@ metadata_of(const struct member_record_opts *o)
 	struct str out = STR_INIT;
 	struct pack p;
 	char when[WALL_TEXT_MAX];
-	uint32_t n = 3;
+	uint32_t n = 3 + count_lead(o);
 
 	if (o->metadata != NULL)
 		MUST(parse_map(o->metadata, &v, NULL) == ERR_OK);
@@ -68,6 +110,7 @@ metadata_of(const struct member_record_opts *o)
 	pack_puts(&p, o->nonce);
 	pack_key(&p, "direct_rpc");
 	pack_bool(&p, true);
+	pack_lead(&p, o);
 	MUST(pack_end(&p, NULL) == ERR_OK);
 	return str_steal(&out);
 }
@@ -87,6 +130,9 @@ member_record(const struct member_record_opts *o, struct wall now)
 	i->metadata = metadata_of(o);
 	i->nonce = mem_text(o->nonce);
 	i->direct_rpc = true;
+	i->group = mem_text(o->group);
+	i->sticky = o->group != NULL ? o->lead.status : STICKY_NONE;
+	i->epoch = o->lead.epoch;
 	return i;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "member/member.h"
 #include "model/instance.h"
 
 struct methods;
@@ -18,10 +19,13 @@ struct member_record_opts {
 	const char *nonce;
 	enum instance_status status;
 	struct wall started;
+	const char *group;		/* NULL: none, and the rest says nothing */
+	const char *const *exclusive;	/* NULL: all */
+	struct member_lead lead;
 };
 
 /* member_record(o, now): the record as of now; the caller's (instance_free).  Our own
- * members of the metadata (start_time, nonce, direct_rpc) stand behind the owner's and win
+ * members of the metadata (start_time, nonce, direct_rpc; of a group's epoch, since, exclusive) stand behind the owner's and win
  * over equal names. */
 struct instance *member_record(const struct member_record_opts *o, struct wall now);
 
