@@ -65,6 +65,7 @@ struct exclusive {
 	struct relay_facts facts;
 	char holder[132];
 	struct loop_timer sweep, pulse;
+	atomic_bool paused;
 
 	/* After a pause. */
 	int64_t pause_ns;
@@ -195,6 +196,8 @@ facts_for(const struct guest *g)
 {
 	struct relay_facts f = g->x->facts;
 
+	if (f.stance == RELAY_HOLDS && atomic_load(&g->x->paused))
+		f.stance = RELAY_SUSPECT;
 	f.room = g->parked || (g->x->nparked < RELAY_PARKED_MAX && g->x->parked_bytes + g->bytes <= RELAY_PARKED_BYTES);
 	return f;
 }
@@ -356,7 +359,8 @@ exclusive_call(struct exclusive *x, struct rpc_call *call)
 
 	MAGIC_CHECK(x, EXCLUSIVE_MAGIC);
 	/* One that came by way of the loop has its lease already. */
-	enum gate_answer answer = rpc_call_epoch(call) != 0 ? GATE_OPEN : try_gate(x, call, epoch);
+	enum gate_answer answer = rpc_call_epoch(call) != 0 ? GATE_OPEN
+	    : atomic_load(&x->paused) ? GATE_WAIT : try_gate(x, call, epoch);
 	if (answer == GATE_OPEN) {
 		x->o.handler(x->o.arg, call);
 		return;
@@ -502,6 +506,13 @@ exclusive_pause_after(struct exclusive *x, int64_t ns)
 }
 
 /* --- what is known ----------------------------------------------------------------------- */
+
+void
+exclusive_pause(struct exclusive *x, bool on)
+{
+	if (atomic_exchange(&x->paused, on) != on)
+		look(x);
+}
 
 void
 exclusive_stance(struct exclusive *x, enum relay_stance s, uint64_t epoch)

@@ -45,6 +45,10 @@ bool exclusive_covers(const struct exclusive *x, const char *method);
 /* exclusive_call(x, call): takes a call of a method that it covers; the thread that brought it. */
 void exclusive_call(struct exclusive *x, struct rpc_call *call);
 
+/* exclusive_pause(x, on): what executes the calls is not ready: also of a leader they wait here, as
+ * in RELAY_SUSPECT.  At first it is.  Loop. */
+void exclusive_pause(struct exclusive *x, bool on);
+
 /* exclusive_stance(x, s, epoch): how this member stands to the lease, and its own epoch.
  * exclusive_holder(x, instance, epoch): which other member leads; "" and 0: nobody is known to.
  * exclusive_released(x, epoch): holds up to it are known to have ended by a release.
