@@ -29,6 +29,11 @@ struct run_opts {
 	bool no_registration;
 	int64_t heartbeat_ns, ttl_ns, stale_ns;
 
+	bool single_active;
+	const char *group;
+	int standby, profile;
+	struct opts_list exclusive;
+
 	uint64_t app_port;
 	const char *app_socket;
 	bool app_stdio;
@@ -160,6 +165,25 @@ static const char *const restarts[] = {
 	[RESTART_NO] = "no", [RESTART_ON_FAILURE] = "on-failure", [RESTART_ALWAYS] = "always", NULL,
 };
 
+enum { STANDBY_HOT, STANDBY_COLD };
+static const char *const standbys[] = { [STANDBY_HOT] = "hot", [STANDBY_COLD] = "cold", NULL };
+static const char *const profiles[] = { "", "fast", "default", "relaxed", "wan", NULL };
+
+static const struct opt election_rows[] = {
+	OPT_FLAG(struct run_opts, single_active, "single-active", 0,
+	    "one instance of the group at a time is the active one, by a lease in NATS; calls that reach others are passed on",
+	    .env = true),
+	OPT_TEXT(struct run_opts, group, "group", 0, "GROUP", "the group within the service", .def = "default"),
+	OPT_CHOICE(struct run_opts, standby, "standby", 0, standbys,
+	    "CMD runs on every instance and learns its role (hot), or on the active one only (cold)", .def = "hot", .env = true),
+	OPT_LIST(struct run_opts, exclusive, "exclusive", 0, "NAME", "a method that only the active instance executes", .env = true,
+	    .def_text = "all"),
+	OPT_CHOICE(struct run_opts, profile, "profile", 0, profiles,
+	    "how fast the lease is: fast, default, relaxed or wan; for a group that has one already, that one is right", .env = true,
+	    .def_text = "the group's, else default"),
+	OPTS_END
+};
+
 static const struct opt process_rows[] = {
 	OPT_CHOICE(struct run_opts, restart, "restart", 0, restarts, "whether CMD is started again when it ends",
 	    .def = "no", .env = true),
@@ -190,6 +214,7 @@ const struct cmd_form run_service_form = {
 		{ "Workload options", "run_service", workload_rows, 0 },
 		{ "Readiness options", "run_service", ready_rows, 0 },
 		FORM_HEALTH(struct run_opts, "run_service"),
+		{ "Election options", "run_service", election_rows, 0 },
 		{ "Process options", "run_service", process_rows, 0 },
 		FORM_NATS(struct run_opts),
 		FORM_SERVE_LOG(struct run_opts),
@@ -312,6 +337,27 @@ check_names(const struct run_opts *o, struct err *err)
 	return ERR_OK;
 }
 
+/* check_election: what goes with --single-active, and what it goes with. */
+static enum err_code
+check_election(const struct run_opts *o, struct err *err)
+{
+	enum err_code code;
+
+	if (!o->single_active && (o->exclusive.n > 0 || o->standby != STANDBY_HOT || o->profile != 0 ||
+	    strcmp(o->group, "default") != 0))
+		return err_set(err, ERR_USAGE, "--group, --standby, --exclusive and --profile are about an election: say --single-active, too");
+	if (!o->single_active)
+		return ERR_OK;
+	if (o->no_registration)
+		return err_set(err, ERR_USAGE, "--single-active and --no-registration exclude each other: a leader has a record");
+	if ((code = name_check(NAME_GROUP, o->group, err)) != ERR_OK)
+		return code;
+	for (size_t i = 0; i < o->exclusive.n; i++)
+		if ((code = name_check(NAME_METHOD, o->exclusive.v[i], err)) != ERR_OK)
+			return code;
+	return ERR_OK;
+}
+
 /* check_times: what no single bound can say: an instance must not look dead between two of
  * its own heartbeats. */
 static enum err_code
@@ -396,6 +442,7 @@ cmd_run_service_run(struct cmd *c, struct err *err)
 	char own[9];
 
 	if ((code = check_names(o, err)) != ERR_OK || (code = check_times(o, err)) != ERR_OK ||
+	    (code = check_election(o, err)) != ERR_OK ||
 	    (code = pick_app(o, &s.runner, err)) != ERR_OK || (code = pick_probes(o, &s.runner, err)) != ERR_OK ||
 	    (code = pick_local(o, &s, err)) != ERR_OK ||
 	    (code = cmd_stop_signal(o->stop_signal, &s.runner.stop_signal, err)) != ERR_OK ||
@@ -411,7 +458,7 @@ cmd_run_service_run(struct cmd *c, struct err *err)
 	id_hex(own, 8);
 	char *instance = o->instance != NULL ? mem_text(o->instance) : mem_printf("%s-%s", o->name, own);
 	const char **metadata = as_array(&o->metadata), **methods = as_array(&o->methods);
-	const char **names = as_array(&o->commands);
+	const char **names = as_array(&o->commands), **exclusive = as_array(&o->exclusive);
 	struct run_service_event *events = NULL;
 	cmd_log_start(c, o->name, instance);
 	s.conn = cmd_conn_opts(c, instance);
@@ -419,6 +466,10 @@ cmd_run_service_run(struct cmd *c, struct err *err)
 	s.metadata = metadata;
 	s.methods = methods;
 	s.commands = names;
+	s.group = o->single_active ? o->group : NULL;
+	s.exclusive = exclusive;
+	s.profile = o->profile != 0 ? profiles[o->profile] : NULL;
+	s.cold = o->standby == STANDBY_COLD;
 	s.validate = o->validate;
 	s.replace_worker = o->replace_worker;
 	s.ack_wait_ns = o->ack_wait_ns;
@@ -431,6 +482,7 @@ cmd_run_service_run(struct cmd *c, struct err *err)
 	mem_free(metadata);
 	mem_free(methods);
 	mem_free(names);
+	mem_free(exclusive);
 	mem_free(instance);
 	return code;
 }

@@ -182,12 +182,13 @@ local_new(const struct local_opts *o, struct err *err)
 	l->sender = o->sender;
 	l->traffic = o->traffic;
 	l->guard = o->guard;
+	l->gate = o->gate;
 	l->progress = o->progress;
 	l->arg = o->arg;
 	l->service = mem_text(o->service);
 	l->instance = mem_text(o->instance);
 	l->version = mem_text(o->version);
-	l->state = (struct local_state){ "starting", "starting", false, false };
+	l->state = (struct local_state){ .program = "starting", .phase = "starting" };
 	l->version_told = 1;
 	pthread_mutex_init(&l->lock, NULL);
 	thread_cond_init(&l->changed);

@@ -17,6 +17,7 @@ struct conn;
 struct local;
 struct publisher;
 struct sender;
+struct gate;
 struct guard;
 struct traffic;
 
@@ -27,6 +28,8 @@ struct local_opts {
 	struct sender *sender;
 	struct guard *guard;		/* judges published events; outlives it; NULL: none */
 	struct traffic *traffic;	/* where events are counted; NULL: nowhere */
+	const struct gate *gate;	/* calls, events and commands go out only while it is open (election.md
+					   §6); outlives it; NULL: always */
 	/* "unix": a socket in a directory of its own; "http": a port of 127.0.0.1 that the system chose;
 	 * "unix:PATH" (what lies at PATH must be nothing or a socket that nobody listens on, and its
 	 * directory another's to protect); "http://127.0.0.1:PORT". */
@@ -58,6 +61,8 @@ struct local_state {
 	const char *phase;		/* "starting", "running", "leaving", "draining", "stopping" */
 	bool registered;
 	bool connected;			/* to NATS */
+	const char *role;		/* "active", "standby"; NULL: it is in no group */
+	uint64_t epoch;			/* of its hold; 0 when it does not lead */
 };
 
 /* local_tell(l, state): the state from now on; wakes who watches if it is another.  Texts must be

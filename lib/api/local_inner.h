@@ -23,6 +23,7 @@ struct local {
 	struct sender *sender;
 	struct traffic *traffic;
 	struct guard *guard;
+	const struct gate *gate;
 	enum err_code (*progress)(void *arg, const char *id, double percent, const char *status, struct err *err);
 	void *arg;
 	struct web_server *server;
@@ -39,6 +40,9 @@ struct local {
 };
 
 #define LOCAL_MAGIC 0xae618001u
+
+/* local_gate(l, err): ERR_NOT_ACTIVE when it is not this instance's turn to act. */
+enum err_code local_gate(const struct local *l, struct err *err);
 
 web_handler local_call, local_command, local_event, local_progress, local_status, local_watch;
 

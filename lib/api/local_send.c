@@ -106,7 +106,8 @@ local_call(void *arg, struct web_request *r, struct err *err)
 	enum err_code code;
 
 	MAGIC_CHECK(l, LOCAL_MAGIC);
-	if ((code = local_terms(r, names, &t, err)) != ERR_OK || (code = take_which(r, &w, err)) != ERR_OK ||
+	if ((code = local_gate(l, err)) != ERR_OK || (code = local_terms(r, names, &t, err)) != ERR_OK ||
+	    (code = take_which(r, &w, err)) != ERR_OK ||
 	    (code = name_check(NAME_SERVICE_CALLED, web_param(r, "service"), err)) != ERR_OK ||
 	    (code = name_check(NAME_METHOD_CALLED, web_param(r, "method"), err)) != ERR_OK ||
 	    (code = local_body(r, &params, err)) != ERR_OK)
@@ -170,7 +171,7 @@ local_event(void *arg, struct web_request *r, struct err *err)
 	enum err_code code;
 
 	MAGIC_CHECK(l, LOCAL_MAGIC);
-	if ((code = local_terms(r, names, &t, err)) != ERR_OK ||
+	if ((code = local_gate(l, err)) != ERR_OK || (code = local_terms(r, names, &t, err)) != ERR_OK ||
 	    (code = router_query(web_query_text(r), "version", version, sizeof version, &has_version, err)) != ERR_OK ||
 	    (code = local_body(r, &payload, err)) != ERR_OK)
 		return code;
@@ -245,7 +246,8 @@ local_command(void *arg, struct web_request *r, struct err *err)
 	enum err_code code;
 
 	MAGIC_CHECK(l, LOCAL_MAGIC);
-	if ((code = local_terms(r, names, &t, err)) != ERR_OK || (code = take_order(r, &o, err)) != ERR_OK ||
+	if ((code = local_gate(l, err)) != ERR_OK || (code = local_terms(r, names, &t, err)) != ERR_OK ||
+	    (code = take_order(r, &o, err)) != ERR_OK ||
 	    (code = name_check(NAME_SERVICE_CALLED, web_param(r, "service"), err)) != ERR_OK ||
 	    (code = name_check(NAME_COMMAND, web_param(r, "name"), err)) != ERR_OK ||
 	    (code = local_body(r, &payload, err)) != ERR_OK)

@@ -7,6 +7,7 @@
 #include "base/magic.h"
 #include "codec/codec.h"
 #include "sys/clock.h"
+#include "sys/gate.h"
 #include "sys/thread.h"
 
 #define BEAT_NS (15 * NS_PER_S)		/* a comment line, so that nobody between cuts a silent stream */
@@ -20,13 +21,36 @@ state_now(struct local *l, struct local_state *s, uint64_t *version)
 	pthread_mutex_unlock(&l->lock);
 }
 
+/* write_role: remaining_ms is looked up anew, since nothing happens while it runs down. */
+static void
+write_role(struct pack *p, const struct local *l, const struct local_state *s)
+{
+	uint64_t bits = l->gate != NULL ? gate_look(l->gate->word, l->gate->clock) : 0;
+	int64_t left = bits != 0 ? gate_until(bits).ns - clock_boot(l->gate->clock).ns : 0;
+
+	pack_key(p, "role");
+	pack_puts(p, s->role);
+	pack_key(p, "epoch");
+	pack_uint(p, s->epoch);
+	pack_key(p, "remaining_ms");
+	pack_int(p, left > 0 ? left / NS_PER_MS : 0);
+}
+
+enum err_code
+local_gate(const struct local *l, struct err *err)
+{
+	if (l->gate == NULL || gate_look(l->gate->word, l->gate->clock) != 0)
+		return ERR_OK;
+	return err_set(err, ERR_NOT_ACTIVE, "this instance does not lead its group, so it does not act");
+}
+
 static void
 write_state(struct str *out, const struct local *l, const struct local_state *s)
 {
 	struct pack p;
 
 	pack_init(&p, out, DATA_JSON, PACK_COMPACT);
-	pack_map(&p, 7);
+	pack_map(&p, s->role != NULL ? 10 : 7);
 	pack_key(&p, "service");
 	pack_puts(&p, l->service);
 	pack_key(&p, "instance");
@@ -41,6 +65,8 @@ write_state(struct str *out, const struct local *l, const struct local_state *s)
 	pack_bool(&p, s->registered);
 	pack_key(&p, "connected");
 	pack_bool(&p, s->connected);
+	if (s->role != NULL)
+		write_role(&p, l, s);
 	MUST(pack_end(&p, NULL) == ERR_OK);
 }
 
@@ -65,7 +91,7 @@ static bool
 same(const struct local_state *a, const struct local_state *b)
 {
 	return a->program == b->program && a->phase == b->phase && a->registered == b->registered &&
-	    a->connected == b->connected;
+	    a->connected == b->connected && a->role == b->role && a->epoch == b->epoch;
 }
 
 void

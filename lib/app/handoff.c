@@ -72,9 +72,9 @@ answer(void *arg, const struct workload_result *res)
 /* What every message tells the workload besides its content (design.md §7).  A header more is
  * one line in head_fill. */
 struct head {
-	struct workload_header v[5];
+	struct workload_header v[6];
 	size_t n;
-	char made[TRACE_PARENT_MAX], count[24];
+	char made[TRACE_PARENT_MAX], count[24], epoch[24];
 };
 
 struct head_facts {
@@ -82,6 +82,7 @@ struct head_facts {
 	const char *source, *parent;	/* NULL when there is none; Python callers send no headers, and
 					   their traces shall go on all the same */
 	uint64_t deliveries;		/* 0: it is not delivered repeatedly */
+	uint64_t epoch;			/* of the hold that it runs under; 0: of none */
 };
 
 /* head_fill(h, f): h keeps pointing into f's texts and into itself. */
@@ -96,6 +97,10 @@ head_fill(struct head *h, const struct head_facts *f)
 	if (f->deliveries > 0) {
 		snprintf(h->count, sizeof h->count, "%llu", (unsigned long long)f->deliveries);
 		h->v[h->n++] = (struct workload_header){ "Aegis-Delivery", text_of(h->count) };
+	}
+	if (f->epoch > 0) {
+		snprintf(h->epoch, sizeof h->epoch, "%llu", (unsigned long long)f->epoch);
+		h->v[h->n++] = (struct workload_header){ "Aegis-Epoch", text_of(h->epoch) };
 	}
 	if (f->source != NULL)
 		h->v[h->n++] = (struct workload_header){ "Aegis-Source", text_of(f->source) };
@@ -112,7 +117,7 @@ parcel_deliver(struct mail *m)
 
 	head_fill(&head, &(struct head_facts){
 		.message_id = rpc_call_message_id(call), .trace_id = rpc_call_trace_id(call), .source = rpc_call_source(call),
-		.parent = rpc_call_header(call, "traceparent"),
+		.parent = rpc_call_header(call, "traceparent"), .epoch = rpc_call_epoch(call),
 	});
 	struct workload *w = runner_workload(p->h->runner);
 	mem_free(p);

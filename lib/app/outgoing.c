@@ -103,6 +103,16 @@ outgoing_tell(struct outgoing *g, const char *program, const char *phase, bool r
 	tell(g);
 }
 
+void
+outgoing_role(struct outgoing *g, const char *role, uint64_t epoch)
+{
+	if (g == NULL)
+		return;
+	g->state.role = role;
+	g->state.epoch = epoch;
+	tell(g);
+}
+
 /* --- its life ---------------------------------------------------------------------------- */
 
 static enum err_code
@@ -110,7 +120,7 @@ open_local(struct outgoing *g, const struct outgoing_opts *o, struct err *err)
 {
 	struct local_opts l = {
 		.conn = g->conn, .caller = g->caller, .publisher = g->publisher, .sender = g->sender,
-		.guard = o->guard, .traffic = o->traffic,
+		.guard = o->guard, .traffic = o->traffic, .gate = o->gate,
 		.where = o->where, .directory = o->directory, .service = o->service, .instance = o->instance,
 		.version = o->version, .max_waiting = o->max_waiting, .progress = on_progress, .arg = g,
 	};
@@ -141,7 +151,7 @@ outgoing_new(const struct outgoing_opts *o, struct err *err)
 	g->conn = o->conn;
 	g->publisher = o->publisher;
 	g->handoff = o->handoff;
-	g->state = (struct local_state){ "starting", "starting", false, false };
+	g->state = (struct local_state){ .program = "starting", .phase = "starting" };
 	g->changed = (struct mail){ .deliver = on_changed, .vital = true };
 	g->discovery = discovery_new(&(struct discovery_opts){ .loop = g->loop, .conn = g->conn });
 	g->sender = sender_new(&(struct sender_opts){

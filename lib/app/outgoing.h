@@ -4,10 +4,12 @@
 #define APP_OUTGOING_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
 struct conn;
+struct gate;
 struct guard;
 struct handoff;
 struct local_state;
@@ -25,6 +27,7 @@ struct outgoing_opts {
 	struct handoff *handoff;	/* likewise; for progress */
 	struct guard *guard;		/* likewise; judges published events; NULL: none */
 	struct traffic *traffic;	/* likewise; where it is counted */
+	const struct gate *gate;	/* likewise; as of local.h */
 	const char *where;		/* as of local.h, or "auto": unix, else http */
 	const char *directory;
 	const char *service, *instance, *version;
@@ -39,6 +42,9 @@ const char *outgoing_token(const struct outgoing *g);
 
 /* outgoing_tell(g, program, phase, registered): constants; the loop's thread.  g may be NULL. */
 void outgoing_tell(struct outgoing *g, const char *program, const char *phase, bool registered);
+
+/* outgoing_role(g, role, epoch): likewise. */
+void outgoing_role(struct outgoing *g, const char *role, uint64_t epoch);
 
 /* outgoing_free(g): stops the publisher, too: who waits for it is let go.  When the loop does not run
  * any more.  NULL is fine. */

@@ -16,6 +16,7 @@
 
 #include "app/handoff.h"
 #include "app/intake.h"
+#include "app/lead.h"
 #include "app/metadata.h"
 #include "app/outgoing.h"
 #include "app/signals.h"
@@ -23,16 +24,20 @@
 #include "base/magic.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "election/profile.h"
 #include "member/member.h"
 #include "messaging/micro.h"
 #include "messaging/traffic.h"
 #include "nats/publisher.h"
+#include "runner/tether.h"
 #include "sys/loop.h"
 #include "sys/pool.h"
 
 #define MAILBOX 8192
 #define STORE_THREADS 2			/* the member's operation, and a drain that waits */
 #define STORE_QUEUE 64			/* workers that look for their queue */
+#define RELEASE_NS (3 * NS_PER_S)	/* how long the lease's end is waited for */
+#define HANG_NS (10 * NS_PER_S)		/* a wrapper whose loop stands still so long is killed by its guardian */
 #define FIRST_LINK_NS (250 * NS_PER_MS)	/* how long a start waits for NATS to ask for a twin */
 #define TWIN_PROBE_NS (250 * NS_PER_MS)
 
@@ -43,6 +48,7 @@
 	X(LINGERING)	/* serving callers that have not noticed */ \
 	X(DRAINING)	/* finishing the calls that arrived */ \
 	X(STOPPING)	/* the program is being stopped */ \
+	X(RELEASING)	/* the lease, if there is one, is given back */ \
 	X(OVER)
 
 enum phase {
@@ -69,11 +75,14 @@ struct service {
 	struct traffic *traffic;	/* told in heartbeats */
 	struct publisher *publisher;	/* of dead letters, and of the program's own events */
 	struct outgoing *outgoing;	/* NULL without a local API */
+	struct lead *lead;		/* its part in an election; NULL without --single-active */
+	struct tether *tether;		/* of the lease to the program; likewise */
 	struct intake *intake;		/* commands and events for the program */
 	char *instance, *metadata;
 
 	enum phase phase;
 	bool member_started, child_gone, twin;
+	bool unfit;			/* for the election; never to be helped */
 	int exit_code, by_signal;
 	struct loop_timer timer;
 
@@ -93,7 +102,7 @@ tell(struct service *s)
 	static const char *const words[] = {
 		[PHASE_ASKING] = "starting", [PHASE_RUNNING] = "running", [PHASE_LEAVING] = "leaving",
 		[PHASE_LINGERING] = "draining", [PHASE_DRAINING] = "draining", [PHASE_STOPPING] = "stopping",
-		[PHASE_OVER] = "stopping",
+		[PHASE_RELEASING] = "stopping", [PHASE_OVER] = "stopping",
 	};
 
 	outgoing_tell(s->outgoing, runner_status_name(runner_status(s->runner)), words[s->phase],
@@ -126,7 +135,7 @@ probe_done(struct pool_job *job)
 	    "another live process is registered as instance '%s' of '%s', so the command is not started; "
 	    "give each its own --instance-id", s->instance, s->o->service);
 	s->twin = true;
-	enter(s, PHASE_OVER);
+	enter(s, PHASE_RELEASING);
 }
 
 static void
@@ -225,6 +234,47 @@ start_draining(struct service *s)
 		enter(s, PHASE_STOPPING);
 }
 
+/* serve: from here on the instance is to be found. */
+static void
+serve(struct service *s)
+{
+	struct err err;
+
+	if (s->member_started)
+		return;
+	s->member_started = true;
+	if (member_start(s->member, &err) != ERR_OK)
+		log_error(EV_REGISTRY_RETRY, LOG_F(LOG_S("err", err.text)), "cannot serve");
+}
+
+static void
+begin_running(struct service *s)
+{
+	/* A program that runs on the leader only is started by the lease; until then calls wait for it. */
+	if (s->lead != NULL && lead_is_cold(s->lead))
+		serve(s);
+	else
+		runner_start(s->runner);
+}
+
+static void
+release_over(void *arg)
+{
+	enter(arg, PHASE_OVER);		/* then it runs out by itself */
+}
+
+/* start_releasing: the last thing: nothing that was started under the lease lives any more. */
+static void
+start_releasing(struct service *s)
+{
+	if (s->lead == NULL)
+		enter(s, PHASE_OVER);
+	else if (lead_leave(s->lead), lead_is_over(s->lead))
+		enter(s, PHASE_OVER);
+	else
+		loop_timer_set(s->loop, &s->timer, mono_after(loop_now(s->loop), RELEASE_NS), release_over, s);
+}
+
 /* enter: the one place where a phase begins. */
 static void
 enter(struct service *s, enum phase next)
@@ -247,9 +297,11 @@ enter(struct service *s, enum phase next)
 		start_asking(s);
 		break;
 	case PHASE_RUNNING:
-		runner_start(s->runner);
+		begin_running(s);
 		break;
 	case PHASE_LEAVING:
+		if (s->lead != NULL)
+			lead_leave(s->lead);
 		intake_leave(s->intake);
 		if (s->member_started)
 			member_leave(s->member, on_left, s);
@@ -264,9 +316,12 @@ enter(struct service *s, enum phase next)
 		break;
 	case PHASE_STOPPING:
 		if (s->child_gone)
-			enter(s, PHASE_OVER);
+			enter(s, PHASE_RELEASING);
 		else
 			runner_stop(s->runner);
+		break;
+	case PHASE_RELEASING:
+		start_releasing(s);
 		break;
 	case PHASE_OVER:
 		loop_stop(s->loop);
@@ -280,14 +335,11 @@ static void
 on_status(void *arg, enum runner_status status, const char *why)
 {
 	struct service *s = arg;
-	struct err err;
+	bool good = s->lead != NULL ? lead_status(s->lead, status) : status == RUNNER_READY;
 
 	(void)why;
-	if (status == RUNNER_READY && !s->member_started && s->phase == PHASE_RUNNING) {
-		s->member_started = true;
-		if (member_start(s->member, &err) != ERR_OK)
-			log_error(EV_REGISTRY_RETRY, LOG_F(LOG_S("err", err.text)), "cannot serve");
-	}
+	if (status == RUNNER_READY && s->phase == PHASE_RUNNING)
+		serve(s);
 	if (s->member_started && s->phase == PHASE_RUNNING) {
 		if (status == RUNNER_READY)
 			intake_ready(s->intake);
@@ -296,7 +348,7 @@ on_status(void *arg, enum runner_status status, const char *why)
 	}
 	/* A wrapper never vouches for a corpse: whatever is not ready is UNHEALTHY. */
 	if (s->member_started && s->phase == PHASE_RUNNING)
-		member_status(s->member, status == RUNNER_READY ? INSTANCE_ACTIVE : INSTANCE_UNHEALTHY);
+		member_status(s->member, good ? INSTANCE_ACTIVE : INSTANCE_UNHEALTHY);
 	tell(s);
 }
 
@@ -305,12 +357,76 @@ on_gone(void *arg, int exit_code, int by_signal)
 {
 	struct service *s = arg;
 
+	if (s->lead != NULL && lead_gone(s->lead)) {
+		if (s->member_started && s->phase == PHASE_RUNNING)
+			member_status(s->member, INSTANCE_ACTIVE);
+		return;			/* the lease ended it, not the wrapper's life */
+	}
 	s->child_gone = true;
 	s->exit_code = exit_code;
 	s->by_signal = by_signal;
 	if (s->phase == PHASE_RUNNING)
 		enter(s, PHASE_LEAVING);
 	else if (s->phase == PHASE_STOPPING)
+		enter(s, PHASE_RELEASING);
+}
+
+static void
+on_lapsed(void *arg)
+{
+	struct service *s = arg;
+
+	lead_lapsed(s->lead);
+}
+
+/* --- what the lease tells ---------------------------------------------------------------- */
+
+static void
+on_wish(void *arg, enum lead_wish w)
+{
+	struct service *s = arg;
+
+	if (w == LEAD_RUN && s->phase == PHASE_RUNNING)
+		runner_start(s->runner);
+	else if (w == LEAD_STOP)
+		runner_stop(s->runner);
+	else if (w == LEAD_KILL)
+		runner_kill(s->runner);
+}
+
+/* on_role: the program is told, now and at its next start. */
+static void
+on_role(void *arg)
+{
+	struct service *s = arg;
+	struct lead_role r = lead_role(s->lead);
+	char epoch[24];
+
+	snprintf(epoch, sizeof epoch, "%llu", (unsigned long long)r.epoch);
+	runner_set_env(s->runner, "AEGIS_ROLE", r.name);
+	runner_set_env(s->runner, "AEGIS_EPOCH", r.epoch != 0 ? epoch : NULL);
+	if (runner_status(s->runner) == RUNNER_READY)
+		workload_role(runner_workload(s->runner), r.name, r.epoch);
+	outgoing_role(s->outgoing, r.name, r.epoch);
+}
+
+static void
+on_unfit(void *arg, const struct err *why)
+{
+	struct service *s = arg;
+
+	log_error(EV_ELECTION_ROLE, LOG_F(LOG_S("err", why->text)), "cannot take part in the election: %s", why->text);
+	s->unfit = true;
+	if (s->phase == PHASE_RUNNING)
+		enter(s, PHASE_LEAVING);
+}
+
+static void
+on_ended(void *arg)
+{
+	struct service *s = arg;
+
+	if (s->phase == PHASE_RELEASING)
 		enter(s, PHASE_OVER);
 }
 
@@ -321,13 +437,29 @@ on_call(void *arg, struct rpc_call *call)
 {
 	struct service *s = arg;
 
+	if (s->lead != NULL)
+		lead_call(s->lead, call);
+	else
+		handoff_call(&s->handoff, call);
+}
+
+/* on_admitted: an exclusive call that may run, or one that is not exclusive. */
+static void
+on_admitted(void *arg, struct rpc_call *call)
+{
+	struct service *s = arg;
+
 	handoff_call(&s->handoff, call);
 }
 
 static void
 on_registered(void *arg)
 {
-	tell(arg);
+	struct service *s = arg;
+
+	if (s->lead != NULL)
+		lead_registered(s->lead);
+	tell(s);
 }
 
 static void
@@ -353,7 +485,7 @@ on_stop_signal(void *arg, int signo)
 		log_info(EV_PROCESS_STOP, LOG_F(LOG_N("signal", signo)),
 		    "stopping: deregister, finish calls, stop the program; a second signal stops at once");
 		if (s->phase == PHASE_ASKING)
-			enter(s, PHASE_OVER);
+			enter(s, PHASE_RELEASING);
 		else
 			enter(s, PHASE_LEAVING);
 		return;
@@ -362,7 +494,7 @@ on_stop_signal(void *arg, int signo)
 	if (s->phase != PHASE_OVER) {
 		s->phase = PHASE_STOPPING;
 		if (s->child_gone)
-			enter(s, PHASE_OVER);
+			enter(s, PHASE_RELEASING);
 		else
 			runner_kill(s->runner);
 	}
@@ -392,10 +524,57 @@ open_member(struct service *s, struct err *err)
 		 * one. */
 		.methods = takes_calls ? s->o->methods : nothing,
 		.heartbeat_ns = s->o->heartbeat_ns, .ttl_s = s->o->ttl_s, .no_record = s->o->no_registration,
-		.traffic = s->traffic, .guard = s->guard,
+		.traffic = s->traffic, .guard = s->guard, .group = s->o->group, .exclusive = s->o->exclusive,
 		.handler = on_call, .arg = s, .registered = on_registered, .twin = on_twin,
 	}, err);
+	if (s->member != NULL && s->lead != NULL)
+		lead_member(s->lead, s->member);
 	return s->member != NULL ? ERR_OK : ERR_INVALID;
+}
+
+/* open_runner: with a tether to the lease, if the program is to live under one. */
+static enum err_code
+open_runner(struct service *s, struct err *err)
+{
+	struct runner_callbacks cb = { s, on_status, on_gone, on_lapsed };
+	struct runner_opts o = s->o->runner;
+	struct profile p;
+
+	if (s->o->group != NULL) {
+		/* The group's own profile is known later; this one only says how often the guardian looks. */
+		enum err_code code = profile_find(s->o->profile != NULL ? s->o->profile : "default", NS_PER_MS, &p, err);
+		if (code != ERR_OK)
+			return code;
+		if ((s->tether = tether_new(err)) == NULL)
+			return ERR_SYSTEM;
+		o.terms = (struct tether_terms){ .tether = s->tether, .lease_ns = p.d_ns, .lost_signal = SIGTERM,
+		    .hang_ns = HANG_NS, .hot = !s->o->cold };
+	}
+	s->runner = runner_new(s->loop, &o, &cb, err);
+	if (s->runner == NULL)
+		return err != NULL ? err->code : ERR_SYSTEM;
+	runner_set_env(s->runner, "AEGIS_SERVICE", s->o->service);
+	runner_set_env(s->runner, "AEGIS_INSTANCE", s->instance);
+	runner_set_env(s->runner, "AEGIS_GROUP", s->o->group);
+	runner_set_env(s->runner, "AEGIS_ROLE", s->o->group != NULL ? "standby" : NULL);
+	runner_set_env(s->runner, "AEGIS_EPOCH", NULL);
+	return ERR_OK;
+}
+
+static enum err_code
+open_lead(struct service *s, struct err *err)
+{
+	const struct run_service_opts *o = s->o;
+
+	if (o->group == NULL)
+		return ERR_OK;
+	s->lead = lead_new(&(struct lead_opts){
+		.loop = s->loop, .conn = s->conn, .access = &o->conn, .publisher = s->publisher, .tether = s->tether,
+		.service = o->service, .group = o->group, .instance = s->instance, .profile = o->profile,
+		.exclusive = o->exclusive, .cold = o->cold, .drain_ns = o->drain_timeout_ns,
+		.wish = on_wish, .told = on_role, .failed = on_unfit, .ended = on_ended, .call = on_admitted, .arg = s,
+	}, err);
+	return s->lead != NULL ? ERR_OK : ERR_SYSTEM;
 }
 
 /* open_outgoing: the program's own way out, and how it finds it. */
@@ -406,6 +585,7 @@ open_outgoing(struct service *s, struct err *err)
 
 	if (o->local_api != NULL && (s->outgoing = outgoing_new(&(struct outgoing_opts){
 		.loop = s->loop, .conn = s->conn, .pool = s->pool, .publisher = s->publisher, .handoff = &s->handoff,
+		.gate = s->lead != NULL ? lead_gate(s->lead) : NULL,
 		.guard = s->guard, .traffic = s->traffic, .where = o->local_api, .directory = o->local_directory, .service = o->service,
 		.instance = s->instance, .version = o->version, .max_waiting = o->max_outgoing,
 	}, err)) == NULL)
@@ -420,7 +600,6 @@ static enum err_code
 open_service(struct service *s, struct err *err)
 {
 	const struct run_service_opts *o = s->o;
-	struct runner_callbacks cb = { .arg = s, .status = on_status, .gone = on_gone };
 	struct conn_opts conn = o->conn;
 
 	conn.wait = true;		/* the program does not wait for the bus */
@@ -430,11 +609,11 @@ open_service(struct service *s, struct err *err)
 	if (code != ERR_OK)
 		return code;
 	if ((s->loop = loop_new(clock_system(), MAILBOX, err)) == NULL ||
-	    (s->runner = runner_new(s->loop, &o->runner, &cb, err)) == NULL ||
+	    open_runner(s, err) != ERR_OK ||
 	    (s->conn = conn_new(&conn, err)) == NULL ||
 	    (s->pool = pool_new(s->loop, STORE_THREADS, STORE_QUEUE, err)) == NULL)
 		return err != NULL ? err->code : ERR_SYSTEM;
-	if ((o->commands != NULL || o->nevents > 0 || o->local_api != NULL) &&
+	if ((o->commands != NULL || o->nevents > 0 || o->local_api != NULL || o->group != NULL) &&
 	    (s->publisher = publisher_new(&(struct publisher_opts){ .conn = s->conn, .loop = s->loop }, err)) == NULL)
 		return ERR_UNAVAILABLE;
 	if (o->validate != GUARD_OFF && (s->guard = guard_new(&(struct guard_opts){
@@ -447,9 +626,7 @@ open_service(struct service *s, struct err *err)
 		.publisher = s->publisher, .handoff = &s->handoff, .guard = s->guard, .traffic = s->traffic,
 	});
 	s->linked = (struct mail){ .deliver = on_linked, .vital = true };
-	runner_set_env(s->runner, "AEGIS_SERVICE", o->service);
-	runner_set_env(s->runner, "AEGIS_INSTANCE", s->instance);
-	if ((code = open_member(s, err)) != ERR_OK || (code = open_outgoing(s, err)) != ERR_OK)
+	if ((code = open_lead(s, err)) != ERR_OK || (code = open_member(s, err)) != ERR_OK || (code = open_outgoing(s, err)) != ERR_OK)
 		return code;
 	return signals_take(s->loop, on_stop_signal, on_passed_signal, s, err);
 }
@@ -463,6 +640,7 @@ close_service(struct service *s)
 {
 	member_close(s->member);
 	intake_close(s->intake);
+	lead_close(s->lead);
 	handoff_close(&s->handoff);
 	runner_free(s->runner);
 	intake_free(s->intake);
@@ -470,6 +648,8 @@ close_service(struct service *s)
 	if (s->conn != NULL)
 		conn_flush(s->conn, NS_PER_S, NULL);
 	outgoing_free(s->outgoing);
+	lead_free(s->lead);
+	tether_free(s->tether);
 	publisher_free(s->publisher);
 	member_free(s->member);
 	guard_free(s->guard);
@@ -499,7 +679,7 @@ run_service(const struct run_service_opts *o, int *exit_code, int *by_signal, st
 		*err = own;
 	}
 	close_service(&s);
-	*exit_code = s.twin ? err_exit(ERR_TWIN) : s.exit_code;
-	*by_signal = s.twin ? 0 : s.by_signal;
+	*exit_code = s.twin ? err_exit(ERR_TWIN) : s.unfit ? err_exit(ERR_CONFIG) : s.exit_code;
+	*by_signal = s.twin || s.unfit ? 0 : s.by_signal;
 	return code;
 }

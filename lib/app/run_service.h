@@ -33,6 +33,10 @@ struct run_service_opts {
 	bool no_registration;
 	const char *local_api;		/* as of api/local.h; "auto": unix, else http; NULL: none */
 	const char *local_directory;	/* where the socket's own directory is made */
+	const char *group;		/* --single-active: its leader is the active one; NULL: all are */
+	const char *const *exclusive;	/* methods that only the leader executes, NULL-terminated; NULL: all */
+	const char *profile;		/* NULL: the group's, else default */
+	bool cold;			/* the program runs on the leader only */
 	unsigned max_outgoing;		/* calls, events and commands of the program at once; 0: 32 */
 };
 

@@ -322,6 +322,14 @@ workload_cancel(struct workload *w, const void *arg)
 		stdio_cancel(w->stdio, c);
 }
 
+void
+workload_role(struct workload *w, const char *name, uint64_t epoch)
+{
+	MAGIC_CHECK(w, WORKLOAD_MAGIC);
+	if (w->stdio != NULL)
+		stdio_role(w->stdio, name, epoch);
+}
+
 /* --- what the runner says -------------------------------------------------------------- */
 
 void

@@ -94,6 +94,10 @@ void workload_call(struct workload *w, const struct workload_request *q,
  * yet ends at once with BUSY.  Nothing happens when there is no such call. */
 void workload_cancel(struct workload *w, const void *arg);
 
+/* workload_role(w, name, epoch): a stdio program that runs is told its role by a line of kind "role"
+ * (params: {"epoch":n} unless 0); others find it in their environment and the local API. */
+void workload_role(struct workload *w, const char *name, uint64_t epoch);
+
 struct workload_counters {
 	uint64_t calls, ok, app_errors, busy, timeouts, down, bad_answers;
 	uint64_t late;			/* stdio: answers to calls that had ended */

@@ -78,6 +78,7 @@ void stdio_drop(struct stdio *s, struct call *c);
 /* Each tells the program that a command which it runs is cancelled, if there is room to. */
 void workload_http_cancel(struct call *c);
 void stdio_cancel(struct stdio *s, struct call *c);
+void stdio_role(struct stdio *s, const char *name, uint64_t epoch);
 #define WORKLOAD_CANCEL_CONNS 4		/* beside those of calls, which may all be taken */
 
 #endif

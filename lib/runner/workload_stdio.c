@@ -209,8 +209,9 @@ stdio_send(struct stdio *s, struct call *c)
 	return ERR_OK;
 }
 
-void
-stdio_cancel(struct stdio *s, struct call *c)
+/* tell: a line that wants no answer; all members that every line has.  epoch 0: no parameters. */
+static void
+tell(struct stdio *s, const char *id, const char *kind, const char *name, uint64_t epoch)
 {
 	struct pack p;
 
@@ -220,15 +221,19 @@ stdio_cancel(struct stdio *s, struct call *c)
 	compact(s);
 	bool was_empty = s->input.len == 0;
 	pack_init(&p, &s->input, DATA_JSON, PACK_COMPACT);
-	pack_map(&p, 6);		/* all that every line has */
+	pack_map(&p, 6);
 	pack_key(&p, "id");
-	pack_puts(&p, c->id);
+	pack_puts(&p, id);
 	pack_key(&p, "kind");
-	pack_puts(&p, "cancel");
+	pack_puts(&p, kind);
 	pack_key(&p, "name");
-	pack_puts(&p, c->name);
+	pack_puts(&p, name);
 	pack_key(&p, "params");
-	pack_map(&p, 0);
+	pack_map(&p, epoch != 0);
+	if (epoch != 0) {
+		pack_key(&p, "epoch");
+		pack_uint(&p, epoch);
+	}
 	pack_key(&p, "headers");
 	pack_map(&p, 0);
 	pack_key(&p, "deadline_ms");
@@ -239,6 +244,18 @@ stdio_cancel(struct stdio *s, struct call *c)
 		write_out(s);
 	if (s->to == -1)
 		end_all(s, "the program closed its standard input");
+}
+
+void
+stdio_cancel(struct stdio *s, struct call *c)
+{
+	tell(s, c->id, "cancel", c->name, 0);
+}
+
+void
+stdio_role(struct stdio *s, const char *name, uint64_t epoch)
+{
+	tell(s, "", "role", name, epoch);
 }
 
 void

@@ -283,11 +283,11 @@ tells_its_state(void **state)
 	more(fd, "\"connected\":false}\n\n");
 	assert_non_null(strstr(got, "Content-Type: text/event-stream\r\n"));
 	assert_non_null(strstr(got, "id: 1\nevent: status\n"));
-	local_tell(local, &(struct local_state){ "ready", "running", true, true });
+	local_tell(local, &(struct local_state){ .program = "ready", .phase = "running", .registered = true, .connected = true });
 	more(fd, "\"connected\":true}\n\n");
 	assert_non_null(strstr(got, "id: 2\nevent: status\n"));
-	local_tell(local, &(struct local_state){ "ready", "running", true, true });	/* no change: nothing is sent */
-	local_tell(local, &(struct local_state){ "ready", "stopping", true, true });
+	local_tell(local, &(struct local_state){ .program = "ready", .phase = "running", .registered = true, .connected = true });	/* no change: nothing is sent */
+	local_tell(local, &(struct local_state){ .program = "ready", .phase = "stopping", .registered = true, .connected = true });
 	more(fd, "stopping");
 	assert_non_null(strstr(got, "id: 3\n"));
 	local_stop(local);		/* ends the stream */
