@@ -6,7 +6,7 @@
 // scenario can count executions.  $APP_SICK, while it exists, makes /health fail; /ready
 // fails until $APP_READY exists.  FLAG ignore-term: TERM is survived; note-term: it is noted.
 import { execFile } from "node:child_process";
-import { appendFileSync, existsSync, writeSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync, writeSync } from "node:fs";
 import { createServer } from "node:http";
 import { createInterface } from "node:readline";
 
@@ -48,6 +48,15 @@ const methods = {
 		await pause(ms);
 		held--;
 		return { slept: ms };
+	},
+	// Counts in the file $COUNTER, with a pause between reading and writing: two at once would give a number twice.
+	add: async ({ req }, headers) => {
+		const n = existsSync(process.env.COUNTER) ? Number(readFileSync(process.env.COUNTER, "utf8")) : 0;
+		await pause(3);
+		note({ add: req, epoch: headers["Aegis-Epoch"] ?? headers["aegis-epoch"], n: n + 1 });
+		writeFileSync(`${process.env.COUNTER}.new`, String(n + 1));	// it may be killed between any two lines
+		renameSync(`${process.env.COUNTER}.new`, process.env.COUNTER);
+		return { req, n: n + 1 };
 	},
 	fail: ({ status, text }) => {
 		throw Object.assign(new Error(text), { status });
@@ -105,6 +114,8 @@ if (mode === "http") {
 } else {
 	for await (const line of createInterface({ input: process.stdin })) {
 		const q = JSON.parse(line);
+		if (q.kind === "role")
+			note({ role: q.name, epoch: q.params.epoch });
 		if (q.kind !== "rpc")
 			continue;
 		note({ method: q.name, id: q.headers["Aegis-Message-Id"] });

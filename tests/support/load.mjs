@@ -20,7 +20,8 @@ function tell(outcome) {
 for (let n = 0; ; n++) {
 	try {
 		const r = await client.call(service, method, { n }, { timeout: 1 });
-		tell(r.success ? "good" : `other ${r.error}`);
+		const error = r.success && r.result?.success === false ? r.result.error : r.error;	// an exclusive method's
+		tell(error === null ? "good" : `other ${error}`);
 	} catch (e) {
 		tell(/timeout|no responders|disconnect|closed|connection/i.test(`${e.name} ${e.message}`) ? "away"
 		    : `other ${e.name} ${e.message}`);

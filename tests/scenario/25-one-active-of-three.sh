@@ -1,0 +1,53 @@
+# Of three instances with --single-active one is ACTIVE; calls reach it by whichever way; when its
+# wrapper is killed another one leads, nothing is executed twice, and nothing that was acknowledged is lost.
+. "$(dirname "$0")/../support/lib.sh"
+. "$(dirname "$0")/../support/wrap.sh"
+. "$(dirname "$0")/../support/election.sh"
+nats_start
+listen events 'events.sticky_active.>'
+for i in a b c; do member "$i" --profile relaxed; done
+until_true 20 leads
+until_true 10 js 'm.length === 3 || process.exit(1)' "$T/members"
+until_true 10 leads
+first=$(leader)
+is '[["ACTIVE","ACTIVE","default"],["STANDBY","STANDBY","default"],["STANDBY","STANDBY","default"]]' \
+    'm.map((x) => [x.status, x.metadata.sticky_active_status, x.stickyActiveGroup]).sort()' "$T/members"
+is true "((x) => x.metadata.epoch > 1e12 && !isNaN(Date.parse(x.metadata.since)) && x.metadata.nonce.length === 32)(m.find((x) => x.instanceId === '$first'))" "$T/members"
+
+# A client that knows nothing of elections is answered by the leader, whoever gets its call.
+node "$S/once.mjs" pay-service who '{}' 30 >"$T/who"
+is "[\"$first\"]" '[...new Set(l.map((x) => x.success && x.result.success && x.result.result.instance))]' "$T/who"
+# On their own subjects the others refuse, in the form that Python clients read; and say who leads.
+other=$([ "$first" = a ] && echo b || echo a)
+bus request "rpc.pay-service.$other.who" '{"message_id":"m","trace_id":"t","timestamp":"2025-01-01T00:00:00Z","method":"who"}' >"$T/refused"
+is '{"success":false,"error":"NOT_ACTIVE","message":"standby","result":null}' m.json.result "$T/refused"
+is "[\"$first\",\"$other\"]" '[m.headers["Aegis-Leader"], m.headers["Aegis-Served-By"]]' "$T/refused"
+
+# The key that Python observers read.
+until_true 10 bash -c "[ \"\$(node '$S/leader.mjs' read pay-service default)\" != '\"none\"' ]"
+node "$S/leader.mjs" read pay-service default >"$T/key"
+is "[\"$first\",true,1050]" '[m.instance_id, m.metadata.epoch > 1e12 && m.age < 5, m.metadata.lease_ms]' "$T/key"
+
+# The leader's wrapper is killed in the middle of a stream of calls.
+adding load 60
+until_true 20 bash -c "[ \$(grep -c . '$T/load.out') -ge 15 ]"
+kill -KILL "$(cat "$T/$first.pid")"
+until_true 20 leads_after "$first"
+second=$(leader)
+until_true 60 grep -q '^over' "$T/load.out"
+unknown=$(books load) || fail "the books: $(tail -n 3 "$T/load.out")"
+[ "$unknown" -le 1 ] || fail "$unknown calls are unknown, though one was in flight"
+until_true 5 gone "$(child "$first")"
+
+# Both changes were told; the second by the one who took over.
+until_true 10 js 'l.filter((x) => x.subject.endsWith("LeaderElected")).length === 2 || process.exit(1)' "$T/events.out"
+
+# A resignation in good order: the key goes with the leader.
+end "$second"
+[ "$rc" -eq 0 ] || fail "exit $rc after TERM"
+until_true 10 leads_after "$second"
+last=$(leader)
+until_true 10 bash -c "node '$S/leader.mjs' read pay-service default | grep -q '\"instance_id\":\"$last\"'"
+end "$last"
+until_true 5 bash -c "[ \"\$(node '$S/leader.mjs' read pay-service default)\" = '\"none\"' ]"
+code 8 "$AEGIS" call pay-service who --sticky --timeout 1s
