@@ -4,7 +4,7 @@
  * registers; on the way out the instance leaves before the program is stopped (conventions.md
  * §9).  Each phase ends by one event and names the next; a signal skips forward, a second
  * one to the end. */
-#include "app/run_service.h"
+#include "app/run_service_inner.h"
 
 #include <signal.h>
 #include <stdatomic.h>
@@ -24,7 +24,6 @@
 #include "base/magic.h"
 #include "base/mem.h"
 #include "base/num.h"
-#include "election/profile.h"
 #include "member/member.h"
 #include "messaging/micro.h"
 #include "messaging/traffic.h"
@@ -37,63 +36,14 @@
 #define STORE_THREADS 2			/* the member's operation, and a drain that waits */
 #define STORE_QUEUE 64			/* workers that look for their queue */
 #define RELEASE_NS (3 * NS_PER_S)	/* how long the lease's end is waited for */
-#define HANG_NS (10 * NS_PER_S)		/* a wrapper whose loop stands still so long is killed by its guardian */
 #define FIRST_LINK_NS (250 * NS_PER_MS)	/* how long a start waits for NATS to ask for a twin */
 #define TWIN_PROBE_NS (250 * NS_PER_MS)
-
-#define PHASES(X) \
-	X(ASKING)	/* is a live process registered under our id? */ \
-	X(RUNNING)	/* the program is wanted */ \
-	X(LEAVING)	/* the record is being removed */ \
-	X(LINGERING)	/* serving callers that have not noticed */ \
-	X(DRAINING)	/* finishing the calls that arrived */ \
-	X(STOPPING)	/* the program is being stopped */ \
-	X(RELEASING)	/* the lease, if there is one, is given back */ \
-	X(OVER)
-
-enum phase {
-#define X(name) PHASE_##name,
-	PHASES(X)
-#undef X
-};
 
 static const char *const phase_names[] = {
 #define X(name) #name,
 	PHASES(X)
 #undef X
 };
-
-struct service {
-	const struct run_service_opts *o;
-	struct loop *loop;
-	struct conn *conn;
-	struct pool *pool;
-	struct member *member;
-	struct runner *runner;
-	struct handoff handoff;
-	struct guard *guard;		/* NULL: nothing is validated */
-	struct traffic *traffic;	/* told in heartbeats */
-	struct publisher *publisher;	/* of dead letters, and of the program's own events */
-	struct outgoing *outgoing;	/* NULL without a local API */
-	struct lead *lead;		/* its part in an election; NULL without --single-active */
-	struct tether *tether;		/* of the lease to the program; likewise */
-	struct intake *intake;		/* commands and events for the program */
-	char *instance, *metadata;
-
-	enum phase phase;
-	bool member_started, child_gone, twin;
-	bool unfit;			/* for the election; never to be helped */
-	int exit_code, by_signal;
-	struct loop_timer timer;
-
-	struct mail linked;		/* the connection came up; matters while ASKING */
-	atomic_bool is_linked;		/* that mail was posted */
-	struct pool_job probe, drain;
-	enum micro_presence presence;
-	unsigned unanswered;
-};
-
-static void enter(struct service *s, enum phase next);
 
 /* tell: the program may ask how its instance is. */
 static void
@@ -128,14 +78,14 @@ probe_done(struct pool_job *job)
 	if (s->phase != PHASE_ASKING)
 		return;
 	if (s->presence != MICRO_OTHER) {
-		enter(s, PHASE_RUNNING);
+		service_enter(s, PHASE_RUNNING);
 		return;
 	}
 	log_error(EV_REGISTRY_TWIN, LOG_NONE,
 	    "another live process is registered as instance '%s' of '%s', so the command is not started; "
 	    "give each its own --instance-id", s->instance, s->o->service);
 	s->twin = true;
-	enter(s, PHASE_RELEASING);
+	service_enter(s, PHASE_RELEASING);
 }
 
 static void
@@ -144,7 +94,7 @@ ask(struct service *s)
 	s->probe.work = work_probe;
 	s->probe.done = probe_done;
 	if (pool_run(s->pool, &s->probe) != ERR_OK)
-		enter(s, PHASE_RUNNING);
+		service_enter(s, PHASE_RUNNING);
 }
 
 static void
@@ -171,14 +121,14 @@ static void
 without_nats(void *arg)
 {
 	/* The program does not wait for the bus; a twin is found at registration instead. */
-	enter(arg, PHASE_RUNNING);
+	service_enter(arg, PHASE_RUNNING);
 }
 
 static void
 start_asking(struct service *s)
 {
 	if (s->o->no_registration)
-		enter(s, PHASE_RUNNING);
+		service_enter(s, PHASE_RUNNING);
 	else if (conn_state(s->conn) == CONN_UP)
 		ask(s);
 	else
@@ -194,13 +144,13 @@ on_left(void *arg)
 
 	tell(s);
 	if (s->phase == PHASE_LEAVING)
-		enter(s, s->child_gone ? PHASE_DRAINING : PHASE_LINGERING);
+		service_enter(s, s->child_gone ? PHASE_DRAINING : PHASE_LINGERING);
 }
 
 static void
 linger_over(void *arg)
 {
-	enter(arg, PHASE_DRAINING);
+	service_enter(arg, PHASE_DRAINING);
 }
 
 static void
@@ -222,7 +172,7 @@ drain_done(struct pool_job *job)
 		log_warning(EV_DRAIN_STEP, LOG_F(LOG_N("unanswered", s->unanswered)),
 		    "calls, commands or events are still unanswered after the drain time; stopping the program anyway");
 	if (s->phase == PHASE_DRAINING)
-		enter(s, PHASE_STOPPING);
+		service_enter(s, PHASE_STOPPING);
 }
 
 static void
@@ -231,7 +181,7 @@ start_draining(struct service *s)
 	s->drain.work = work_drain;
 	s->drain.done = drain_done;
 	if (pool_run(s->pool, &s->drain) != ERR_OK)
-		enter(s, PHASE_STOPPING);
+		service_enter(s, PHASE_STOPPING);
 }
 
 /* serve: from here on the instance is to be found. */
@@ -260,7 +210,7 @@ begin_running(struct service *s)
 static void
 release_over(void *arg)
 {
-	enter(arg, PHASE_OVER);		/* then it runs out by itself */
+	service_enter(arg, PHASE_OVER);		/* then it runs out by itself */
 }
 
 /* start_releasing: the last thing: nothing that was started under the lease lives any more. */
@@ -268,16 +218,16 @@ static void
 start_releasing(struct service *s)
 {
 	if (s->lead == NULL)
-		enter(s, PHASE_OVER);
+		service_enter(s, PHASE_OVER);
 	else if (lead_leave(s->lead), lead_is_over(s->lead))
-		enter(s, PHASE_OVER);
+		service_enter(s, PHASE_OVER);
 	else
 		loop_timer_set(s->loop, &s->timer, mono_after(loop_now(s->loop), RELEASE_NS), release_over, s);
 }
 
-/* enter: the one place where a phase begins. */
-static void
-enter(struct service *s, enum phase next)
+/* service_enter: the one place where a phase begins. */
+void
+service_enter(struct service *s, enum phase next)
 {
 	static const char *const says[] = {
 		[PHASE_LEAVING] = "deregistering",
@@ -306,7 +256,7 @@ enter(struct service *s, enum phase next)
 		if (s->member_started)
 			member_leave(s->member, on_left, s);
 		else
-			enter(s, PHASE_STOPPING);
+			service_enter(s, PHASE_STOPPING);
 		break;
 	case PHASE_LINGERING:
 		loop_timer_set(s->loop, &s->timer, mono_after(loop_now(s->loop), s->o->drain_delay_ns), linger_over, s);
@@ -315,8 +265,10 @@ enter(struct service *s, enum phase next)
 		start_draining(s);
 		break;
 	case PHASE_STOPPING:
+		if (s->lead != NULL)
+			lead_leave(s->lead);
 		if (s->child_gone)
-			enter(s, PHASE_RELEASING);
+			service_enter(s, PHASE_RELEASING);
 		else
 			runner_stop(s->runner);
 		break;
@@ -366,68 +318,9 @@ on_gone(void *arg, int exit_code, int by_signal)
 	s->exit_code = exit_code;
 	s->by_signal = by_signal;
 	if (s->phase == PHASE_RUNNING)
-		enter(s, PHASE_LEAVING);
+		service_enter(s, PHASE_LEAVING);
 	else if (s->phase == PHASE_STOPPING)
-		enter(s, PHASE_RELEASING);
-}
-
-static void
-on_lapsed(void *arg)
-{
-	struct service *s = arg;
-
-	lead_lapsed(s->lead);
-}
-
-/* --- what the lease tells ---------------------------------------------------------------- */
-
-static void
-on_wish(void *arg, enum lead_wish w)
-{
-	struct service *s = arg;
-
-	if (w == LEAD_RUN && s->phase == PHASE_RUNNING)
-		runner_start(s->runner);
-	else if (w == LEAD_STOP)
-		runner_stop(s->runner);
-	else if (w == LEAD_KILL)
-		runner_kill(s->runner);
-}
-
-/* on_role: the program is told, now and at its next start. */
-static void
-on_role(void *arg)
-{
-	struct service *s = arg;
-	struct lead_role r = lead_role(s->lead);
-	char epoch[24];
-
-	snprintf(epoch, sizeof epoch, "%llu", (unsigned long long)r.epoch);
-	runner_set_env(s->runner, "AEGIS_ROLE", r.name);
-	runner_set_env(s->runner, "AEGIS_EPOCH", r.epoch != 0 ? epoch : NULL);
-	if (runner_status(s->runner) == RUNNER_READY)
-		workload_role(runner_workload(s->runner), r.name, r.epoch);
-	outgoing_role(s->outgoing, r.name, r.epoch);
-}
-
-static void
-on_unfit(void *arg, const struct err *why)
-{
-	struct service *s = arg;
-
-	log_error(EV_ELECTION_ROLE, LOG_F(LOG_S("err", why->text)), "cannot take part in the election: %s", why->text);
-	s->unfit = true;
-	if (s->phase == PHASE_RUNNING)
-		enter(s, PHASE_LEAVING);
-}
-
-static void
-on_ended(void *arg)
-{
-	struct service *s = arg;
-
-	if (s->phase == PHASE_RELEASING)
-		enter(s, PHASE_OVER);
+		service_enter(s, PHASE_RELEASING);
 }
 
 /* --- what the member tells --------------------------------------------------------------- */
@@ -441,15 +334,6 @@ on_call(void *arg, struct rpc_call *call)
 		lead_call(s->lead, call);
 	else
 		handoff_call(&s->handoff, call);
-}
-
-/* on_admitted: an exclusive call that may run, or one that is not exclusive. */
-static void
-on_admitted(void *arg, struct rpc_call *call)
-{
-	struct service *s = arg;
-
-	handoff_call(&s->handoff, call);
 }
 
 static void
@@ -471,7 +355,7 @@ on_twin(void *arg, const char *sentence)
 	s->twin = true;
 	intake_pause(s->intake);	/* the durables that carry our id are the other's */
 	if (s->phase == PHASE_RUNNING)
-		enter(s, PHASE_STOPPING);
+		service_enter(s, PHASE_STOPPING);
 }
 
 /* --- signals ----------------------------------------------------------------------------- */
@@ -485,16 +369,16 @@ on_stop_signal(void *arg, int signo)
 		log_info(EV_PROCESS_STOP, LOG_F(LOG_N("signal", signo)),
 		    "stopping: deregister, finish calls, stop the program; a second signal stops at once");
 		if (s->phase == PHASE_ASKING)
-			enter(s, PHASE_RELEASING);
+			service_enter(s, PHASE_RELEASING);
 		else
-			enter(s, PHASE_LEAVING);
+			service_enter(s, PHASE_LEAVING);
 		return;
 	}
 	log_warning(EV_PROCESS_STOP, LOG_F(LOG_N("signal", signo)), "stopping at once");
 	if (s->phase != PHASE_OVER) {
 		s->phase = PHASE_STOPPING;
 		if (s->child_gone)
-			enter(s, PHASE_RELEASING);
+			service_enter(s, PHASE_RELEASING);
 		else
 			runner_kill(s->runner);
 	}
@@ -536,20 +420,11 @@ open_member(struct service *s, struct err *err)
 static enum err_code
 open_runner(struct service *s, struct err *err)
 {
-	struct runner_callbacks cb = { s, on_status, on_gone, on_lapsed };
+	struct runner_callbacks cb = { s, on_status, on_gone, service_lapsed };
 	struct runner_opts o = s->o->runner;
-	struct profile p;
 
-	if (s->o->group != NULL) {
-		/* The group's own profile is known later; this one only says how often the guardian looks. */
-		enum err_code code = profile_find(s->o->profile != NULL ? s->o->profile : "default", NS_PER_MS, &p, err);
-		if (code != ERR_OK)
-			return code;
-		if ((s->tether = tether_new(err)) == NULL)
-			return ERR_SYSTEM;
-		o.terms = (struct tether_terms){ .tether = s->tether, .lease_ns = p.d_ns, .lost_signal = SIGTERM,
-		    .hang_ns = HANG_NS, .hot = !s->o->cold };
-	}
+	if (service_tie(s, &o.terms, err) != ERR_OK)
+		return err != NULL ? err->code : ERR_SYSTEM;
 	s->runner = runner_new(s->loop, &o, &cb, err);
 	if (s->runner == NULL)
 		return err != NULL ? err->code : ERR_SYSTEM;
@@ -559,22 +434,6 @@ open_runner(struct service *s, struct err *err)
 	runner_set_env(s->runner, "AEGIS_ROLE", s->o->group != NULL ? "standby" : NULL);
 	runner_set_env(s->runner, "AEGIS_EPOCH", NULL);
 	return ERR_OK;
-}
-
-static enum err_code
-open_lead(struct service *s, struct err *err)
-{
-	const struct run_service_opts *o = s->o;
-
-	if (o->group == NULL)
-		return ERR_OK;
-	s->lead = lead_new(&(struct lead_opts){
-		.loop = s->loop, .conn = s->conn, .access = &o->conn, .publisher = s->publisher, .tether = s->tether,
-		.service = o->service, .group = o->group, .instance = s->instance, .profile = o->profile,
-		.exclusive = o->exclusive, .cold = o->cold, .drain_ns = o->drain_timeout_ns,
-		.wish = on_wish, .told = on_role, .failed = on_unfit, .ended = on_ended, .call = on_admitted, .arg = s,
-	}, err);
-	return s->lead != NULL ? ERR_OK : ERR_SYSTEM;
 }
 
 /* open_outgoing: the program's own way out, and how it finds it. */
@@ -626,7 +485,7 @@ open_service(struct service *s, struct err *err)
 		.publisher = s->publisher, .handoff = &s->handoff, .guard = s->guard, .traffic = s->traffic,
 	});
 	s->linked = (struct mail){ .deliver = on_linked, .vital = true };
-	if ((code = open_lead(s, err)) != ERR_OK || (code = open_member(s, err)) != ERR_OK || (code = open_outgoing(s, err)) != ERR_OK)
+	if ((code = service_open_lead(s, err)) != ERR_OK || (code = open_member(s, err)) != ERR_OK || (code = open_outgoing(s, err)) != ERR_OK)
 		return code;
 	return signals_take(s->loop, on_stop_signal, on_passed_signal, s, err);
 }
@@ -671,7 +530,7 @@ run_service(const struct run_service_opts *o, int *exit_code, int *by_signal, st
 		log_info(EV_PROCESS_START, LOG_NONE, "wrapping '%s' as instance '%s' of '%s'", o->runner.argv[0], s.instance,
 		    o->service);
 		conn_listen(s.conn, on_conn, &s);
-		enter(&s, PHASE_ASKING);
+		service_enter(&s, PHASE_ASKING);
 		if (s.phase != PHASE_OVER)
 			loop_run(s.loop);
 		conn_unlisten(s.conn, on_conn, &s);
