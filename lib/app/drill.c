@@ -41,6 +41,7 @@ struct drill {
 	gate_word word;
 	char nonce[33];
 	_Atomic int64_t told_until;	/* the last that stands in the history */
+	atomic_bool yielding;		/* nothing exclusive runs any more, until the lease is given back or over */
 	_Atomic uint64_t counted;	/* calls served, ever */
 	struct loop_timer idle, look;
 	enum lease_state state;
@@ -80,7 +81,9 @@ tell_until(struct drill *d)
 	struct boot t = now(), until = gate_until(atomic_load(&d->word));
 	int64_t told = atomic_load(&d->told_until);
 
-	if (until.ns > told && until.ns > t.ns && atomic_compare_exchange_strong(&d->told_until, &told, until.ns))
+	if (atomic_load(&d->yielding) || until.ns <= told || until.ns <= t.ns)
+		return;
+	if (atomic_compare_exchange_strong(&d->told_until, &told, until.ns))
 		tell(d, HISTORY_extend, t, until, NULL);
 }
 
@@ -188,7 +191,7 @@ on_state(void *arg, struct msg *m)
 		discard_question(&q->mail);
 }
 
-/* look: since when this member could take over at once. */
+/* look: since when this member could take over at once, and how far its gate is open. */
 static void
 look(void *arg)
 {
@@ -203,6 +206,7 @@ look(void *arg)
 	else if (d->complete.ns == INT64_MAX)
 		d->complete = now();
 	elector_status_drop(st);
+	tell_until(d);
 	loop_timer_set(d->loop, &d->look, mono_after(loop_now(d->loop), 10 * NS_PER_MS), look, d);
 }
 
@@ -249,6 +253,8 @@ look_idle(void *arg)
 		loop_timer_set(d->loop, &d->idle, mono_after(loop_now(d->loop), IDLE_NS), look_idle, d);
 		return;
 	}
+	/* The gate itself stays open until the release; an honest member does nothing behind it. */
+	atomic_store(&d->yielding, true);
 	tell(d, HISTORY_shut, now(), (struct boot){ 0 }, NULL);
 	elector_idle(d->elector);
 }
@@ -277,6 +283,9 @@ on_role(void *arg, const struct elector_role *role)
 	case LEASE_STANDBY:
 		if (role->before == LEASE_DRAINING)
 			tell(d, HISTORY_release, t, (struct boot){ 0 }, NULL);
+		/* Should the gate be open now, it is told, and the judge finds it. */
+		atomic_store(&d->told_until, 0);
+		atomic_store(&d->yielding, false);
 		break;
 	default:
 		break;

@@ -244,6 +244,7 @@ round_of(struct failover *f, struct failover_tally *t, struct err *err)
 {
 	struct prober *p = arena_prober(f->arena);
 	const struct fault *k = t->fault;
+	char name[HISTORY_NAME_MAX];
 	enum err_code code;
 
 	if ((code = arena_settle(f->arena, SETTLE_NS, err)) != ERR_OK)
@@ -253,8 +254,9 @@ round_of(struct failover *f, struct failover_tally *t, struct err *err)
 	/* Some answers through this round's path, then any moment of a renewal period. */
 	if (!arena_pause(f->arena, 20 * NS_PER_MS + (int64_t)fault_random(f, (uint64_t)f->o->p_ns)))
 		return err_set(err, ERR_CANCELLED, "ended early");
+	snprintf(name, sizeof name, "%s%s", k->lead == FAULT_KEEPS ? VERIFY_SPARES : "", k->name);
 	prober_mark(p);
-	arena_note(f->arena, HISTORY_inject, k->name, (int)f->leader);
+	arena_note(f->arena, HISTORY_inject, name, (int)f->leader);
 	prober_excuse(p, k->lead != FAULT_KEEPS);
 	code = k->inject(f, err);
 	if (code == ERR_OK)
@@ -264,7 +266,7 @@ round_of(struct failover *f, struct failover_tally *t, struct err *err)
 		count(f, t, v);
 	struct err late;
 	enum err_code healed = k->heal(f, code == ERR_OK ? err : &late);
-	arena_note(f->arena, HISTORY_heal, k->name, (int)f->leader);
+	arena_note(f->arena, HISTORY_heal, name, (int)f->leader);
 	return code != ERR_OK ? code : healed;
 }
 

@@ -169,30 +169,37 @@ join(struct failover *f, struct err *err)
 	return cut(f, -1, 0);
 }
 
-/* late: from nothing to 2D, that is a little less than 2L. */
+/* Two times of a delay, and the way it is for. */
+struct lateness {
+	unsigned ways;
+	int64_t min_ns, max_ns;
+};
+
 static void
-late(struct proxy *p, void *most_ns)
+late(struct proxy *p, void *arg)
 {
-	proxy_delay(p, 0, *(int64_t *)most_ns);
+	const struct lateness *l = arg;
+
+	proxy_delay(p, l->ways, l->min_ns, l->max_ns);
 }
 
 static enum err_code
 delay(struct failover *f, struct err *err)
 {
-	int64_t most_ns = f->o->l_ns * 3 / 2;
+	struct lateness l = { PROXY_BOTH, 0, f->o->l_ns * 3 / 2 };	/* 2D */
 
 	(void)err;
-	arena_proxy(f->arena, (int)f->leader, -1, late, &most_ns);
+	arena_proxy(f->arena, (int)f->leader, -1, late, &l);
 	return ERR_OK;
 }
 
 static enum err_code
 undelay(struct failover *f, struct err *err)
 {
-	int64_t none = 0;
+	struct lateness l = { PROXY_BOTH, 0, 0 };
 
 	(void)err;
-	arena_proxy(f->arena, (int)f->leader, -1, late, &none);
+	arena_proxy(f->arena, (int)f->leader, -1, late, &l);
 	return ERR_OK;
 }
 
@@ -225,6 +232,78 @@ truncate_one(struct failover *f, struct err *err)
 	(void)err;
 	arena_proxy(f->arena, (int)f->leader, (int)f->other, truncate_soon, &bytes);
 	return ERR_OK;
+}
+
+/* Acknowledgements are late by half an L, then nothing of the leader gets through: who counted its lease from the
+ * acknowledgement would believe in it for longer than others wait. */
+static enum err_code
+late_then_cut(struct failover *f, struct err *err)
+{
+	/* In steps, so that the lease is not lost on the way: each is less than D - g - P. */
+	const int64_t step_ns[] = { f->o->l_ns * 3 / 10, f->o->l_ns * 11 / 20 };
+
+	(void)err;
+	for (unsigned i = 0; i < 2; i++) {
+		struct lateness l = { PROXY_DOWN, step_ns[i], step_ns[i] };
+		arena_proxy(f->arena, (int)f->leader, -1, late, &l);
+		arena_pause(f->arena, 2 * f->o->l_ns);
+	}
+	return cut(f, -1, PROXY_UP);
+}
+
+static enum err_code
+join_in_time(struct failover *f, struct err *err)
+{
+	undelay(f, err);
+	return join(f, err);
+}
+
+/* What the standbys see is late by chance, so that each may believe to be the first. */
+static enum err_code
+confuse_standbys(struct failover *f, struct err *err)
+{
+	struct lateness l = { PROXY_DOWN, 0, f->o->l_ns / 2 };
+
+	(void)err;
+	for (int i = 0; i < (int)arena_members(f->arena); i++)
+		if (i != (int)f->leader)
+			arena_proxy(f->arena, i, -1, late, &l);
+	arena_pause(f->arena, 2 * f->o->l_ns);
+	arena_signal(f->arena, f->leader, SIGKILL);
+	return ERR_OK;
+}
+
+/* The standbys hear nothing more, though their links look up; they must not overwrite a leader that goes on. */
+static enum err_code
+deafen_standbys(struct failover *f, struct err *err)
+{
+	unsigned ways = PROXY_DOWN;
+
+	(void)err;
+	for (int i = 0; i < (int)arena_members(f->arena); i++)
+		if (i != (int)f->leader)
+			arena_proxy(f->arena, i, -1, freeze, &ways);
+	return ERR_OK;
+}
+
+static enum err_code
+undeafen(struct failover *f, struct err *err)
+{
+	unsigned ways = 0;
+
+	(void)err;
+	arena_proxy(f->arena, -1, -1, freeze, &ways);
+	return ERR_OK;
+}
+
+static enum err_code
+clear_up(struct failover *f, struct err *err)
+{
+	struct lateness l = { PROXY_BOTH, 0, 0 };
+
+	arena_proxy(f->arena, -1, -1, late, &l);
+	arena_reap(f->arena, f->leader);
+	return arena_start(f->arena, f->leader, err);
 }
 
 /* --- the processor ------------------------------------------------------------------------ */
@@ -276,6 +355,12 @@ const struct fault chaos_faults[] = {
 	{ "cut-up", "nothing of the leader gets through", FAULT_CHANGES, .proxied = true, CHAOS, .inject = cut_up, .heal = join },
 	{ "cut-down", "nothing gets through to the leader", FAULT_CHANGES, .proxied = true, CHAOS, .inject = cut_down, .heal = join },
 	{ "delay", "everything to and from the leader is late", FAULT_EITHER, .proxied = true, CHAOS, .inject = delay, .heal = undelay },
+	{ "late-acks", "acknowledgements to the leader are late, then nothing of it gets through", FAULT_EITHER, .proxied = true, CHAOS,
+	    .inject = late_then_cut, .heal = join_in_time },
+	{ "confusion", "what the standbys see is late by chance, and the leader is killed", FAULT_CHANGES, .proxied = true, CHAOS,
+	    .inject = confuse_standbys, .heal = clear_up },
+	{ "deaf", "the standbys hear nothing more, though their links look up", FAULT_KEEPS, .proxied = true, CHAOS,
+	    .inject = deafen_standbys, .heal = undeafen },
 	{ "reset", "every connection of the leader is reset", FAULT_EITHER, .proxied = true, CHAOS, .inject = reset_all, .heal = nothing },
 	{ "truncate", "one stream of the leader ends in the middle", FAULT_EITHER, .proxied = true, CHAOS,
 	    .inject = truncate_one, .heal = nothing },

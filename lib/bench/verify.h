@@ -8,7 +8,7 @@
  *	C3	effects in the stream: epochs never go back; one per ok, none per fail, at most one else
  *	C4	opened epochs grow, and each belongs to one nonce
  *	C5	the exclusive counter: no value twice, and later calls get larger ones
- *	C6	nobody took over without a fault
+ *	C6	nobody took over without a fault, or with one that spares the leader
  *	C7	after the last heal of a fault somebody serves within the time that is allowed
  *
  * The numbers are those of election.md §12.  C6's distribution is in outage[]. */
@@ -18,6 +18,9 @@
 #include <stdbool.h>
 
 #include "bench/history.h"
+
+/* What begins so names a fault that gives nobody the right to take over. */
+#define VERIFY_SPARES "spare:"
 
 enum verify_check { VERIFY_C1, VERIFY_C2, VERIFY_C3, VERIFY_C4, VERIFY_C5, VERIFY_C6, VERIFY_C7, VERIFY_CHECKS };
 

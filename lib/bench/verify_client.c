@@ -235,9 +235,12 @@ check_faults(struct verify *v)
 			    (double)(l->t.ns - healed.ns) / 1e6, (long long)healed.ns);
 		if (late || l->ev == HISTORY_ok || l->ev == HISTORY_inject)
 			healed = BOOT_NEVER;
+		bool spares = strncmp(l->what, VERIFY_SPARES, strlen(VERIFY_SPARES)) == 0;
 		if (l->ev == HISTORY_inject)
-			faults++;
-		if (l->ev == HISTORY_heal && faults > 0 && --faults == 0)
+			faults += !spares;
+		if (l->ev == HISTORY_heal && spares && faults == 0)
+			healed = l->t;
+		if (l->ev == HISTORY_heal && !spares && faults > 0 && --faults == 0)
 			quiet = healed = l->t;
 		if (l->ev != HISTORY_open)
 			continue;

@@ -731,6 +731,11 @@ link_write(struct link *l, const struct site_user *u, uint64_t id, uint64_t rev,
 	snprintf(reply, sizeof reply, "%s.%u.w.%llu", l->inbox, u->number, (unsigned long long)id);
 	snprintf(expect, sizeof expect, "%llu", (unsigned long long)rev);
 	struct conn_header headers[] = { { "Nats-Expected-Last-Subject-Sequence", expect }, { NULL, NULL } };
+
+#ifdef AEGIS_MUTANTS
+	if (rev == UINT64_MAX)		/* of mutant 1: a plain put */
+		headers[0] = headers[1];
+#endif
 	return conn_publish(l->conn, &(struct conn_msg){ .subject = subject.s, .reply = reply, .headers = headers, .data = data,
 		.n = n, .urgent = true }, NULL) == ERR_OK;
 }

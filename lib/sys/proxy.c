@@ -57,7 +57,7 @@ struct proxy {
 	struct link *links;
 	unsigned frozen;
 	bool refusing;
-	int64_t min_ns, max_ns;
+	int64_t min_ns[2], max_ns[2];
 	uint64_t seed;
 	bool truncating[2];
 	uint64_t left[2];		/* until it truncates */
@@ -110,14 +110,14 @@ wants(struct link *l)
 
 /* kept_ns: xorshift; a delay need not be better than that, only the same for the same seed. */
 static int64_t
-kept_ns(struct proxy *p)
+kept_ns(struct proxy *p, unsigned i)
 {
-	if (p->max_ns <= p->min_ns)
-		return p->min_ns;
+	if (p->max_ns[i] <= p->min_ns[i])
+		return p->min_ns[i];
 	p->seed ^= p->seed << 13;
 	p->seed ^= p->seed >> 7;
 	p->seed ^= p->seed << 17;
-	return p->min_ns + (int64_t)(p->seed % (uint64_t)(p->max_ns - p->min_ns));
+	return p->min_ns[i] + (int64_t)(p->seed % (uint64_t)(p->max_ns[i] - p->min_ns[i]));
 }
 
 static void
@@ -125,7 +125,7 @@ enqueue(struct way *w, struct chunk *c)
 {
 	struct proxy *p = w->link->proxy;
 
-	c->due = mono_after(clock_mono(loop_clock(p->loop)), kept_ns(p));
+	c->due = mono_after(clock_mono(loop_clock(p->loop)), kept_ns(p, index_of(w)));
 	c->next = NULL;
 	*w->last = c;
 	w->last = &c->next;
@@ -365,10 +365,14 @@ proxy_freeze(struct proxy *p, unsigned ways)
 }
 
 void
-proxy_delay(struct proxy *p, int64_t min_ns, int64_t max_ns)
+proxy_delay(struct proxy *p, unsigned ways, int64_t min_ns, int64_t max_ns)
 {
-	p->min_ns = min_ns;
-	p->max_ns = max_ns;
+	for (unsigned i = 0; i < 2; i++) {
+		if ((ways & (1u << i)) == 0)
+			continue;
+		p->min_ns[i] = min_ns;
+		p->max_ns[i] = max_ns;
+	}
 }
 
 void

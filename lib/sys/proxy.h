@@ -33,9 +33,9 @@ uint16_t proxy_port(const struct proxy *p);
 /* proxy_freeze(p, ways): nothing moves these ways from now on, in new connections either; 0 mends all. */
 void proxy_freeze(struct proxy *p, unsigned ways);
 
-/* proxy_delay(p, min_ns, max_ns): whatever is read from now on is kept for so long, in order; 0, 0 ends
- * that. */
-void proxy_delay(struct proxy *p, int64_t min_ns, int64_t max_ns);
+/* proxy_delay(p, ways, min_ns, max_ns): whatever is read there from now on is kept for so long, in order; 0, 0
+ * ends that. */
+void proxy_delay(struct proxy *p, unsigned ways, int64_t min_ns, int64_t max_ns);
 
 /* proxy_truncate(p, way, bytes): that many more are delivered that way, then their connection is reset;
  * once. */

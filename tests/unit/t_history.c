@@ -253,6 +253,7 @@ a_leader_without_a_fault(void **state)
 {
 	(void)state;
 	EXPECT_ONLY(C6, "without a fault", LINE(710, open, OF_A, .epoch = 11, UNTIL(800)));
+	EXPECT_ONLY(C6, "without a fault", LINE(710, inject, .what = "spare:nats"), LINE(720, open, OF_A, .epoch = 11, UNTIL(800)));
 }
 
 static void

@@ -229,13 +229,13 @@ a_delay_keeps_the_order(void **state)
 	struct rig *r = *state;
 	struct mono start = clock_mono(clock_system());
 
-	proxy_delay(r->proxy, MS(40), MS(80));
+	proxy_delay(r->proxy, PROXY_BOTH, MS(40), MS(80));
 	say(r->client, "one");
 	for_a_while(r->loop, MS(5));
 	say(r->client, "two");
 	expect_from(r, r->server, "onetwo");
 	assert_true(mono_since(clock_mono(clock_system()), start) >= MS(40));
-	proxy_delay(r->proxy, 0, 0);
+	proxy_delay(r->proxy, PROXY_BOTH, 0, 0);
 	say(r->client, "x");
 	expect_from(r, r->server, "x");
 }
