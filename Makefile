@@ -76,7 +76,7 @@ LIBS     := -L$(LIBDIR) $(WRAP) $(DYNAMIC)
 endif
 
 
-.PHONY: all sim-long tests-built up deps deps-refresh check unit scenario coverage soak fuzz bench man install install-program install-man \
+.PHONY: all sim-long chaos tests-built up deps deps-refresh check unit scenario coverage soak fuzz bench man install install-program install-man \
 	install-completion install-library clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -219,6 +219,25 @@ $(V)/soak: tests/soak/soak.c $(LIB_A)
 soak: $(AEGIS) $(V)/soak build/.npm
 	@SOAK_RESULT=$(if $(RECORD),benchmarks/results/soak.jsonl) AEGIS=$(CURDIR)/$(AEGIS) tests/soak/run
 
+# Chaos on real processes; and once more with the broken variants of the core, which its judge must find.
+CHAOS     := $(V)/chaos/chaos $(V)/chaos/chaos-mutants
+CHAOS_CC   = $(CC) $(CFLAGS) $(OWN) $(INCLUDE)
+CHAOS_LD   = $(TEST_LD) $(LIB_A) -L$(LIBDIR) $(WRAP) $(DYNAMIC)
+$(V)/chaos/chaos: tests/chaos/chaos.c $(LIB_A)
+	@mkdir -p $(@D)
+	$(call say,test,$@)
+	$(Q)$(CHAOS_CC) -MF $@.d -MT $@ -o $@ $< $(CHAOS_LD)
+$(V)/chaos/chaos-mutants: tests/chaos/chaos.c $(LEASE_SRC) lib/election/link.c $(LIB_A)
+	@mkdir -p $(@D)
+	$(call say,test,$@)
+	$(Q)$(CHAOS_CC) -DAEGIS_MUTANTS -MF $@.d -MT $@ -o $@ tests/chaos/chaos.c $(LEASE_SRC) lib/election/link.c $(CHAOS_LD)
+-include $(CHAOS:=.d)
+
+## make chaos N=1000 so many faults on real members and servers; takes 2 s each. FAULTS=a,b PROFILE=p SEED=n RECORD=1
+chaos: $(CHAOS)
+	@NATS_SERVER=$(CURDIR)/$(ROOT)/sbin/nats-server $(V)/chaos/chaos --rounds $(or $(N),1000) --profile $(or $(PROFILE),default) \
+	    --faults $(or $(FAULTS),all) $(if $(SEED),--seed $(SEED)) $(if $(RECORD),--record benchmarks/results/chaos.jsonl)
+
 ## make coverage     line and branch coverage of lib/, from the whole suite
 coverage:
 	@scripts/coverage
@@ -231,7 +250,7 @@ check:
 	@tests/run $(V)
 
 # What the tests run: programs, the library, the independent NATS client.
-tests-built: $(AEGIS) $(UNIT) $(SIM) $(V)/soak build/libaegis.a build/.npm
+tests-built: $(AEGIS) $(UNIT) $(SIM) $(CHAOS) $(V)/soak build/libaegis.a build/.npm
 
 unit: $(UNIT)
 	@tests/run $(V) unit
