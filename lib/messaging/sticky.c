@@ -6,6 +6,7 @@
 #define FIRST_NS (100 * NS_PER_MS)
 #define CAP_NS (5 * NS_PER_S)
 #define JITTER_PERCENT 10
+#define LEAST_NS (50 * NS_PER_MS)	/* that a further attempt has */
 
 enum sticky_outcome
 sticky_outcome(enum err_code code, bool sent)
@@ -71,8 +72,11 @@ sticky_next(struct sticky *s, enum sticky_way way, uint64_t asked, enum sticky_o
 		n.way = STICKY_TO_GROUP;
 		break;
 	case LATER:
+		/* An attempt that has no time for its answer would turn a refusal into an unknown outcome. */
 		n.pause_ns = pause(s, chance);
-		n.again = n.pause_ns < left_ns;
+		if (n.pause_ns > left_ns / 2)
+			n.pause_ns = left_ns / 2;
+		n.again = left_ns - n.pause_ns >= LEAST_NS;
 		/* By then the holder may be fit again. */
 		s->refused = 0;
 		break;
