@@ -15,6 +15,7 @@
 #include "member/shadow.h"
 #include "messaging/exclusive.h"
 #include "messaging/server.h"
+#include "messaging/traffic.h"
 #include "runner/tether.h"
 #include "sys/gate.h"
 #include "sys/loop.h"
@@ -161,6 +162,24 @@ want_idle(struct lead *l)
 
 /* --- what the elector says --------------------------------------------------------------- */
 
+/* count: a lead that began or ended, under the names of the heartbeat. */
+static void
+count(struct lead *l, bool led)
+{
+	bool taken = l->role.reason == LEASE_BY_EXPIRED;
+
+	if (leads(l) && !led) {
+		traffic_mark_add(l->o.traffic, TRAFFIC_ACQUIRED);
+		traffic_mark_add(l->o.traffic, TRAFFIC_WON);
+	}
+	if (leads(l) && !led && taken) {
+		traffic_mark_add(l->o.traffic, TRAFFIC_TAKEN_OVER);
+		traffic_mark_add(l->o.traffic, TRAFFIC_FAILED_OVER);
+	}
+	if (!leads(l) && led)
+		traffic_mark_add(l->o.traffic, l->role.state == LEASE_DRAINING ? TRAFFIC_RELEASED : TRAFFIC_LOST);
+}
+
 static void
 on_role(void *arg, const struct elector_role *role)
 {
@@ -175,6 +194,7 @@ on_role(void *arg, const struct elector_role *role)
 	    lease_state_name(role->state), l->o.group);
 	tell_exclusive(l);
 	tell_record(l);
+	count(l, led);
 	if (leads(l) && !led) {
 		const struct profile *p = elector_profile(l->elector);
 		const char *before = l->holder.instance[0] != '\0' && !l->holder.self ? l->holder.instance : NULL;
@@ -383,6 +403,13 @@ on_turn(void *arg)
 {
 	struct lead *l = arg;
 
+	const struct exclusive_counters *c = exclusive_counters(l->exclusive);
+	uint64_t refused = 0;
+
+	for (size_t i = 0; i < EXCLUSIVE_REFUSALS; i++)
+		refused += atomic_load(&c->refused[i]);
+	traffic_mark_set(l->o.traffic, TRAFFIC_NOT_ACTIVE, refused);
+	traffic_mark_set(l->o.traffic, TRAFFIC_PROCESSED, atomic_load(&c->executed));
 	tether_turn(l->o.tether);
 	if (elector_lease_ns(l->elector) != 0 && elector_lease_ns(l->elector) != l->lease_ns) {
 		l->lease_ns = elector_lease_ns(l->elector);

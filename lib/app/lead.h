@@ -22,6 +22,7 @@ struct member;
 struct publisher;
 struct rpc_call;
 struct tether;
+struct traffic;
 
 /* What the program is to do. */
 enum lead_wish {
@@ -34,6 +35,7 @@ struct lead_opts {
 	struct loop *loop;
 	struct conn *conn;
 	const struct conn_opts *access;	/* for connections of its own */
+	struct traffic *traffic;	/* where leads and refused calls are counted */
 	struct publisher *publisher;	/* of events; outlives it, as does all here */
 	struct tether *tether;		/* of the runner */
 	const char *service, *group, *instance;

@@ -18,6 +18,8 @@ struct traffic {
 	struct methods *kinds[KINDS];
 	atomic_ulong event_errors, command_errors, contract_errors, silenced, recovered;
 	atomic_int events_open;
+	atomic_bool marked;		/* it is a member's of a group */
+	_Atomic uint64_t marks[TRAFFIC_MARK_COUNT];
 };
 
 struct traffic *
@@ -36,6 +38,35 @@ traffic_free(struct traffic *t)
 	for (size_t i = 0; t != NULL && i < KINDS; i++)
 		methods_free(t->kinds[i]);
 	mem_free(t);
+}
+
+/* --- leads ------------------------------------------------------------------------------- */
+
+void
+traffic_mark_set(struct traffic *t, enum traffic_mark m, uint64_t n)
+{
+	if (t == NULL)
+		return;
+	atomic_store(&t->marks[m], n);
+	atomic_store(&t->marked, true);
+}
+
+void
+traffic_mark_add(struct traffic *t, enum traffic_mark m)
+{
+	if (t != NULL)
+		traffic_mark_set(t, m, atomic_load(&t->marks[m]) + 1);	/* one thread counts each */
+}
+
+static void
+report_marks(const struct traffic *t, const struct traffic_reader *r)
+{
+#define X(id, name) name,
+	static const char *const names[] = { TRAFFIC_MARKS(X) };
+#undef X
+
+	for (size_t i = 0; atomic_load(&t->marked) && i < COUNT_OF(names); i++)
+		r->counter(r->arg, names[i], atomic_load(&t->marks[i]));
 }
 
 /* --- counting ---------------------------------------------------------------------------- */
@@ -261,6 +292,7 @@ traffic_report(const struct traffic *t, const struct traffic_reader *r)
 	tell_any(r, "contract.errors", &t->contract_errors);
 	tell_any(r, "breaker.opened", &t->silenced);
 	tell_any(r, "breaker.recovered", &t->recovered);
+	report_marks(t, r);
 	r->gauge(r->arg, "events.in_flight", atomic_load(&t->events_open));
 	for (enum kind k = 0; k < KINDS; k++)
 		methods_each(t->kinds[k], tell_one, &(struct telling){ r, k });

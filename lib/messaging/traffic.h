@@ -37,6 +37,23 @@ void traffic_contract_broken(struct traffic *t);		/* a message breaks the contra
 void traffic_events_open(struct traffic *t, int by);
 void traffic_commands(struct traffic *t, const char *service, const char *command, unsigned running, unsigned waiting);
 
+/* How a member of a group fares: what became of its leads, and of the calls that only a leader executes.
+ * Told from the first of them on.  add counts one more, set says how many there were. */
+#define TRAFFIC_MARKS(X) \
+	X(ACQUIRED, "election.leadership.acquired") \
+	X(TAKEN_OVER, "election.leadership.acquired.takeover")	/* from one whose lease had run out */ \
+	X(RELEASED, "election.leadership.released") \
+	X(WON, "sticky_active.election.won") \
+	X(FAILED_OVER, "sticky_active.failover.success") \
+	X(LOST, "sticky_active.leader.lost")			/* without having let it go */ \
+	X(NOT_ACTIVE, "sticky_active.rpc.not_active") \
+	X(PROCESSED, "sticky_active.rpc.processed")
+#define X(id, name) TRAFFIC_##id,
+enum traffic_mark { TRAFFIC_MARKS(X) TRAFFIC_MARK_COUNT };
+#undef X
+void traffic_mark_add(struct traffic *t, enum traffic_mark m);
+void traffic_mark_set(struct traffic *t, enum traffic_mark m, uint64_t n);
+
 /* traffic_report(t, r): tells all of it to r, by name; names live during the call. */
 struct traffic_reader {
 	void (*counter)(void *arg, const char *name, uint64_t value);

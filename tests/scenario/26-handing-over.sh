@@ -4,7 +4,8 @@
 . "$(dirname "$0")/../support/wrap.sh"
 . "$(dirname "$0")/../support/election.sh"
 nats_start
-for i in a b c; do member "$i" --profile relaxed; done
+listen beats internal.heartbeat.pay-service
+for i in a b c; do member "$i" --profile relaxed --heartbeat-interval 500ms; done
 until_true 20 leads
 first=$(leader)
 adding load 60
@@ -24,3 +25,13 @@ unknown=$(books load) || fail "the books: $(tail -n 3 "$T/load.out")"
 [ "$(cat "$T/plain.out")" = good ] || fail "plain clients saw: $(cat "$T/plain.out")"
 last=$(leader)
 is '["active"]' "l.filter((x) => x.role && x.instance === '$last').map((x) => x.role)" "$APP_LOG"
+# And tells it in its heartbeats, under the names of the Python SDK.
+beat() {	# beat COUNTER: as the last one's heartbeat told last
+	js "l.map((x) => x.json).filter((x) => x && JSON.stringify(x).includes('\"$last\"')).map((x) => JSON.stringify(x).match(/\"$1\": ?([0-9]+)/)?.[1]).pop()" \
+	    "$T/beats.out"
+}
+counts() {
+	[ "$(beat sticky_active.election.won)" = 1 ] && [ "$(beat election.leadership.acquired)" = 1 ] &&
+	    [ "$(beat sticky_active.leader.lost)" = 0 ] && [ "$(beat sticky_active.rpc.processed)" -ge 10 ]
+}
+until_true 10 counts
