@@ -6,8 +6,8 @@
 for n in 1 2 3; do
 	client[n]=$(free_port) route[n]=$(free_port)
 done
-# node N: a server of the cluster, on the ports and data that are its own.
-node() {
+# server N: a node of the cluster, on the ports and data that are its own.
+server() {
 	mkdir -p "$T/n$1"
 	cat >"$T/n$1.conf" <<EOF
 server_name: n$1
@@ -18,7 +18,7 @@ EOF
 	spawn "n$1" "$NATS_SERVER" -c "$T/n$1.conf"
 }
 for n in 1 2 3; do
-	node $n
+	server $n
 done
 NATS_URL=$(printf 'nats://127.0.0.1:%s,' "${client[@]}")
 export NATS_URL=${NATS_URL%,}
@@ -51,7 +51,7 @@ until_true 40 eval '( one_away )'
 # Now the leader too: two registers are a quorum.
 end a KILL
 until_true 20 begun_by 2 b
-node 2
+server 2
 whole() {
 	"$AEGIS" elect jobs --observe --json >"$T/look.json" 2>/dev/null &&
 	    json 'v.leader === "b" && v.registers.every(r => r.reached && r.owner === "b")' look.json
