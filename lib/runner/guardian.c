@@ -173,6 +173,9 @@ guardian_kill(struct guardian *g)
 	MAGIC_CHECK(g, GUARDIAN_MAGIC);
 	if (order(g, WORD_KILL, 0) != ERR_OK)
 		guardian_kill_hard(g);
+	/* One that is stopped would read it too late: another member may lead by then. */
+	else if (!g->is_dead)
+		kill(g->pid, SIGCONT);
 }
 
 void

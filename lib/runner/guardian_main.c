@@ -379,6 +379,9 @@ prepare(struct warden *w)
 	sigaddset(&chld, SIGCHLD);
 	if (sigprocmask(SIG_SETMASK, &all, NULL) == -1 || prctl(PR_SET_CHILD_SUBREAPER, 1) == -1)
 		return false;
+	/* Stopped, it would not see the end of its socket; this wakes it, and does nothing otherwise. */
+	if (prctl(PR_SET_PDEATHSIG, SIGCONT) == -1)
+		return false;
 	prctl(PR_SET_NAME, "aegis-guardian");
 	w->sigfd = signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK);
 	return w->sigfd != -1;

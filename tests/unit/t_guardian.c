@@ -354,12 +354,29 @@ a_stopped_guardian_is_overruled(void **state)
 	pid_t hidden = pid_in("hidden"), self = pid_in("self");
 	expect_told("S");
 	assert_int_equal(kill(guardian_pid(g), SIGSTOP), 0);
-	guardian_kill(g);
+	assert_int_equal(guardian_signal(g, SIGKILL), ERR_OK);
 	for_a_while(loop, 50 * NS_PER_MS);
 	assert_true(is_alive(self));
 	guardian_kill_hard(g);
-	/* The order to kill was in its socket and is lost with it. */
+	/* The order was in its socket and is lost with it. */
 	expect_told("SL");
+	assert_false(is_alive(self));
+	assert_false(is_alive(hidden));
+	guardian_free(g);
+}
+
+/* A lost lease leaves a tenth of a second: not the time for finding out that nobody listens. */
+static void
+an_order_to_kill_wakes_a_stopped_guardian(void **state)
+{
+	struct guardian *g = guard(HIDDEN SELF "exec sleep 1000");
+
+	(void)state;
+	pid_t hidden = pid_in("hidden"), self = pid_in("self");
+	expect_told("S");
+	assert_int_equal(kill(guardian_pid(g), SIGSTOP), 0);
+	guardian_kill(g);
+	expect_told("SXE");
 	assert_false(is_alive(self));
 	assert_false(is_alive(hidden));
 	guardian_free(g);
@@ -701,6 +718,23 @@ a_stopped_wrapper_that_is_killed_does_too(void **state)
 	assert_false(is_alive(hidden));
 }
 
+/* Nor may a guardian that is stopped when its wrapper dies leave the program to itself. */
+static void
+a_killed_wrapper_wakes_its_stopped_guardian(void **state)
+{
+	const char *argv[] = { child_self(), "stand-in", dir, HIDDEN SELF "exec sleep 1000", NULL };
+	pid_t wrapper;
+
+	(void)state;
+	assert_int_equal(child_spawn(&(struct child_opts){ .argv = argv, .own_group = true }, &wrapper, NULL), ERR_OK);
+	pid_t hidden = pid_in("hidden"), self = pid_in("self"), guardian = pid_in("guardian");
+	assert_int_equal(kill(guardian, SIGSTOP), 0);
+	assert_int_equal(kill(wrapper, SIGKILL), 0);
+	expect_dead(guardian);
+	assert_false(is_alive(self));
+	assert_false(is_alive(hidden));
+}
+
 static pid_t
 leased_wrapper(const char *script)
 {
@@ -808,6 +842,7 @@ main(int argc, char **argv)
 		TEST(a_dead_guardian_takes_everything_with_it),
 		TEST(a_dead_guardian_takes_nobody_else_with_it),
 		TEST(a_stopped_guardian_is_overruled),
+		TEST(an_order_to_kill_wakes_a_stopped_guardian),
 		TEST(news_are_heard_although_orders_were_left_unread),
 		TEST(a_guardian_that_is_let_go_kills_everything),
 #define LEASE(f) cmocka_unit_test_setup_teardown(f, with_tether, without_tether)
@@ -822,6 +857,7 @@ main(int argc, char **argv)
 		TEST(a_killed_wrapper_takes_a_grandchild_of_another_session_with_it),
 		TEST(a_crashed_wrapper_does_too),
 		TEST(a_stopped_wrapper_that_is_killed_does_too),
+		TEST(a_killed_wrapper_wakes_its_stopped_guardian),
 		TEST(a_stopped_wrapper_keeps_nothing_alive_beyond_the_lease),
 		TEST(a_wrapper_that_hangs_is_killed),
 		TEST(a_stopped_wrapper_is_killed_in_the_end),
