@@ -34,8 +34,10 @@ struct member {
 	char id[16];
 	pid_t pid;			/* 0: none */
 	char nonce[33];			/* as it was told last */
-	bool answered;			/* the last question */
+	bool answered;			/* the last question, so: */
 	struct drill_state state;
+	bool has_said;			/* under the lock; the library's threads write it at any time */
+	struct drill_state said;
 };
 
 struct arena {
@@ -107,17 +109,14 @@ arena_start(struct arena *a, unsigned i, struct err *err)
 	const struct child_fd fds[] = { { a->log, 1 }, { a->log, 2 } };
 
 	servers_of(a, i, &servers);
-	snprintf(m->id, sizeof m->id, "m%u", i + 1);
 	argv[2 + DRILL_ID] = m->id;
 	argv[2 + DRILL_SERVERS] = str_text(&servers);
 	argv[2 + DRILL_PROFILE] = a->o.profile;
 	argv[2 + DRILL_HISTORY] = a->history_path;
 	argv[2 + DRILL_CALLS] = a->o.calls ? "1" : "0";
 	argv[2 + DRILL_WORK] = a->o.work ? "1" : "0";
-	pthread_mutex_lock(&a->lock);
 	m->answered = false;
 	m->nonce[0] = '\0';
-	pthread_mutex_unlock(&a->lock);
 	enum err_code code = child_spawn(&(struct child_opts){ .argv = argv, .fds = fds, .nfds = COUNT_OF(fds), .own_group = true,
 	    .dies_with_parent = true }, &m->pid, err);
 	if (code != ERR_OK)
@@ -162,27 +161,32 @@ on_state(void *arg, struct msg *m)
 		memcpy(&s, msg_data(m), sizeof s);
 		pthread_mutex_lock(&a->lock);
 		for (unsigned i = 0; i < a->o.members; i++) {
-			struct member *k = &a->member[i];
-			if (k->pid != s.pid)
+			if (strcmp(a->member[i].id, s.id) != 0)
 				continue;
-			k->state = s;
-			k->answered = true;
-			memcpy(k->nonce, s.nonce, sizeof k->nonce);
+			a->member[i].said = s;
+			a->member[i].has_said = true;
 		}
 		pthread_mutex_unlock(&a->lock);
 	}
 	msg_free(m);
 }
 
-/* all_answered: that live. */
+/* take_answers: what those who live have said; a predecessor's words do not count.  True when all have. */
 static bool
-all_answered(struct arena *a)
+take_answers(struct arena *a)
 {
 	bool all = true;
 
 	pthread_mutex_lock(&a->lock);
-	for (unsigned i = 0; i < a->o.members; i++)
-		all = all && (a->member[i].pid == 0 || a->member[i].answered);
+	for (unsigned i = 0; i < a->o.members; i++) {
+		struct member *m = &a->member[i];
+		m->answered = m->pid > 0 && m->has_said && m->said.pid == m->pid;
+		if (m->answered) {
+			m->state = m->said;
+			memcpy(m->nonce, m->said.nonce, sizeof m->nonce);
+		}
+		all = all && (m->pid == 0 || m->answered);
+	}
 	pthread_mutex_unlock(&a->lock);
 	return all;
 }
@@ -194,13 +198,13 @@ arena_ask(struct arena *a)
 
 	pthread_mutex_lock(&a->lock);
 	for (unsigned i = 0; i < a->o.members; i++)
-		a->member[i].answered = false;
+		a->member[i].has_said = false;
 	pthread_mutex_unlock(&a->lock);
 	/* Through every node: which of them work is not for this to know. */
 	for (unsigned k = 0; k < a->o.nodes; k++)
 		if (a->ask[k] != NULL && conn_state(a->ask[k]) == CONN_UP)
 			conn_publish(a->ask[k], &(struct conn_msg){ .subject = DRILL_STATE, .reply = a->inbox[k], .urgent = true }, NULL);
-	while (!all_answered(a) && !boot_reached(now(), end))
+	while (!take_answers(a) && !boot_reached(now(), end))
 		thread_pause(LOOK_NS);
 }
 
@@ -378,6 +382,8 @@ arena_new(const struct arena_opts *o, struct err *err)
 		a->cluster = nats_cluster_new(&(struct nats_cluster_opts){ .path = o->server, .dir = a->dir, .nodes = o->nodes }, err);
 		code = a->cluster == NULL ? err->code : make_proxies(a, err);
 	}
+	for (unsigned i = 0; i < o->members; i++)
+		snprintf(a->member[i].id, sizeof a->member[i].id, "m%u", i + 1);
 	for (unsigned i = 0; i < o->members && code == ERR_OK; i++)
 		code = arena_start(a, i, err);
 	if (code == ERR_OK)
