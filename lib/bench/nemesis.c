@@ -46,6 +46,14 @@ start_node(struct failover *f, struct err *err)
 	return nats_cluster_start(arena_cluster(f->arena), f->other, err);
 }
 
+/* Its disk is gone with it: it comes back with an empty register, which a live group repairs (R6). */
+static enum err_code
+empty_node(struct failover *f, struct err *err)
+{
+	nats_cluster_end(arena_cluster(f->arena), f->other, SIGKILL);
+	return nats_cluster_wipe(arena_cluster(f->arena), f->other, err);
+}
+
 static enum err_code
 kill_leaders_node(struct failover *f, struct err *err)
 {
@@ -342,6 +350,8 @@ unhog(struct failover *f, struct err *err)
 const struct fault chaos_faults[] = {
 	{ "nats-stop", "a NATS node is frozen", FAULT_KEEPS, .cluster = true, CHAOS, .inject = freeze_node, .heal = thaw_node },
 	{ "nats-term", "a NATS node ends in an orderly way", FAULT_KEEPS, .cluster = true, CHAOS, .inject = end_node, .heal = start_node },
+	{ "nats-wipe", "a NATS node is killed and loses its data", FAULT_KEEPS, .cluster = true, CHAOS,
+	    .inject = empty_node, .heal = start_node },
 	{ "leaders-nats", "the NATS node that the leader is connected to is killed", FAULT_EITHER, .cluster = true, CHAOS,
 	    .inject = kill_leaders_node, .heal = start_leaders_node },
 	{ "standby", "a standby is killed", FAULT_KEEPS, CHAOS, .inject = kill_standby, .heal = renew_standby },
