@@ -26,7 +26,8 @@
 #define WRITE_NS (30 * NS_PER_MS)	/* D/4 of the fastest profile */
 #define AGAIN_NS (20 * NS_PER_MS)
 #define CHECK_NS (5 * NS_PER_S)
-#define LOG_NS (30 * NS_PER_S)
+#define QUIET_NS (500 * NS_PER_MS)	/* between two reasons in the log, doubled up to … */
+#define QUIET_LONGEST_NS (32 * NS_PER_S)
 #define LOOK_NS (500 * NS_PER_MS)
 #define FORGET_AFTER 50			/* failures at the address that led to the node before all are tried */
 #define PENDING_MAX 4096
@@ -57,7 +58,9 @@ struct link {
 	char want[NODE_MAX];
 	unsigned failures;
 	char told[200];			/* why there is no link; "" while there is one */
-	struct mono logged;
+	char heard[200];		/* the reason that was logged last, in this outage */
+	struct mono silent;		/* not before this is another one logged */
+	int64_t quiet_ns;
 	int64_t rtt_ns;
 
 	pthread_mutex_t lock;		/* locks.def: link; guards what follows */
@@ -246,8 +249,8 @@ free_urls(struct urls *u)
 		mem_free(u->v[i]);
 }
 
-/* say: why there is no link, for the status.  Reasons may alternate with every address that is tried, so
- * only the first of an outage is logged at once. */
+/* say: why there is no link, for the status and the log.  Reasons may alternate with every address that is
+ * tried, so each that is logged doubles the silence after it; the one that stays is heard in any case. */
 static void __attribute__((format(printf, 2, 3)))
 say(struct link *l, const char *fmt, ...)
 {
@@ -257,14 +260,21 @@ say(struct link *l, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(why, sizeof why, fmt, ap);
 	va_end(ap);
-	if (strcmp(why, l->told) == 0)
-		return;
-	struct mono now = clock_mono(clock_system());
-	bool first = l->told[0] == '\0' || mono_since(now, l->logged) >= LOG_NS;
 	memcpy(l->told, why, sizeof why);
-	if (why[0] == '\0' || !first)
+	if (why[0] == '\0') {
+		l->heard[0] = '\0';
 		return;
-	l->logged = now;
+	}
+	struct mono now = clock_mono(clock_system());
+	if (strcmp(why, l->heard) == 0 || !mono_reached(now, l->silent))
+		return;
+	/* Only a long peace makes the next outage a new one: a link may come and go. */
+	bool fresh = l->quiet_ns == 0 || mono_reached(now, mono_after(l->silent, QUIET_LONGEST_NS));
+	l->quiet_ns = fresh ? QUIET_NS : 2 * l->quiet_ns;
+	if (l->quiet_ns > QUIET_LONGEST_NS)
+		l->quiet_ns = QUIET_LONGEST_NS;
+	l->silent = mono_after(now, l->quiet_ns);
+	memcpy(l->heard, why, sizeof why);
 	log_warning(EV_ELECTION_REGISTER, LOG_F(LOG_N("register", l->o.number), LOG_S("err", why)),
 	    "register %u cannot be used: %s; trying every 20 ms", l->o.number, why);
 }
@@ -313,14 +323,16 @@ is_sound(struct link *l, struct conn *c, bool stands)
 	if (code != ERR_OK && code != ERR_NOT_FOUND && stands)
 		return true;		/* silence is no mismatch; the lease's own writes judge it */
 	if (code != ERR_OK) {
-		say(l, "%s", err.text);
+		say(l, "%s%s", err.text, code != ERR_NOT_FOUND ? "" : "; `aegis elect --repair` makes it anew, or, when the server "
+		    "has lost all its data, a new start of every member");
 		return false;
 	}
 	conn_server_name(c, name, sizeof name);
 	if (s.drift[0] != '\0')
 		say(l, "the configuration of KV_AEGIS_L%u is wrong: %s; `aegis elect --repair` puts it right", l->o.number, s.drift);
 	else if (strcmp(s.set, l->set) != 0 || s.n != l->o.n || s.reg != l->o.number)
-		say(l, "KV_AEGIS_L%u belongs to set '%s' of %u, not to '%s' of %u", l->o.number, s.set, s.n, l->set, l->o.n);
+		say(l, "KV_AEGIS_L%u belongs to set '%s' of %u, not to '%s' of %u: start this member anew",
+		    l->o.number, s.set, s.n, l->set, l->o.n);
 	else if (!l->o.replicated && s.leader[0] != '\0' && strcmp(s.leader, name) != 0)
 		say(l, "KV_AEGIS_L%u is led by %s, not by %s", l->o.number, s.leader, name);
 	else

@@ -53,5 +53,13 @@ sleep 1
 n=$(begun)
 nats_again
 until_true 15 begun_by $((n + 1)) w
+
+# Back without its data: whoever waits says what is missing, and not every 20 ms.
+end nats KILL
+rm -rf "$T/nats/jetstream"
+nats_again
+until_true 10 log_has w "register 0 cannot be used: stream 'KV_AEGIS_L0': STREAM.INFO: stream not found"
+sleep 1		# a while for a flood
+[ "$(grep -c 'cannot be used' "$T/w.log")" -le 6 ] || fail "the log is flooded"
 end w
 exclusive
