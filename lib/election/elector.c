@@ -21,6 +21,7 @@
 
 #define ELECTOR_MAGIC 0xe1ec0001u
 #define DRAIN_NS (10 * NS_PER_S)
+#define LOOKS 4
 
 /* --- the timer ---------------------------------------------------------------------------- */
 
@@ -71,21 +72,34 @@ has_jumped(struct elector *e, struct lease_now now)
 	atomic_fetch_add(&e->counters.jumps, 1);
 	log_warning(EV_ELECTION_JUMP, LOG_F(LOG_S("group", e->gid), LOG_N("ms", moved / NS_PER_MS)),
 	    "the clock jumped by %lld ms, so nothing is taken for granted until it was renewed", (long long)(moved / NS_PER_MS));
-	gate_bar(&e->gate, true);
-	meta_flush(e);
+	meta_bar(e);
 	return true;
+}
+
+/* look: both clocks.  A thread that loses its processor between the two would take that for a jump. */
+static struct lease_now
+look(const struct elector *e)
+{
+	struct lease_now now;
+
+	for (int i = 0; i < LOOKS; i++) {
+		now = (struct lease_now){ clock_boot(e->clock), clock_wall(e->clock) };
+		if (clock_boot(e->clock).ns - now.boot.ns <= e->settings.g_ns / 4)
+			break;
+	}
+	return now;
 }
 
 static void
 step(struct elector *e, const struct lease_event *ev)
 {
-	struct lease_now now = { clock_boot(e->clock), clock_wall(e->clock) };
+	struct lease_now now = look(e);
 	struct lease_actions todo;
 
 	if (has_jumped(e, now)) {
 		lease_step(&e->lease, &(struct lease_event){ .kind = LEASE_EV_JUMP }, now, &todo);
 		elector_act(e, &todo);
-		now = (struct lease_now){ clock_boot(e->clock), clock_wall(e->clock) };
+		now = look(e);
 	}
 	lease_step(&e->lease, ev, now, &todo);
 	elector_act(e, &todo);

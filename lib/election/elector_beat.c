@@ -73,7 +73,7 @@ on_beat_timer(void *arg)
 	loop_timer_set(e->loop, &e->beat_timer, mono_after(now, BEAT_EVERY_NS), on_beat_timer, e);
 	if (gone)
 		feed(e);
-	if (atomic_load(&e->gate.barred))
+	if (atomic_load(&e->gate.barred) & GATE_BAR_JUMP)
 		meta_flush(e);		/* the last attempt failed */
 	beat_now(e);
 	status_publish(e);

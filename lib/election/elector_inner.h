@@ -81,6 +81,7 @@ struct elector {
 	struct lease_change change;
 	struct lease_changes changes;
 	unsigned failures;
+	bool flush_again;		/* the clocks jumped once more while a flush was under way */
 
 	/* Beats. */
 	struct sub *beats, *control;
@@ -121,7 +122,8 @@ void meta_start(struct elector *e);		/* learn the group's profile; elector_begin
 void meta_group(struct elector *e, struct boot sent);	/* LEASE_DO_GROUP */
 void meta_viewed(struct elector *e);		/* a register was read: perhaps the record can be made */
 void meta_live(struct elector *e, uint64_t epoch, enum lease_reason reason);	/* LEASE_DO_META */
-void meta_flush(struct elector *e);		/* a round trip on the data connection; then the gate's bar goes */
+void meta_bar(struct elector *e);		/* the gate's bar, until a round trip on the data connection is over */
+void meta_flush(struct elector *e);		/* that round trip, if none is under way */
 void meta_end(struct elector *e);
 
 /* --- elector_beat.c ----------------------------------------------------------------------- */

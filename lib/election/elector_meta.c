@@ -328,8 +328,10 @@ live_done(struct elector *e, struct meta_job *j)
 static void
 flush_done(struct elector *e, struct meta_job *j)
 {
-	if (j->err.code == ERR_OK)
-		gate_bar(&e->gate, false);
+	if (e->flush_again)
+		meta_bar(e);
+	else if (j->err.code == ERR_OK)
+		gate_bar(&e->gate, GATE_BAR_JUMP, false);
 	else
 		complain(e, j);		/* the next beat tries again */
 }
@@ -442,6 +444,15 @@ meta_live(struct elector *e, uint64_t epoch, enum lease_reason reason)
 	snprintf(e->change.instance, sizeof e->change.instance, "%s", e->instance);
 	snprintf(e->change.reason, sizeof e->change.reason, "%s", lease_reason_name(reason));
 	start_live(e);
+}
+
+void
+meta_bar(struct elector *e)
+{
+	gate_bar(&e->gate, GATE_BAR_JUMP, true);
+	/* One that is under way began before this. */
+	e->flush_again = e->job[META_FLUSH] != NULL;
+	meta_flush(e);
 }
 
 void

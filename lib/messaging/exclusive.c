@@ -471,7 +471,7 @@ flush_done(struct pool_job *job)
 	if (!x->flushed)
 		x->again = true;
 	else if (!x->again)
-		gate_bar(x->o.gate, false);
+		gate_bar(x->o.gate, GATE_BAR_PAUSE, false);
 }
 
 static void
@@ -483,7 +483,7 @@ on_pulse(void *arg)
 
 	x->beat = now;
 	if (gap > x->pause_ns) {
-		gate_bar(x->o.gate, true);
+		gate_bar(x->o.gate, GATE_BAR_PAUSE, true);
 		atomic_fetch_add(&x->counters.pauses, 1);
 		log_warning(EV_ELECTION_PAUSE, LOG_F(LOG_N("ms", gap / NS_PER_MS)),
 		    "this process stood still for %lld ms; exclusive calls that waited meanwhile are refused",

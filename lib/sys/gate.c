@@ -53,7 +53,7 @@ gate_init(struct gate *g, gate_word *word, const struct clock *clock)
 	atomic_store(&g->target, 0);
 	atomic_store(&g->in_flight, 0);
 	atomic_store(&g->admits, false);
-	atomic_store(&g->barred, false);
+	atomic_store(&g->barred, 0);
 }
 
 void
@@ -78,9 +78,12 @@ gate_admit(struct gate *g, bool on)
 }
 
 void
-gate_bar(struct gate *g, bool on)
+gate_bar(struct gate *g, unsigned why, bool on)
 {
-	atomic_store(&g->barred, on);
+	if (on)
+		atomic_fetch_or(&g->barred, why);
+	else
+		atomic_fetch_and(&g->barred, ~why);
 }
 
 uint64_t
@@ -98,7 +101,7 @@ judge(const struct gate *g, uint64_t epoch, uint64_t *pass)
 
 	if (bits == 0)
 		return GATE_SHUT;
-	if (atomic_load(&g->barred) || !known)
+	if (atomic_load(&g->barred) != 0 || !known)
 		return GATE_OLD;
 	if (!admits)
 		return GATE_WAIT;

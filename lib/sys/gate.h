@@ -38,7 +38,7 @@ struct gate {
 	_Atomic uint64_t opening, target;	/* the epochs that the hold owns */
 	_Atomic uint64_t in_flight;
 	_Atomic bool admits;
-	_Atomic bool barred;	/* after a pause: what was received before a flush round trip is refused */
+	_Atomic unsigned barred;	/* GATE_BAR_ bits: what was received before a flush round trip is refused */
 };
 
 /* gate_init(g, word, clock): shut, nothing admitted.  word and clock outlive g. */
@@ -48,7 +48,11 @@ void gate_init(struct gate *g, gate_word *word, const struct clock *clock);
 void gate_set(struct gate *g, struct boot until, uint32_t hold);
 void gate_set_epochs(struct gate *g, uint64_t opening, uint64_t target);
 void gate_admit(struct gate *g, bool on);
-void gate_bar(struct gate *g, bool on);
+
+/* gate_bar(g, why, on): each reason is lifted by who set it, after a round trip that began later. */
+#define GATE_BAR_JUMP 1u	/* the clocks jumped: the lease's shell */
+#define GATE_BAR_PAUSE 2u	/* the process stood still: who serves exclusive calls */
+void gate_bar(struct gate *g, unsigned why, bool on);
 uint64_t gate_in_flight(const struct gate *g);
 
 enum gate_answer {

@@ -12,6 +12,7 @@
 #include "electors.h"
 #include "nats/kv.h"
 #include "nats/stream.h"
+#include "sys/thread.h"
 
 static struct bus bus;
 
@@ -370,6 +371,7 @@ a_stream_that_is_not_as_it_must_be_is_not_used(void **state)
 
 /* A clock whose wall time somebody sets. */
 static _Atomic int64_t set_by_ns;
+static _Atomic bool loses_processor;	/* between the two readings of the next look */
 
 static struct mono
 plain_mono(const struct clock *c)
@@ -389,6 +391,8 @@ static struct wall
 set_wall(const struct clock *c)
 {
 	(void)c;
+	if (atomic_exchange(&loses_processor, false))
+		thread_pause(60 * NS_PER_MS);
 	return (struct wall){ clock_wall(clock_system()).ns + atomic_load(&set_by_ns) };
 }
 
@@ -414,6 +418,22 @@ a_clock_that_is_set_costs_one_renewal(void **state)
 		assert_true(member_epoch(&m) == epoch || was_told(&m, LEASE_FENCED, said));
 	}
 	assert_int_equal(atomic_load(&elector_counters(m.elector)->jumps), 2);
+	member_kill(&m);
+}
+
+static void
+a_thread_that_is_held_up_between_two_clocks_is_no_jump(void **state)
+{
+	static const struct clock clock = { plain_mono, plain_boot, set_wall };
+	struct member m = { .servers = bus_url(&bus), .instance = "a", .group = fresh(), .clock = &clock };
+
+	(void)state;
+	member_start(&m);
+	leader(&m, 1);
+	uint64_t writes = atomic_load(&elector_counters(m.elector)->writes);
+	atomic_store(&loses_processor, true);
+	WAIT_FOR(!atomic_load(&loses_processor) && atomic_load(&elector_counters(m.elector)->writes) > writes + 3);
+	assert_int_equal(atomic_load(&elector_counters(m.elector)->jumps), 0);
 	member_kill(&m);
 }
 
@@ -489,6 +509,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(an_observer_tells_who_leads_and_why_nobody_does),
 		cmocka_unit_test(a_stream_that_is_not_as_it_must_be_is_not_used),
 		cmocka_unit_test(a_clock_that_is_set_costs_one_renewal),
+		cmocka_unit_test(a_thread_that_is_held_up_between_two_clocks_is_no_jump),
 		cmocka_unit_test(the_word_may_lie_elsewhere),
 		cmocka_unit_test(what_cannot_be_a_name_is_refused),
 	};

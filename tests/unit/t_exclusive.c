@@ -362,10 +362,10 @@ after_a_pause_what_waited_is_refused_until_the_socket_is_read(void **state)
 	expect_answer("rpc.pay.pay-a.echo", "51", ones, "pay-a");
 	assert_int_equal(loop_call(loop, stop_watching, NULL, WAIT_NS, NULL), ERR_OK);
 	/* What the bar does to a call. */
-	gate_bar(&a.gate, true);
+	gate_bar(&a.gate, GATE_BAR_PAUSE, true);
 	expect_answer("rpc.pay.pay-a.echo", "51", not_active, "pay-a");
 	assert_true(atomic_load(&c->refused[EXCLUSIVE_OLD]) > 0);
-	gate_bar(&a.gate, false);
+	gate_bar(&a.gate, GATE_BAR_PAUSE, false);
 	expect_answer("rpc.pay.pay-a.echo", "51", ones, "pay-a");
 }
 

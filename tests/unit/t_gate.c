@@ -102,9 +102,12 @@ way_of_a_call(void **state)
 	assert_int_equal(gate_enter(&gate, 0, &pass), GATE_OPEN);
 	assert_int_equal(gate_in_flight(&gate), 3);
 	assert_true(gate_still(&gate, pass));
-	gate_bar(&gate, true);
+	gate_bar(&gate, GATE_BAR_JUMP, true);
+	gate_bar(&gate, GATE_BAR_PAUSE, true);
 	assert_int_equal(gate_enter(&gate, 55, &pass), GATE_OLD);
-	gate_bar(&gate, false);
+	gate_bar(&gate, GATE_BAR_JUMP, false);	/* lifts its own only */
+	assert_int_equal(gate_enter(&gate, 55, &pass), GATE_OLD);
+	gate_bar(&gate, GATE_BAR_PAUSE, false);
 	gate_set(&gate, AT(1200), 4);
 	assert_false(gate_still(&gate, pass));	/* open, but another hold */
 	gate_set(&gate, AT(1200), 3 + (1 << 12));
