@@ -78,6 +78,29 @@ campaign_may(struct lease *l)
 	return boot_reached(l->now, boot_after(l->ready, rank_delay(l)));
 }
 
+/* shown_in: how many registers show this hold. */
+static unsigned
+shown_in(const struct lease *l, const struct lease_value *v)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < l->opts.registers; i++)
+		n += l->reg[i].known && l->reg[i].value.epoch == v->epoch && lease_nonce_is(l->reg[i].value.nonce, v->nonce);
+	return n;
+}
+
+/* tells_more: of two values, which one tells how the last hold ended.  A release is written to one register
+ * after the other and ends the hold with the first, whatever the others still show; of rivals that met
+ * at one epoch, the one in more registers may have led. */
+static bool
+tells_more(const struct lease *l, const struct lease_value *v, const struct lease_value *top)
+{
+	if (v->epoch != top->epoch)
+		return v->epoch > top->epoch;
+	unsigned a = shown_in(l, v), b = shown_in(l, top);
+	return a != b ? a > b : v->mark == LEASE_MARK_RELEASED;
+}
+
 /* remember_origin: from whom, and how, for people and for the kick. */
 static void
 remember_origin(struct lease *l)
@@ -86,7 +109,7 @@ remember_origin(struct lease *l)
 
 	for (unsigned i = 0; i < l->opts.registers; i++) {
 		const struct lease_value *v = &l->reg[i].value;
-		if (l->reg[i].known && v->mark != LEASE_MARK_BLANK && (top == NULL || v->epoch > top->epoch))
+		if (l->reg[i].known && v->mark != LEASE_MARK_BLANK && (top == NULL || tells_more(l, v, top)))
 			top = v;
 	}
 	l->before = (struct lease_nonce){ 0, 0 };

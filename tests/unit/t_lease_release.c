@@ -160,6 +160,51 @@ r7_again_when_it_may_be_lost(void **state)
 	assert_true(WROTE(0));
 }
 
+/* gained: how a member comes to lead that finds these three. */
+static enum lease_reason
+gained(struct lease_value a, struct lease_value b, struct lease_value c, bool *kicks)
+{
+	const struct lease_value v[] = { a, b, c };
+
+	fresh(3);
+	for (unsigned r = 0; r < 3; r++)
+		see(r, 10, v[r]);
+	after(L);
+	assert_int_equal(lease.state, LEASE_CAMPAIGN);
+	ack(0, 11);
+	ack(1, 11);
+	assert_int_equal(lease.state, LEASE_ACTIVE);
+	*kicks = DID(KICK);
+	return did(LEASE_DO_ROLE, 9)->reason;
+}
+
+static void
+one_release_ends_a_hold(void **state)
+{
+	struct lease_value held = value(LEASE_MARK_HELD, other, 5), released = value(LEASE_MARK_RELEASED, other, 5);
+	struct lease_value rival = value(LEASE_MARK_HELD, third, 5), stray = value(LEASE_MARK_RELEASED, third, 5);
+	struct lease_value old = value(LEASE_MARK_HELD, third, 4);
+	bool kicks;
+
+	(void)state;
+	/* The release of a register comes late, or never. */
+	assert_int_equal(gained(held, released, released, &kicks), LEASE_BY_RELEASED);
+	assert_false(kicks);
+	assert_int_equal(gained(held, held, released, &kicks), LEASE_BY_RELEASED);
+	assert_false(kicks);
+	assert_int_equal(gained(released, held, held, &kicks), LEASE_BY_RELEASED);
+	assert_false(kicks);
+	/* Rivals of one epoch: who had the quorum led. */
+	assert_int_equal(gained(rival, released, released, &kicks), LEASE_BY_RELEASED);
+	assert_false(kicks);
+	assert_int_equal(gained(stray, held, held, &kicks), LEASE_BY_EXPIRED);
+	assert_true(kicks);
+	assert_int_equal(gained(released, rival, old, &kicks), LEASE_BY_RELEASED);
+	assert_int_equal(gained(rival, released, old, &kicks), LEASE_BY_RELEASED);
+	assert_int_equal(gained(released, held, value(LEASE_MARK_HELD, third, 6), &kicks), LEASE_BY_EXPIRED);
+	assert_true(kicks);
+}
+
 int
 main(void)
 {
@@ -169,6 +214,7 @@ main(void)
 		cmocka_unit_test(resigned_until_another_leads),
 		cmocka_unit_test(r7_of_a_new_server_after_the_wait),
 		cmocka_unit_test(r7_again_when_it_may_be_lost),
+		cmocka_unit_test(one_release_ends_a_hold),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
