@@ -306,10 +306,14 @@ lease_group_decode(const void *p, size_t n, struct lease_group_record *out, stru
 void
 lease_changes_add(struct lease_changes *c, const struct lease_change *one)
 {
-	unsigned keep = c->n < LEASE_CHANGES ? c->n : LEASE_CHANGES - 1;
+	unsigned keep = c->n < LEASE_CHANGES ? c->n : LEASE_CHANGES - 1, at = 0;
 
-	memmove(&c->list[1], &c->list[0], keep * sizeof c->list[0]);
-	c->list[0] = *one;
+	while (at < c->n && c->list[at].epoch > one->epoch)
+		at++;
+	if (at == LEASE_CHANGES)
+		return;
+	memmove(&c->list[at + 1], &c->list[at], (keep - at) * sizeof c->list[0]);
+	c->list[at] = *one;
 	c->n = keep + 1;
 }
 

@@ -39,7 +39,7 @@ struct lease_group_record {
 void lease_group_encode(const struct lease_group_record *g, struct str *out);
 enum err_code lease_group_decode(const void *p, size_t n, struct lease_group_record *g, struct err *err);
 
-/* The last changes, AEGIS_META `changes__{gid}`: the newest first. */
+/* The last changes, AEGIS_META `changes__{gid}`: the highest epoch first. */
 #define LEASE_CHANGES 10
 struct lease_change {
 	uint64_t epoch;
@@ -51,7 +51,8 @@ struct lease_changes {
 	unsigned n;
 	struct lease_change list[LEASE_CHANGES];
 };
-/* lease_changes_add(c, one): in front; the oldest falls out. */
+/* lease_changes_add(c, one): at its epoch's place, because holders write in the background and a slow one
+ * may come after its successor; beyond LEASE_CHANGES the lowest epoch falls out. */
 void lease_changes_add(struct lease_changes *c, const struct lease_change *one);
 void lease_changes_encode(const struct lease_changes *c, struct str *out);
 enum err_code lease_changes_decode(const void *p, size_t n, struct lease_changes *c, struct err *err);

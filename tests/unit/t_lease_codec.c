@@ -255,6 +255,16 @@ changes_record(void **state)
 	assert_int_equal(c.n, LEASE_CHANGES);
 	assert_int_equal(c.list[0].epoch, LEASE_CHANGES + 2);
 	assert_int_equal(c.list[LEASE_CHANGES - 1].epoch, 3);
+	/* One that comes late goes to its place, one that is older than all is not kept. */
+	lease_changes_add(&c, &(struct lease_change){ 2, "late", { 0 }, "first" });
+	assert_int_equal(c.list[LEASE_CHANGES - 1].epoch, 3);
+	memmove(&c.list[4], &c.list[5], (LEASE_CHANGES - 5) * sizeof c.list[0]);
+	c.n--;
+	lease_changes_add(&c, &(struct lease_change){ 8, "late", { 8 * NS_PER_S }, "first" });
+	assert_int_equal(c.n, LEASE_CHANGES);
+	for (unsigned i = 0; i < c.n; i++)
+		assert_int_equal(c.list[i].epoch, LEASE_CHANGES + 2 - i);
+	assert_string_equal(c.list[4].instance, "late");
 	c.list[1].at.ns = 0;
 	lease_changes_encode(&c, &out);
 	expect_ok(lease_changes_decode(out.p, out.len, &back, &err), &err);
