@@ -1,7 +1,8 @@
 /* electors.h - members of a group in one program, each with a loop, a thread and connections of its own.
  *
  * A member answers what its elector asks for at once: it has no work, so it is idle whenever that is
- * asked for; what it was told is kept for the test. */
+ * asked for; what it was told is kept for the test.  Its memory must outlive the test's function, because
+ * a test that fails leaves members running: members_end, as its tear-down, ends them before the next one. */
 #ifndef SUPPORT_ELECTORS_H
 #define SUPPORT_ELECTORS_H
 
@@ -16,7 +17,8 @@
 #include "nats/conn.h"
 #include "sys/loop.h"
 
-#define ROLES_MAX 256
+#define ROLES_MAX 256		/* the last ones are kept */
+#define MEMBERS_MAX 16
 
 struct member {
 	const char *servers, *instance, *group, *profile;
@@ -30,7 +32,8 @@ struct member {
 	struct elector *elector;
 	pthread_t thread;
 	_Atomic unsigned roles;		/* how many were told */
-	struct elector_role role[ROLES_MAX];
+	struct elector_role role[ROLES_MAX];	/* a ring */
+	_Atomic unsigned told[LEASE_STATE_COUNT];	/* how many roles were told when this one was the last */
 	_Atomic bool admits, failed, ended;
 	_Atomic unsigned reaps, stepdowns;
 	char why[512];
@@ -38,14 +41,21 @@ struct member {
 	_Atomic uint64_t holder_epoch;
 };
 
+/* member_told(m, i): the role that it was told as number i, which is one of the newest. */
+static inline const struct elector_role *
+member_told(const struct member *m, unsigned i)
+{
+	return &m->role[i % ROLES_MAX];
+}
+
 static inline void
 member_role(void *arg, const struct elector_role *role)
 {
 	struct member *m = arg;
 	unsigned n = atomic_load(&m->roles);
 
-	MUST(n < ROLES_MAX);
-	m->role[n] = *role;
+	m->role[n % ROLES_MAX] = *role;
+	atomic_store(&m->told[role->state], n + 1);
 	atomic_store(&m->roles, n + 1);
 	if (!m->stubborn && (role->state == LEASE_DRAINING || role->state == LEASE_FENCED || role->state == LEASE_RETIRED))
 		elector_idle(m->elector);
@@ -135,6 +145,19 @@ member_open(void *arg)
 	elector_eligible(m->elector, true, LEASE_BY_NONE);
 }
 
+/* Those that run; a test's thread's. */
+static struct member *members[MEMBERS_MAX];
+
+static inline struct member **
+member_slot(const struct member *m)
+{
+	for (unsigned i = 0; i < MEMBERS_MAX; i++)
+		if (members[i] == m)
+			return &members[i];
+	fail_msg("more than %d members", MEMBERS_MAX);
+	return NULL;
+}
+
 /* member_start(m): its first five fields are set by the test. */
 static inline void
 member_start(struct member *m)
@@ -146,6 +169,7 @@ member_start(struct member *m)
 	if ((m->conn = conn_new(&o, &err)) == NULL || (m->loop = loop_new(m->clock != NULL ? m->clock : clock_system(), 4096, &err)) == NULL)
 		fail_msg("%s", err.text);
 	MUST(pthread_create(&m->thread, NULL, member_thread, m) == 0);
+	*member_slot(NULL) = m;
 	member_in(m, member_open);
 }
 
@@ -173,6 +197,18 @@ member_kill(struct member *m)
 	conn_free(m->conn);
 	m->loop = NULL;
 	m->conn = NULL;
+	*member_slot(m) = NULL;
+}
+
+/* members_end: the tear-down of a test with members. */
+static inline int
+members_end(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < MEMBERS_MAX; i++)
+		if (members[i] != NULL)
+			member_kill(members[i]);
+	return 0;
 }
 
 static inline void
@@ -205,7 +241,7 @@ member_state(const struct member *m)
 {
 	unsigned n = atomic_load(&m->roles);
 
-	return n > 0 ? m->role[n - 1].state : LEASE_STANDBY;
+	return n > 0 ? member_told(m, n - 1)->state : LEASE_STANDBY;
 }
 
 static inline uint64_t
@@ -213,7 +249,7 @@ member_epoch(const struct member *m)
 {
 	unsigned n = atomic_load(&m->roles);
 
-	return n > 0 ? m->role[n - 1].epoch : 0;
+	return n > 0 ? member_told(m, n - 1)->epoch : 0;
 }
 
 static inline bool
@@ -267,14 +303,11 @@ print_member(struct member *m)
 	elector_status_drop(s);
 }
 
-/* told(m, state): it was told this one since its role number `since`. */
+/* was_told(m, state, since): it was told this one since its role number `since`. */
 static inline bool
 was_told(const struct member *m, enum lease_state state, unsigned since)
 {
-	for (unsigned i = since; i < atomic_load(&m->roles); i++)
-		if (m->role[i].state == state)
-			return true;
-	return false;
+	return atomic_load(&m->told[state]) > since;
 }
 
 #endif

@@ -137,7 +137,7 @@ settled(struct member *m, unsigned n)
 static void
 three_registers_lie_on_three_nodes(void **state)
 {
-	struct member m[2];
+	static struct member m[2];
 
 	(void)state;
 	make(m, 2, fresh());
@@ -152,7 +152,7 @@ three_registers_lie_on_three_nodes(void **state)
 static void
 when_the_leader_dies_the_other_follows(void **state)
 {
-	struct member m[2];
+	static struct member m[2];
 
 	(void)state;
 	make(m, 2, fresh());
@@ -168,7 +168,7 @@ when_the_leader_dies_the_other_follows(void **state)
 static void
 a_release_hands_over(void **state)
 {
-	struct member m[3];
+	static struct member m[3];
 
 	(void)state;
 	make(m, 3, fresh());
@@ -195,7 +195,7 @@ keeps(struct member *l, unsigned said, int64_t ns)
 static void
 a_killed_node_does_not_matter(void **state)
 {
-	struct member m[2];
+	static struct member m[2];
 	struct err err;
 
 	(void)state;
@@ -218,7 +218,7 @@ a_killed_node_does_not_matter(void **state)
 static void
 a_frozen_node_does_not_matter(void **state)
 {
-	struct member m[2];
+	static struct member m[2];
 
 	(void)state;
 	make(m, 2, fresh());
@@ -235,7 +235,7 @@ a_frozen_node_does_not_matter(void **state)
 static void
 without_two_nodes_nobody_leads_until_they_are_back(void **state)
 {
-	struct member m[2];
+	static struct member m[2];
 	struct err err;
 
 	(void)state;
@@ -259,7 +259,7 @@ without_two_nodes_nobody_leads_until_they_are_back(void **state)
 static void
 a_register_that_lost_its_data_is_filled_again(void **state)
 {
-	struct member m[2];
+	static struct member m[2];
 	struct err err;
 
 	(void)state;
@@ -309,7 +309,7 @@ static void
 two_streams_that_are_gone_need_an_operator(void **state)
 {
 	const char *group = fresh();
-	struct member m[2];
+	static struct member m[2];
 	struct repaired done;
 	struct observed s;
 	struct err err = { 0 };
@@ -378,14 +378,14 @@ int
 main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(three_registers_lie_on_three_nodes),
-		cmocka_unit_test(when_the_leader_dies_the_other_follows),
-		cmocka_unit_test(a_release_hands_over),
-		cmocka_unit_test(a_killed_node_does_not_matter),
-		cmocka_unit_test(a_frozen_node_does_not_matter),
-		cmocka_unit_test(without_two_nodes_nobody_leads_until_they_are_back),
-		cmocka_unit_test(a_register_that_lost_its_data_is_filled_again),
-		cmocka_unit_test(two_streams_that_are_gone_need_an_operator),
+		cmocka_unit_test_teardown(three_registers_lie_on_three_nodes, members_end),
+		cmocka_unit_test_teardown(when_the_leader_dies_the_other_follows, members_end),
+		cmocka_unit_test_teardown(a_release_hands_over, members_end),
+		cmocka_unit_test_teardown(a_killed_node_does_not_matter, members_end),
+		cmocka_unit_test_teardown(a_frozen_node_does_not_matter, members_end),
+		cmocka_unit_test_teardown(without_two_nodes_nobody_leads_until_they_are_back, members_end),
+		cmocka_unit_test_teardown(a_register_that_lost_its_data_is_filled_again, members_end),
+		cmocka_unit_test_teardown(two_streams_that_are_gone_need_an_operator, members_end),
 	};
 
 	BUS_SHIM(argc, argv);
