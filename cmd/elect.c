@@ -1,5 +1,4 @@
 /* elect.c - `aegis elect`: its options, and what they are to the election. */
-#include <arpa/inet.h>
 #include <string.h>
 
 #include "app/elect.h"
@@ -86,22 +85,6 @@ parse_on_lost(const char *text, struct tether_terms *out, struct err *err)
 	return ERR_OK;
 }
 
-static enum err_code
-check_listen(const char *text, struct err *err)
-{
-	const char *colon = text != NULL ? strrchr(text, ':') : NULL;
-	struct in_addr addr;
-	uint64_t port;
-
-	if (text == NULL)
-		return ERR_OK;
-	char *host = mem_text_n(text, colon != NULL ? (size_t)(colon - text) : strlen(text));
-	bool good = colon != NULL && inet_pton(AF_INET, host, &addr) == 1 && num_uint(colon + 1, &port) && port <= 65535;
-	mem_free(host);
-	return good ? ERR_OK : err_set(err, ERR_CONFIG, "--metrics-listen: '%s' is no address and port; write one such as "
-	    "127.0.0.1:9464", text);
-}
-
 static void
 fill_runner(const struct elect_cmd *o, const struct cmd *c, struct runner_opts *r)
 {
@@ -132,7 +115,7 @@ run_candidate(struct cmd *c, struct err *err)
 	if ((code = elect_group(c, NULL, &group, err)) != ERR_OK ||
 	    (o->id != NULL && (code = name_check(NAME_INSTANCE, o->id, err)) != ERR_OK) ||
 	    (code = parse_on_lost(o->on_lost, &e.runner.terms, err)) != ERR_OK ||
-	    (code = check_listen(o->metrics_listen, err)) != ERR_OK ||
+	    (code = cmd_listen(o->metrics_listen, err)) != ERR_OK ||
 	    (code = cmd_health_fill(&o->health, &e.runner, err)) != ERR_OK ||
 	    (code = cmd_stop_signal(o->stop_signal, &e.runner.stop_signal, err)) != ERR_OK ||
 	    (code = cmd_budget(o->max_restarts, &e.runner.restart, err)) != ERR_OK ||

@@ -13,6 +13,7 @@
 #include "cmd.h"
 #include "model/names.h"
 #include "model/pattern.h"
+#include "version.h"
 #include "wrapped.h"
 
 #define REWRITES_MAX 64
@@ -40,6 +41,7 @@ struct run_opts {
 	uint64_t max_inflight, max_queue;
 	const char *local_api;
 	uint64_t max_outgoing;
+	const char *metrics_listen;
 
 	const char *ready_http, *ready_tcp, *ready_cmd;
 	uint64_t ready_fd;
@@ -140,6 +142,8 @@ static const struct opt workload_rows[] = {
 	    "http://127.0.0.1:PORT, none; auto is unix where a socket can be made, else http", .def = "auto", .env = true),
 	OPT_UINT(struct run_opts, max_outgoing, "max-outgoing", 0, "N",
 	    "how many calls, events and commands of CMD's own may wait at once", .def = "32", .min = 1, .max = 1000,
+	    .env = true),
+	OPT_TEXT(struct run_opts, metrics_listen, "metrics-listen", 0, "ADDR:PORT", "serve GET /metrics for Prometheus there",
 	    .env = true),
 	OPTS_END
 };
@@ -437,14 +441,14 @@ cmd_run_service_run(struct cmd *c, struct err *err)
 	struct run_service_opts s = { .service = o->name, .version = o->version, .description = o->description,
 	    .service_type = o->service_type, .heartbeat_ns = o->heartbeat_ns, .ttl_s = o->ttl_ns / NS_PER_S,
 	    .drain_timeout_ns = o->drain_timeout_ns, .drain_delay_ns = o->drain_delay_ns,
-	    .no_registration = o->no_registration };
+	    .no_registration = o->no_registration, .metrics_listen = o->metrics_listen, .aegis_version = AEGIS_VERSION };
 	enum err_code code;
 	char own[9];
 
 	if ((code = check_names(o, err)) != ERR_OK || (code = check_times(o, err)) != ERR_OK ||
 	    (code = check_election(o, err)) != ERR_OK ||
 	    (code = pick_app(o, &s.runner, err)) != ERR_OK || (code = pick_probes(o, &s.runner, err)) != ERR_OK ||
-	    (code = pick_local(o, &s, err)) != ERR_OK ||
+	    (code = pick_local(o, &s, err)) != ERR_OK || (code = cmd_listen(o->metrics_listen, err)) != ERR_OK ||
 	    (code = cmd_stop_signal(o->stop_signal, &s.runner.stop_signal, err)) != ERR_OK ||
 	    (code = cmd_budget(o->max_restarts, &s.runner.restart, err)) != ERR_OK ||
 	    (code = parse_rewrites(&o->rewrites, rewrites, err)) != ERR_OK)

@@ -1,6 +1,7 @@
 /* wrapped.c - options about a wrapped program, the same wherever one is wrapped. */
 #include "wrapped.h"
 
+#include <arpa/inet.h>
 #include <signal.h>
 #include <string.h>
 
@@ -99,4 +100,20 @@ cmd_budget(const char *text, struct restart_policy *out, struct err *err)
 		    "restarts), or 0", text, RESTART_MAX);
 	out->max = (unsigned)n;
 	return ERR_OK;
+}
+
+enum err_code
+cmd_listen(const char *text, struct err *err)
+{
+	const char *colon = text != NULL ? strrchr(text, ':') : NULL;
+	struct in_addr addr;
+	uint64_t port;
+
+	if (text == NULL)
+		return ERR_OK;
+	char *host = mem_text_n(text, colon != NULL ? (size_t)(colon - text) : strlen(text));
+	bool good = colon != NULL && inet_pton(AF_INET, host, &addr) == 1 && num_uint(colon + 1, &port) && port <= 65535;
+	mem_free(host);
+	return good ? ERR_OK : err_set(err, ERR_CONFIG, "--metrics-listen: '%s' is no address and port; write one such as "
+	    "127.0.0.1:9464", text);
 }

@@ -33,4 +33,7 @@ enum err_code cmd_stop_signal(const char *text, int *out, struct err *err);	/* o
 /* cmd_budget(text, out, err): "5/1m", or "0" for no limit; of --max-restarts. */
 enum err_code cmd_budget(const char *text, struct restart_policy *out, struct err *err);
 
+/* cmd_listen(text, err): "ADDR:PORT" of --metrics-listen, or NULL. */
+enum err_code cmd_listen(const char *text, struct err *err);
+
 #endif

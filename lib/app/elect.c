@@ -10,13 +10,13 @@
 #include <signal.h>
 #include <stdio.h>
 
-#include "app/elect_inner.h"
+#include "app/metrics.h"
 #include "app/signals.h"
 #include "base/log.h"
 #include "base/magic.h"
 #include "base/mem.h"
+#include "election/elector.h"
 #include "election/site.h"
-#include "http/server.h"
 #include "sys/loop.h"
 
 #define MAILBOX 4096
@@ -66,8 +66,7 @@ struct elect {
 	struct site *site;
 	struct elector *elector;
 	struct runner *runner;
-	struct web_server *web;
-	struct elect_view view;
+	struct metrics *metrics;
 
 	enum phase phase;
 	uint64_t epoch;
@@ -76,7 +75,7 @@ struct elect {
 	bool leaving;			/* resigned for good: this process ends */
 	bool takes_code;		/* ... with the program's own code, once there is one */
 	int exit_code, by_signal;
-	struct loop_timer wait, unfit, figures;
+	struct loop_timer wait, unfit;
 };
 
 /* --- leaving ----------------------------------------------------------------------------- */
@@ -289,8 +288,7 @@ on_status(void *arg, enum runner_status status, const char *why)
 	struct elect *s = arg;
 
 	(void)why;
-	atomic_store(&s->view.program.up, status == RUNNER_READY || status == RUNNER_UNHEALTHY);
-	atomic_store(&s->view.program.healthy, status == RUNNER_READY);
+	metrics_program(s->metrics, status);
 	if (status != RUNNER_UNHEALTHY || s->phase != PHASE_UP)
 		return;
 	s->is_unfit = true;
@@ -356,66 +354,6 @@ on_passed_signal(void *arg, int signo)
 	runner_signal(s->runner, signo);
 }
 
-/* --- metrics ------------------------------------------------------------------------------- */
-
-#define FIGURES_NS NS_PER_S
-
-/* count: what only the loop may ask the runner. */
-static void
-count(void *arg)
-{
-	struct elect *s = arg;
-	struct runner_counters c;
-
-	runner_count(s->runner, &c);
-	atomic_store(&s->view.program.restarts, c.restarts);
-	atomic_store(&s->view.program.reaped, c.reaped);
-	loop_timer_set(s->loop, &s->figures, mono_after(loop_now(s->loop), FIGURES_NS), count, s);
-}
-
-static enum err_code
-get_metrics(void *arg, struct web_request *r, struct err *err)
-{
-	struct str out = STR_INIT;
-
-	(void)err;
-	elect_metrics(arg, &out);
-	web_reply(r, 200, "text/plain; version=0.0.4; charset=utf-8", (struct text){ str_text(&out), out.len });
-	str_release(&out);
-	return ERR_OK;
-}
-
-static enum err_code
-admit_all(void *arg, const struct web_request *r, struct err *err)
-{
-	(void)arg;
-	(void)r;
-	(void)err;
-	return ERR_OK;
-}
-
-static const struct web_route metrics_routes[] = {
-	{ "GET", "/metrics", WEB_QUICK, 0, get_metrics, "everything as Prometheus text" },
-};
-
-static enum err_code
-open_metrics(struct elect *s, struct err *err)
-{
-	if (s->o->metrics_listen == NULL)
-		return ERR_OK;
-	s->web = web_server_new(&(struct web_server_opts){
-		.listen = s->o->metrics_listen, .routes = metrics_routes, .nroutes = COUNT_OF(metrics_routes),
-		.admit = admit_all, .arg = &s->view,
-	}, err);
-	if (s->web == NULL) {
-		err_prefix(err, "--metrics-listen");
-		return ERR_CONFIG;
-	}
-	log_info(EV_PROCESS_START, LOG_NONE, "metrics at %s/metrics", web_server_address(s->web));
-	count(s);
-	return ERR_OK;
-}
-
 /* --- start and end ------------------------------------------------------------------------- */
 
 static enum err_code
@@ -466,17 +404,18 @@ open_elect(struct elect *s, struct err *err)
 	if ((code = open_program(s, err)) != ERR_OK || (code = open_lease(s, err)) != ERR_OK ||
 	    (code = signals_take(s->loop, on_stop_signal, on_passed_signal, s, err)) != ERR_OK)
 		return code;
-	s->view.elector = s->elector;
-	s->view.conn = s->conn;
-	s->view.group = s->o->group;
-	s->view.version = s->o->version;
-	return open_metrics(s, err);
+	if (s->o->metrics_listen != NULL && (s->metrics = metrics_new(&(struct metrics_opts){
+		.listen = s->o->metrics_listen, .version = s->o->version, .loop = s->loop, .conn = s->conn, .runner = s->runner,
+		.elector = s->elector, .election = s->o->group,
+	}, err)) == NULL)
+		return ERR_CONFIG;
+	return ERR_OK;
 }
 
 static void
 close_elect(struct elect *s)
 {
-	web_server_free(s->web);
+	metrics_free(s->metrics);
 	runner_free(s->runner);
 	elector_free(s->elector);
 	site_free(s->site);
@@ -485,7 +424,6 @@ close_elect(struct elect *s)
 	if (s->loop != NULL) {
 		loop_timer_cancel(s->loop, &s->wait);
 		loop_timer_cancel(s->loop, &s->unfit);
-		loop_timer_cancel(s->loop, &s->figures);
 	}
 	loop_free(s->loop);
 }

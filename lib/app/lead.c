@@ -390,6 +390,18 @@ lead_gate(struct lead *l)
 	return elector_gate(l->elector);
 }
 
+struct elector *
+lead_elector(struct lead *l)
+{
+	return l->elector;
+}
+
+const struct exclusive_counters *
+lead_counters(const struct lead *l)
+{
+	return exclusive_counters(l->exclusive);
+}
+
 void
 lead_member(struct lead *l, struct member *m)
 {

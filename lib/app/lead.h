@@ -15,6 +15,8 @@
 
 struct conn;
 struct conn_opts;
+struct elector;
+struct exclusive_counters;
 struct gate;
 struct lead;
 struct loop;
@@ -80,6 +82,8 @@ struct lead_role {
 struct lead_role lead_role(const struct lead *l);
 bool lead_is_cold(const struct lead *l);
 struct gate *lead_gate(struct lead *l);		/* any thread */
+struct elector *lead_elector(struct lead *l);
+const struct exclusive_counters *lead_counters(const struct lead *l);
 
 /* lead_close(l): no call comes any more: what waits is refused.  lead_free: closes first; the runner and
  * the calls are gone.  When the loop does not run.  NULL is fine for both. */

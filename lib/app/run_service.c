@@ -18,6 +18,7 @@
 #include "app/intake.h"
 #include "app/lead.h"
 #include "app/metadata.h"
+#include "app/metrics.h"
 #include "app/outgoing.h"
 #include "app/signals.h"
 #include "base/log.h"
@@ -290,6 +291,7 @@ on_status(void *arg, enum runner_status status, const char *why)
 	bool good = s->lead != NULL ? lead_status(s->lead, status) : status == RUNNER_READY;
 
 	(void)why;
+	metrics_program(s->metrics, status);
 	if (status == RUNNER_READY && s->phase == PHASE_RUNNING)
 		serve(s);
 	if (s->member_started && s->phase == PHASE_RUNNING) {
@@ -456,6 +458,22 @@ open_outgoing(struct service *s, struct err *err)
 }
 
 static enum err_code
+open_metrics(struct service *s, struct err *err)
+{
+	const struct run_service_opts *o = s->o;
+
+	if (o->metrics_listen == NULL)
+		return ERR_OK;
+	s->election = o->group != NULL ? mem_printf("%s/%s", o->service, o->group) : NULL;
+	s->metrics = metrics_new(&(struct metrics_opts){
+		.listen = o->metrics_listen, .version = o->aegis_version, .loop = s->loop, .conn = s->conn, .runner = s->runner,
+		.elector = s->lead != NULL ? lead_elector(s->lead) : NULL, .election = s->election,
+		.exclusive = s->lead != NULL ? lead_counters(s->lead) : NULL,
+	}, err);
+	return s->metrics != NULL ? ERR_OK : ERR_CONFIG;
+}
+
+static enum err_code
 open_service(struct service *s, struct err *err)
 {
 	const struct run_service_opts *o = s->o;
@@ -485,7 +503,8 @@ open_service(struct service *s, struct err *err)
 		.publisher = s->publisher, .handoff = &s->handoff, .guard = s->guard, .traffic = s->traffic,
 	});
 	s->linked = (struct mail){ .deliver = on_linked, .vital = true };
-	if ((code = service_open_lead(s, err)) != ERR_OK || (code = open_member(s, err)) != ERR_OK || (code = open_outgoing(s, err)) != ERR_OK)
+	if ((code = service_open_lead(s, err)) != ERR_OK || (code = open_member(s, err)) != ERR_OK ||
+	    (code = open_outgoing(s, err)) != ERR_OK || (code = open_metrics(s, err)) != ERR_OK)
 		return code;
 	return signals_take(s->loop, on_stop_signal, on_passed_signal, s, err);
 }
@@ -497,6 +516,7 @@ open_service(struct service *s, struct err *err)
 static void
 close_service(struct service *s)
 {
+	metrics_free(s->metrics);
 	member_close(s->member);
 	intake_close(s->intake);
 	lead_close(s->lead);
@@ -515,6 +535,7 @@ close_service(struct service *s)
 	conn_free(s->conn);
 	loop_free(s->loop);
 	traffic_free(s->traffic);
+	mem_free(s->election);
 	mem_free(s->instance);
 	mem_free(s->metadata);
 }

@@ -37,6 +37,8 @@ struct run_service_opts {
 	const char *const *exclusive;	/* methods that only the leader executes, NULL-terminated; NULL: all */
 	const char *profile;		/* NULL: the group's, else default */
 	bool cold;			/* the program runs on the leader only */
+	const char *metrics_listen;	/* "ADDR:PORT" for GET /metrics; NULL: none */
+	const char *aegis_version;	/* for the metrics */
 	unsigned max_outgoing;		/* calls, events and commands of the program at once; 0: 32 */
 };
 

@@ -14,6 +14,7 @@
 struct intake;
 struct lead;
 struct member;
+struct metrics;
 struct outgoing;
 struct publisher;
 struct tether;
@@ -50,6 +51,8 @@ struct service {
 	struct lead *lead;		/* its part in an election; NULL without --single-active */
 	struct tether *tether;		/* of the lease to the program; likewise */
 	struct intake *intake;		/* commands and events for the program */
+	struct metrics *metrics;	/* NULL without --metrics-listen */
+	char *election;			/* as the metrics name it: SERVICE/GROUP */
 	char *instance, *metadata;
 
 	enum phase phase;

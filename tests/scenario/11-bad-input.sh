@@ -41,6 +41,7 @@ wrong 2 "'ws://'" "nats://" registry ls -s ws://localhost:1
 wrong 2 "'localhost:123456'" "host:4222" registry ls -s nats://localhost:123456
 wrong 2 "--app-port" "exclude" run-service --name a-service --app-port 80 --app-stdio -- true
 wrong 2 "--heartbeat-interval" "shorter" run-service --name a-service --heartbeat-interval 40s -- true
+wrong 2 "--metrics-listen" "127.0.0.1:9464" run-service --name a-service --metrics-listen 9464 -- true
 wrong 2 "'SIGNOTHING'" "TERM" run-service --name a-service --stop-signal SIGNOTHING -- true
 wrong 2 "'novalue'" "KEY=VALUE" run-service --name a-service --metadata novalue -- true
 wrong 2 "--metadata: 'zone'" "twice" run-service --name a-service --metadata zone=a --metadata x=1 --metadata zone=b -- true

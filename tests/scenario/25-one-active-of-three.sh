@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../support/election.sh"
 nats_start
 listen events 'events.sticky_active.>'
-for i in a b c; do member "$i" --profile relaxed; done
+for i in a b c; do member "$i" --profile relaxed --metrics-listen 127.0.0.1:0; done
 until_true 20 leads
 until_true 10 js 'm.length === 3 || process.exit(1)' "$T/members"
 until_true 10 leads
@@ -38,6 +38,20 @@ until_true 60 grep -q '^over' "$T/load.out"
 unknown=$(books load) || fail "the books: $(tail -n 3 "$T/load.out")"
 [ "$unknown" -le 1 ] || fail "$unknown calls are unknown, though one was in flight"
 until_true 5 gone "$(child "$first")"
+
+# What Prometheus is told: of the one that took over, and of the one that stands by.
+metrics() {		# metrics NAME EXPRESSION
+	node "$S/prom.mjs" "$(sed -n 's/.*metrics at \(http[^" ]*\).*/\1/p' "$T/$1.log")" "$2"
+}
+third=$(echo a b c | tr -d " $first$second")
+until_true 10 metrics "$second" 'm.aegis_leader[0].value === 1 && m.aegis_leader[0].labels.election === "pay-service/default" &&
+    m.aegis_election_epoch[0].value > 1e12 && m.aegis_child_up[0].value === 1 &&
+    m.aegis_election_lease_remaining_seconds[0].value > 0 && m.aegis_election_lease_remaining_seconds[0].value < 0.8 &&
+    m.aegis_election_failover_seconds_count[0].value === 1 && m.aegis_election_failover_seconds_sum[0].value < 3 &&
+    m.aegis_election_transitions_total.some(s => s.labels.reason === "expired" && s.value === 1) &&
+    m.aegis_election_parked[0].value === 0'
+until_true 10 metrics "$third" 'm.aegis_leader[0].value === 0 && m.aegis_election_lease_remaining_seconds[0].value === 0 &&
+    m.aegis_child_up[0].value === 1 && m.aegis_election_calls_refused_total.length === 4'
 
 # Both changes were told; the second by the one who took over.
 until_true 10 js 'l.filter((x) => x.subject.endsWith("LeaderElected")).length === 2 || process.exit(1)' "$T/events.out"
