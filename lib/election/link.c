@@ -6,7 +6,6 @@
 #include "election/link.h"
 
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,23 +15,15 @@
 #include "base/magic.h"
 #include "base/mem.h"
 #include "codec/subject.h"
+#include "election/pin.h"
 #include "election/site_inner.h"
-#include "election/streams.h"
 #include "sys/clock.h"
 #include "sys/thread.h"
 
 #define LINK_MAGIC 0x11c40001u
-#define CONNECT_NS (200 * NS_PER_MS)	/* §13 */
-#define WRITE_NS (30 * NS_PER_MS)	/* D/4 of the fastest profile */
 #define AGAIN_NS (20 * NS_PER_MS)
 #define CHECK_NS (5 * NS_PER_S)
-#define QUIET_NS (500 * NS_PER_MS)	/* between two reasons in the log, doubled up to … */
-#define QUIET_LONGEST_NS (32 * NS_PER_S)
-#define LOOK_NS (500 * NS_PER_MS)
-#define FORGET_AFTER 50			/* failures at the address that led to the node before all are tried */
 #define PENDING_MAX 4096
-#define URLS_MAX 64
-#define PINGS 3
 
 struct graves {
 	struct sub **v;
@@ -42,7 +33,6 @@ struct graves {
 struct link {
 	unsigned magic;
 	struct link_opts o;
-	char node[NODE_MAX], set[37];	/* where the set says it lies */
 	char inbox[CONN_INBOX_MAX + 24];
 	pthread_t thread;
 	bool runs;
@@ -54,14 +44,7 @@ struct link {
 
 	/* The thread's. */
 	uint64_t made;			/* generations */
-	char url[256];			/* the one that led to the node; "" unknown */
-	char want[NODE_MAX];
-	unsigned failures;
-	char told[200];			/* why there is no link; "" while there is one */
-	char heard[200];		/* the reason that was logged last, in this outage */
-	struct mono silent;		/* not before this is another one logged */
-	int64_t quiet_ns;
-	int64_t rtt_ns;
+	struct pin pin;
 
 	pthread_mutex_t lock;		/* locks.def: link; guards what follows */
 	pthread_cond_t wake;
@@ -173,7 +156,7 @@ on_watched(void *arg, struct msg *msg)
 		mem_free(m);		/* no republished message at all */
 }
 
-/* --- the thread: finding the node --------------------------------------------------------- */
+/* --- the thread: up and down -------------------------------------------------------------- */
 
 static void
 on_event(void *arg, enum conn_event ev)
@@ -188,237 +171,16 @@ on_event(void *arg, enum conn_event ev)
 	pthread_mutex_unlock(&l->lock);
 }
 
-struct urls {
-	char *v[URLS_MAX];
-	size_t n;
-	const char *model;		/* the first configured one: scheme and user of those that are told of */
-};
-
-static void
-add_url(struct urls *u, const char *url, size_t n)
-{
-	if (u->n == URLS_MAX || n == 0)
-		return;
-	for (size_t i = 0; i < u->n; i++)
-		if (strlen(u->v[i]) == n && memcmp(u->v[i], url, n) == 0)
-			return;
-	u->v[u->n++] = mem_text_n(url, n);
-}
-
-/* add_told: an advertised server has neither our scheme nor our user in front. */
-static void
-add_told(void *arg, const char *url)
-{
-	struct urls *u = arg;
-	const char *host = strstr(url, "://"), *scheme = strstr(u->model, "://");
-	const char *at = strrchr(u->model, '@');
-
-	host = host != NULL ? host + 3 : url;
-	size_t prefix = at != NULL ? (size_t)(at + 1 - u->model) : scheme != NULL ? (size_t)(scheme + 3 - u->model) : 0;
-	for (size_t i = 0; i < u->n; i++) {
-		size_t have = strlen(u->v[i]), want = strlen(host);
-		if (have >= want && strcmp(u->v[i] + have - want, host) == 0)
-			return;
-	}
-	char *full = mem_printf("%.*s%s", (int)prefix, u->model, host);
-	add_url(u, full, strlen(full));
-	mem_free(full);
-}
-
-static void
-list_urls(struct link *l, struct urls *u)
-{
-	const char *p = l->o.site->access.servers;
-	char *model = mem_text_n(p, strcspn(p, ","));
-
-	u->n = 0;
-	for (; *p != '\0'; p += strspn(p, ", "))  {
-		size_t n = strcspn(p, ", ");
-		add_url(u, p, n);
-		p += n;
-	}
-	u->model = model;
-	conn_servers_each(l->o.site->o.conn, add_told, u);
-	mem_free(model);
-}
-
-static void
-free_urls(struct urls *u)
-{
-	for (size_t i = 0; i < u->n; i++)
-		mem_free(u->v[i]);
-}
-
-/* say: why there is no link, for the status and the log.  Reasons may alternate with every address that is
- * tried, so each that is logged doubles the silence after it; the one that stays is heard in any case. */
-static void __attribute__((format(printf, 2, 3)))
-say(struct link *l, const char *fmt, ...)
-{
-	va_list ap;
-	char why[sizeof l->told];
-
-	va_start(ap, fmt);
-	vsnprintf(why, sizeof why, fmt, ap);
-	va_end(ap);
-	memcpy(l->told, why, sizeof why);
-	if (why[0] == '\0') {
-		l->heard[0] = '\0';
-		return;
-	}
-	struct mono now = clock_mono(clock_system());
-	if (strcmp(why, l->heard) == 0 || !mono_reached(now, l->silent))
-		return;
-	/* Only a long peace makes the next outage a new one: a link may come and go. */
-	bool fresh = l->quiet_ns == 0 || mono_reached(now, mono_after(l->silent, QUIET_LONGEST_NS));
-	l->quiet_ns = fresh ? QUIET_NS : 2 * l->quiet_ns;
-	if (l->quiet_ns > QUIET_LONGEST_NS)
-		l->quiet_ns = QUIET_LONGEST_NS;
-	l->silent = mono_after(now, l->quiet_ns);
-	memcpy(l->heard, why, sizeof why);
-	log_warning(EV_ELECTION_REGISTER, LOG_F(LOG_N("register", l->o.number), LOG_S("err", why)),
-	    "register %u cannot be used: %s; trying every 20 ms", l->o.number, why);
-}
-
-static struct conn *
-connect_to(struct link *l, const char *url)
-{
-	struct conn_opts o = l->o.site->access;
-	char name[192];
-	struct err err = { 0 };
-
-	snprintf(name, sizeof name, "aegis lease %u %s", l->o.number, l->o.site->o.member != NULL ? l->o.site->o.member : "");
-	o.servers = url;
-	o.name = name;
-	o.pinned = true;
-	o.wait = false;
-	o.timeout_ns = CONNECT_NS;
-	o.write_deadline_ns = WRITE_NS;
-	struct conn *c = conn_new(&o, &err);
-	if (c == NULL)
-		say(l, "%s", err.text);
-	return c;
-}
-
-/* is_node: this connection leads where it should. */
 static bool
-is_node(struct link *l, struct conn *c)
+stopping(void *arg)
 {
-	char name[NODE_MAX];
+	struct link *l = arg;
 
-	if (l->want[0] == '\0')
-		return true;		/* alone, or any will do */
-	conn_server_name(c, name, sizeof name);
-	return strcmp(name, l->want) == 0;
-}
-
-/* is_sound: §3.4, 3: this server leads, configuration and set are right.  stands: looked at again. */
-static bool
-is_sound(struct link *l, struct conn *c, bool stands)
-{
-	struct lease_stream s;
-	struct err err = { 0 };
-	char name[NODE_MAX];
-
-	enum err_code code = streams_look(c, l->o.number, LOOK_NS, &s, &err);
-	if (code != ERR_OK && code != ERR_NOT_FOUND && stands)
-		return true;		/* silence is no mismatch; the lease's own writes judge it */
-	if (code != ERR_OK) {
-		say(l, "%s%s", err.text, code != ERR_NOT_FOUND ? "" : "; `aegis elect --repair` makes it anew, or, when the server "
-		    "has lost all its data, a new start of every member");
-		return false;
-	}
-	conn_server_name(c, name, sizeof name);
-	if (s.drift[0] != '\0')
-		say(l, "the configuration of KV_AEGIS_L%u is wrong: %s; `aegis elect --repair` puts it right", l->o.number, s.drift);
-	else if (strcmp(s.set, l->set) != 0 || s.n != l->o.n || s.reg != l->o.number)
-		say(l, "KV_AEGIS_L%u belongs to set '%s' of %u, not to '%s' of %u: start this member anew",
-		    l->o.number, s.set, s.n, l->set, l->o.n);
-	else if (!l->o.replicated && s.leader[0] != '\0' && strcmp(s.leader, name) != 0)
-		say(l, "KV_AEGIS_L%u is led by %s, not by %s", l->o.number, s.leader, name);
-	else
-		return true;
-	return false;
-}
-
-/* learn_node: any node may be asked; while the right one is down nobody answers, and the set's record has
- * to do. */
-static void
-learn_node(struct link *l)
-{
-	struct lease_stream s;
-
-	if (l->o.replicated) {
-		l->want[0] = '\0';
-		return;
-	}
-	if (conn_state(l->o.site->o.conn) == CONN_UP &&
-	    streams_look(l->o.site->o.conn, l->o.number, LOOK_NS, &s, NULL) == ERR_OK)
-		memcpy(l->want, s.leader, sizeof l->want);
-	else
-		memcpy(l->want, l->node, sizeof l->want);
-}
-
-static void
-measure(struct link *l, struct conn *c)
-{
-	l->rtt_ns = 0;
-	for (int i = 0; i < PINGS; i++) {
-		int64_t ns = conn_rtt_ns(c);
-		if (ns > 0 && (l->rtt_ns == 0 || ns < l->rtt_ns))
-			l->rtt_ns = ns;
-	}
-}
-
-static struct conn *
-try_url(struct link *l, const char *url)
-{
-	struct conn *c = connect_to(l, url);
-
-	if (c == NULL)
-		return NULL;
-	if (!is_node(l, c)) {
-		conn_free(c);
-		return NULL;
-	}
-	if (is_sound(l, c, false)) {
-		measure(l, c);
-		snprintf(l->url, sizeof l->url, "%s", url);
-		return c;
-	}
-	conn_free(c);
-	return NULL;
-}
-
-static bool
-stopping(struct link *l)
-{
 	pthread_mutex_lock(&l->lock);
 	bool stop = l->stop;
 	pthread_mutex_unlock(&l->lock);
 	return stop;
 }
-
-/* find: one attempt.  After a loss the address of before comes first, alone for a while: it is the
- * right one when the node was only restarted. */
-static struct conn *
-find(struct link *l)
-{
-	struct conn *c = l->url[0] != '\0' ? try_url(l, l->url) : NULL;
-	struct urls u;
-
-	if (c != NULL || (l->url[0] != '\0' && ++l->failures % FORGET_AFTER != 0))
-		return c;
-	learn_node(l);
-	list_urls(l, &u);
-	for (size_t i = 0; i < u.n && c == NULL && !stopping(l); i++)
-		c = try_url(l, u.v[i]);
-	if (c == NULL && l->told[0] == '\0')
-		say(l, "no known address leads to node '%s'", l->want);
-	free_urls(&u);
-	return c;
-}
-
-/* --- the thread: up and down -------------------------------------------------------------- */
 
 struct turn_mail {
 	struct site_mail mail;
@@ -506,8 +268,8 @@ send_turn(struct link *l, struct conn *c, bool up)
 	m->conn = c;
 	m->gen = l->made;
 	m->facts.up = up;
-	m->facts.rtt_ns = l->rtt_ns;
-	memcpy(m->facts.why, l->told, sizeof m->facts.why);
+	m->facts.rtt_ns = l->pin.rtt_ns;
+	memcpy(m->facts.why, l->pin.told, sizeof m->facts.why);
 	if (up) {
 		conn_server_name(c, m->facts.node, sizeof m->facts.node);
 		conn_server_id(c, m->facts.server, sizeof m->facts.server);
@@ -544,7 +306,7 @@ hold(struct link *l, struct conn *c)
 		if (over)
 			return;
 		bury(l);
-		sound = dig || is_sound(l, c, true);
+		sound = dig || pin_stands(&l->pin, c);
 	}
 }
 
@@ -573,14 +335,14 @@ serve(struct link *l, struct conn *c)
 	struct sub *inbox = sub_new(&(struct sub_opts){ .conn = c, .subject = pattern, .handler = on_reply, .arg = &ear,
 		.max_pending = PENDING_MAX }, &err);
 	if (inbox == NULL || conn_state(c) != CONN_UP) {
-		say(l, "%s", err.text[0] != '\0' ? err.text : "the connection broke at once");
+		pin_say(&l->pin, "%s", err.text[0] != '\0' ? err.text : "the connection broke at once");
 	} else {
-		say(l, "%s", "");
+		pin_say(&l->pin, "%s", "");
 		log_info(EV_ELECTION_REGISTER, LOG_F(LOG_N("register", l->o.number)), "register %u is reached", l->o.number);
 		send_turn(l, c, true);
 		hold(l, c);
-		if (!stopping(l) && l->told[0] == '\0')
-			say(l, "the connection to it broke");
+		if (!stopping(l) && l->pin.told[0] == '\0')
+			pin_say(&l->pin, "the connection to it broke");
 		send_turn(l, c, false);
 		await_let_go(l);
 	}
@@ -605,16 +367,15 @@ static void *
 run(void *arg)
 {
 	struct link *l = arg;
-	char told[sizeof l->told] = "";
+	char told[sizeof l->pin.told] = "";
 
 	while (!stopping(l)) {
-		struct conn *c = find(l);
+		struct conn *c = pin_find(&l->pin, stopping, l);
 		if (c != NULL) {
-			l->failures = 0;
 			serve(l, c);
-			memcpy(told, l->told, sizeof told);
-		} else if (strcmp(told, l->told) != 0) {
-			memcpy(told, l->told, sizeof told);
+			memcpy(told, l->pin.told, sizeof told);
+		} else if (strcmp(told, l->pin.told) != 0) {
+			memcpy(told, l->pin.told, sizeof told);
 			send_turn(l, NULL, false);
 		}
 		bury(l);
@@ -636,8 +397,7 @@ link_new(const struct link_opts *o, struct err *err)
 
 	l->magic = LINK_MAGIC;
 	l->o = *o;
-	snprintf(l->node, sizeof l->node, "%s", o->node);
-	snprintf(l->set, sizeof l->set, "%s", o->set);
+	pin_init(&l->pin, &l->o);
 	id_hex(hex, sizeof hex - 1);
 	snprintf(l->inbox, sizeof l->inbox, "%s.%s", o->site->access.inbox_prefix != NULL ? o->site->access.inbox_prefix
 													   : "_INBOX", hex);
