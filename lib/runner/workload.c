@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "runner/workload_inner.h"
+#include "sys/clock.h"
 
 #define WORKLOAD_MAGIC 0x3043704du
 #define CALL_MAGIC 0x3043704cu
@@ -201,6 +202,14 @@ drop(struct call *c)
 		workload_http_drop(c);
 	else
 		stdio_drop(w->stdio, c);
+}
+
+int64_t
+workload_left_ms(const struct call *c)
+{
+	int64_t left = mono_since(c->deadline, clock_mono(loop_clock(c->w->loop))) / NS_PER_MS;
+
+	return left > 0 ? left : 0;
 }
 
 static void

@@ -127,11 +127,11 @@ on_answer(void *arg, const struct http_answer *a)
 enum err_code
 workload_http_send(struct call *c)
 {
-	int64_t left = mono_since(c->deadline, loop_now(c->w->loop)) / NS_PER_MS;
+	int64_t left = workload_left_ms(c);
 	char digits[24];
 
 	/* Who sends a command may give it any time: what does not fit is as good as unlimited. */
-	left = left < 0 ? 0 : left > LEFT_MAX ? LEFT_MAX : left;
+	left = left > LEFT_MAX ? LEFT_MAX : left;
 	snprintf(digits, sizeof digits, "%*lld", LEFT_WIDTH, (long long)left);
 	MUST(strlen(digits) == LEFT_WIDTH);
 	memcpy(c->bytes.p + c->left_at, digits, LEFT_WIDTH);

@@ -52,6 +52,10 @@ struct workload {
 	struct workload_counters counters;
 };
 
+/* workload_left_ms(c): until its deadline, by the clock and not by the turn of the loop, which may have begun
+ * before the call did: a program is never promised more time than its caller waits. */
+int64_t workload_left_ms(const struct call *c);
+
 /* workload_finish(c, res): ends the call: the one place where done is called. */
 void workload_finish(struct call *c, const struct workload_result *res);
 void workload_fail(struct call *c, enum workload_outcome o, const char *why, bool maybe_executed);

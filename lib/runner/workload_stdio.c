@@ -197,10 +197,9 @@ stdio_send(struct stdio *s, struct call *c)
 	pack_init(&p, &s->input, DATA_JSON, PACK_COMPACT);
 	pack_puts(&p, id);
 	MUST(pack_end(&p, NULL) == ERR_OK);
-	int64_t left = mono_since(c->deadline, loop_now(s->w->loop)) / NS_PER_MS;
 	str_putc(&s->input, ',');
 	str_add(&s->input, c->bytes.p + 1, c->bytes.len - 2);
-	str_printf(&s->input, ",\"deadline_ms\":%lld}\n", (long long)(left > 0 ? left : 0));
+	str_printf(&s->input, ",\"deadline_ms\":%lld}\n", (long long)workload_left_ms(c));
 	str_clear(&c->bytes);
 	if (was_empty)
 		write_out(s);
