@@ -12,12 +12,12 @@ for i in full-service/full-1 full-service/full-2 frail-service/f-1; do
 done
 
 # One member runs a call and has one waiting: who comes to it is served by the other one.
-sleeping() {
-	[ "$(executed sleep)" -ge 1 ]
+busy() {
+	[ "$(executed until)" -ge 1 ]
 }
 for n in 1 2; do
-	spawn "hold$n" "$AEGIS" call full-service sleep '{"ms": 3000}' --instance full-1 --timeout 20s
-	until_true 10 sleeping
+	spawn "hold$n" "$AEGIS" call full-service until "{\"file\": \"$T/room\"}" --instance full-1 --timeout 60s
+	until_true 10 busy
 done
 until_true 10 bash -c "'$AEGIS' call full-service who --instance full-1 --timeout 100ms --retry-policy none; [ \$? -eq 8 ]"
 for n in 1 2 3 4 5 6; do
@@ -28,8 +28,16 @@ done
 call full-service who --instance full-1 --retry-policy none
 [ "$rc" -eq 8 ] || fail "refused, and not tried again: exit $rc"
 # Who wants that one waits for room.
-answers full-service who --json --instance full-1 --timeout 20s || fail "exit $rc, $(cat "$T/stderr")"
-is full-1 m.instance "$T/stdout"
+asked_again() {
+	[ "$(grep -c 'rpc\.full-service\.full-1\.who' "$T/asked.out")" -ge 2 ]
+}
+listen asked rpc.full-service.full-1.who
+spawn patient "$AEGIS" call full-service who --json --instance full-1 --timeout 20s
+patient=$pid
+until_true 10 asked_again
+touch "$T/room"
+wait "$patient" || fail "exit $?, $(cat "$T/patient.log")"
+is full-1 m.instance "$T/patient.out"
 
 # A program that dies over the call, or never answers: nobody knows, so it is not repeated, unless the
 # call is idempotent, and then under the same id.

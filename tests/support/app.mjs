@@ -49,6 +49,12 @@ const methods = {
 		held--;
 		return { slept: ms };
 	},
+	// As long as the scenario wants it.
+	until: async ({ file }) => {
+		while (!existsSync(file))
+			await pause(20);
+		return { file };
+	},
 	// Counts in the file $COUNTER, with a pause between reading and writing: two at once would give a number twice.
 	add: async ({ req }, headers) => {
 		const n = existsSync(process.env.COUNTER) ? Number(readFileSync(process.env.COUNTER, "utf8")) : 0;
