@@ -2,7 +2,8 @@
  *
  * The record `set` of AEGIS_META settles it: who creates it makes the streams, everybody else waits
  * until it says ready.  A maker that stands still for 30 s is followed by another; it notices,
- * because it writes the record by compare-and-set before everything that it changes. */
+ * because it writes the record by compare-and-set before everything that it changes.  Streams that stand
+ * without a record are taken as they are: whoever leads by them goes on. */
 #include <stdio.h>
 #include <string.h>
 
@@ -276,6 +277,41 @@ begin(struct prepare *p, uint64_t expect, unsigned nodes, struct err *err)
 	return code != ERR_OK ? code : make_set(p, nodes, err);
 }
 
+/* is_there: a quorum of the streams of one set of n stands; p->set is that set. */
+static bool
+is_there(struct prepare *p, unsigned n)
+{
+	struct lease_stream s;
+	unsigned found = 0;
+
+	memset(&p->set, 0, sizeof p->set);
+	p->set.n = n;
+	for (unsigned i = 0; i < n; i++) {
+		unsigned reg = n == 1 ? REGISTER_ALONE : i + 1;
+		if (streams_look(p->conn, reg, STREAMS_ASK_NS, &s, NULL) != ERR_OK || s.drift[0] != '\0' || s.set[0] == '\0' ||
+		    s.n != n || s.reg != reg || (found > 0 && strcmp(s.set, p->set.uuid) != 0))
+			continue;
+		memcpy(p->set.uuid, s.set, sizeof p->set.uuid);
+		memcpy(p->set.node[i], s.leader, sizeof p->set.node[i]);
+		found++;
+	}
+	return found >= n / 2 + 1;
+}
+
+/* adopt: registers without a record: it was lost, and members may lead by them.  They stay as they are. */
+static enum err_code
+adopt(struct prepare *p, struct err *err)
+{
+	p->set.ready = true;
+	enum err_code code = save(p, KV_ABSENT, err);
+	if (code == ERR_OK)
+		log_warning(EV_ELECTION_SITE, LOG_F(LOG_S("set", p->set.uuid)),
+		    "the record of the registers was lost; they were found and it is written anew");
+	else
+		p->set.ready = false;
+	return code;
+}
+
 /* --- one after the other ------------------------------------------------------------------ */
 
 static bool
@@ -296,7 +332,7 @@ settle(struct prepare *p, unsigned nodes, struct err *err)
 		if (code == ERR_OK && p->set.ready)
 			return ERR_OK;
 		if (code == ERR_NOT_FOUND) {
-			code = begin(p, KV_ABSENT, nodes, err);
+			code = is_there(p, 3) || is_there(p, 1) ? adopt(p, err) : begin(p, KV_ABSENT, nodes, err);
 		} else if (code == ERR_OK && p->revision != seen) {
 			seen = p->revision;
 			since = now();
