@@ -1,4 +1,4 @@
-/* repair.c - first the streams, then a wait that outlasts every lease, then the empty registers by
+/* repair.c - first the streams, then a wait for stillness that outlasts every lease, then the empty registers by
  * compare-and-set on their emptiness. */
 #include "election/repair.h"
 
@@ -18,6 +18,7 @@
 #include "sys/thread.h"
 
 #define WAIT_NS (5500 * NS_PER_MS)	/* R6: L of the slowest profile; longer when a register asks for it */
+#define LOOK_NS (500 * NS_PER_MS)
 #define G_NS (20 * NS_PER_MS)
 #define HOLDER "repair"
 
@@ -97,18 +98,51 @@ next_epoch(const struct repair *p)
 	return epoch;
 }
 
-/* still: nothing moved while we waited. */
-static enum err_code
-still(struct repair *p, struct err *err)
+/* moved: the first register that is not as it was before; n: none. */
+static unsigned
+moved(const struct repair *p, const struct register_reply now[LEASE_REGISTERS])
 {
-	struct register_reply now[LEASE_REGISTERS];
-	enum err_code code = read_all(p, now, err);
+	unsigned r = 0;
 
-	for (unsigned r = 0; code == ERR_OK && r < p->site.set.n; r++)
-		if (now[r].reading != p->before[r].reading || now[r].rev != p->before[r].rev)
-			return err_set(err, ERR_REVISION, "register %u was written meanwhile: somebody is at work in group %s",
+	while (r < p->site.set.n && now[r].reading == p->before[r].reading && now[r].rev == p->before[r].rev)
+		r++;
+	return r;
+}
+
+/* settle: until nothing has moved for longer than any lease lasts.  Members whose streams went away campaign
+ * on, on the register that is left, until they have seen what became of the others; who still does so after as
+ * long is no such member. */
+static enum err_code
+settle(struct repair *p, struct err *err)
+{
+	struct mono begin = clock_mono(clock_system()), since = begin;
+	struct register_reply now[LEASE_REGISTERS];
+	enum err_code code = ERR_OK;
+
+	while (code == ERR_OK && !mono_reached(clock_mono(clock_system()), mono_after(since, longest_wait(p)))) {
+		thread_pause(LOOK_NS);
+		if ((code = read_all(p, now, err)) != ERR_OK)
+			break;
+		unsigned r = moved(p, now);
+		if (r == p->site.set.n)
+			continue;
+		memcpy(p->before, now, sizeof p->before);
+		since = clock_mono(clock_system());
+		if (mono_since(since, begin) > longest_wait(p))
+			code = err_set(err, ERR_REVISION, "register %u was written meanwhile: somebody is at work in group %s",
 			    number_of(p, r), p->gid);
+	}
 	return code;
+}
+
+static unsigned
+blanks(const struct repair *p)
+{
+	unsigned n = 0;
+
+	for (unsigned r = 0; r < p->site.set.n; r++)
+		n += p->before[r].reading == REGISTER_BLANK;
+	return n;
 }
 
 static enum err_code
@@ -139,15 +173,9 @@ write_released(struct repair *p, unsigned r, struct err *err)
 static enum err_code
 fill(struct repair *p, struct err *err)
 {
-	unsigned blank = 0;
 	enum err_code code = read_all(p, p->before, err);
 
-	for (unsigned r = 0; r < p->site.set.n; r++)
-		blank += p->before[r].reading == REGISTER_BLANK;
-	if (code != ERR_OK || blank < 2)
-		return code;
-	thread_pause(longest_wait(p));
-	if ((code = still(p, err)) != ERR_OK)
+	if (code != ERR_OK || blanks(p) < 2 || (code = settle(p, err)) != ERR_OK || blanks(p) < 2)
 		return code;
 	p->out->epoch = next_epoch(p);
 	for (unsigned r = 0; r < p->site.set.n && code == ERR_OK; r++)
