@@ -193,35 +193,6 @@ prepare(void *arg)
 
 /* --- life --------------------------------------------------------------------------------- */
 
-static const struct { size_t at; } texts[] = {
-	{ offsetof(struct conn_opts, servers) }, { offsetof(struct conn_opts, user) },
-	{ offsetof(struct conn_opts, password) }, { offsetof(struct conn_opts, token) },
-	{ offsetof(struct conn_opts, nkey_file) }, { offsetof(struct conn_opts, creds_file) },
-	{ offsetof(struct conn_opts, tls_ca) }, { offsetof(struct conn_opts, tls_cert) },
-	{ offsetof(struct conn_opts, tls_key) }, { offsetof(struct conn_opts, js_domain) },
-	{ offsetof(struct conn_opts, js_api_prefix) }, { offsetof(struct conn_opts, inbox_prefix) },
-};
-
-static const char **
-text_at(struct conn_opts *o, size_t i)
-{
-	return (const char **)(void *)((char *)o + texts[i].at);
-}
-
-static void
-keep_texts(struct conn_opts *o)
-{
-	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-		*text_at(o, i) = mem_text(*text_at(o, i));
-}
-
-static void
-free_texts(struct conn_opts *o)
-{
-	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-		mem_free((void *)(uintptr_t)*text_at(o, i));
-}
-
 struct site *
 site_new(const struct site_opts *o, struct err *err)
 {
@@ -230,7 +201,7 @@ site_new(const struct site_opts *o, struct err *err)
 	s->magic = SITE_MAGIC;
 	s->o = *o;
 	s->access = *o->access;
-	keep_texts(&s->access);
+	conn_opts_keep(&s->access);
 	s->o.access = &s->access;
 	s->o.member = mem_text(o->member);
 	for (unsigned r = 0; r < LEASE_REGISTERS; r++)
@@ -262,7 +233,7 @@ site_free(struct site *s)
 	pool_free(s->pool);
 	/* Nobody posts any more; what is on its way belongs to this site, the loop's only one. */
 	loop_discard(s->o.loop, deliver);
-	free_texts(&s->access);
+	conn_opts_drop(&s->access);
 	mem_free((void *)(uintptr_t)s->o.member);
 	for (unsigned r = 0; r < LEASE_REGISTERS; r++)
 		mem_free((void *)(uintptr_t)s->o.tag[r]);

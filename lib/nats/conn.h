@@ -33,6 +33,10 @@ struct conn_opts {
 	int64_t write_deadline_ns;	/* how long a send may block; 0: 1 s */
 };
 
+/* conn_opts_keep(o): its texts become copies of its own, until conn_opts_drop(o).  Zeroed is fine for that. */
+void conn_opts_keep(struct conn_opts *o);
+void conn_opts_drop(struct conn_opts *o);
+
 /* A pinned connection is one link to one server: it never reconnects and keeps nothing for later,
  * writes from the publishing thread, notices a frozen server within 1.5 s, and delivers each
  * subscription on a thread of its own, so that no other handler delays it.  Once CONN_EVENT_DOWN

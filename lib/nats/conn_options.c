@@ -193,3 +193,34 @@ conn_set_options(struct conn *c, const struct conn_opts *o, struct err *err)
 		TRY("retry", natsOptions_SetRetryOnFailedConnect(n, true, conn_on_connected, c));
 	return ERR_OK;
 }
+
+/* --- a copy of one's own ------------------------------------------------------------------ */
+
+static const size_t texts[] = {
+#define AT(field) offsetof(struct conn_opts, field)
+	AT(servers), AT(name), AT(user), AT(password), AT(token), AT(nkey_file), AT(creds_file), AT(tls_ca), AT(tls_cert),
+	AT(tls_key), AT(js_domain), AT(js_api_prefix), AT(inbox_prefix),
+#undef AT
+};
+
+static const char **
+text_at(struct conn_opts *o, size_t i)
+{
+	return (const char **)(void *)((char *)o + texts[i]);
+}
+
+void
+conn_opts_keep(struct conn_opts *o)
+{
+	for (size_t i = 0; i < COUNT_OF(texts); i++)
+		*text_at(o, i) = mem_text(*text_at(o, i));
+}
+
+void
+conn_opts_drop(struct conn_opts *o)
+{
+	for (size_t i = 0; i < COUNT_OF(texts); i++) {
+		mem_free((void *)(uintptr_t)*text_at(o, i));
+		*text_at(o, i) = NULL;
+	}
+}
