@@ -35,6 +35,7 @@
 #define STORE_QUEUE 64			/* workers that look for their queue */
 #define CLOSE_NS (10 * NS_PER_S)
 #define CALL_NS (5 * NS_PER_S)
+#define RELEASE_NS (3 * NS_PER_S)	/* how long the end of a lease is waited for, once the calls are answered */
 
 _Static_assert(sizeof(aegis_error) == sizeof(struct err), "one is handed on as the other");
 _Static_assert((int)AEGIS_CLOSED == (int)ERR_CLOSED, "both are made from errcodes.def");
@@ -48,20 +49,22 @@ aegis_code_name(int code)
 /* --- connecting -------------------------------------------------------------------------- */
 
 static struct conn *
-connect_nats(const aegis_options *o, int64_t timeout_ns, struct err *err)
+connect_nats(aegis *a, const aegis_options *o, struct err *err)
 {
 	const char *env = getenv("NATS_URL");
 	const char *fallback = env != NULL && env[0] != '\0' ? env : "nats://localhost:4222";
 
-	return conn_new(&(struct conn_opts){
+	a->access = (struct conn_opts){
 		.servers = o->servers != NULL ? o->servers : fallback,
 		.name = o->name != NULL ? o->name : "aegis client",
 		.user = o->user, .password = o->password, .token = o->token,
 		.creds_file = o->creds_file, .nkey_file = o->nkey_file,
 		.tls_ca = o->tls_ca, .tls_cert = o->tls_cert, .tls_key = o->tls_key,
 		.js_domain = o->js_domain, .js_api_prefix = o->js_api_prefix, .inbox_prefix = o->inbox_prefix,
-		.timeout_ns = timeout_ns, .wait = o->wait, .flusher_wait_us = o->flusher_wait_us,
-	}, err);
+		.timeout_ns = a->timeout_ns, .wait = o->wait, .flusher_wait_us = o->flusher_wait_us,
+	};
+	conn_opts_keep(&a->access);
+	return conn_new(&a->access, err);
 }
 
 static enum err_code
@@ -89,7 +92,7 @@ open_handle(aegis *a, const aegis_options *o, struct err *err)
 		return err_set(err, ERR_INVALID, "validation %d is none of the three AEGIS_VALIDATE_ modes", (int)o->validation);
 	if ((a->loop = loop_new(clock_system(), MAILBOX, err)) == NULL)
 		return ERR_SYSTEM;
-	if ((a->conn = connect_nats(o, a->timeout_ns, err)) == NULL)
+	if ((a->conn = connect_nats(a, o, err)) == NULL)
 		return err != NULL ? err->code : ERR_UNAVAILABLE;
 	a->traffic = traffic_new();
 	a->discovery = discovery_new(&(struct discovery_opts){
@@ -149,8 +152,8 @@ aegis_connected(const aegis *a)
 
 /* --- waiting for the loop to tell -------------------------------------------------------- */
 
-static void
-tell(aegis *a, bool *what)
+void
+client_tell(aegis *a, bool *what)
 {
 	pthread_mutex_lock(&a->lock);
 	*what = true;
@@ -158,9 +161,8 @@ tell(aegis *a, bool *what)
 	pthread_mutex_unlock(&a->lock);
 }
 
-/* await: until one of the two is told, or the time is over; true when it is the other. */
-static bool
-await(aegis *a, const bool *one, const bool *other, int64_t timeout_ns)
+bool
+client_await(aegis *a, const bool *one, const bool *other, int64_t timeout_ns)
 {
 	struct mono until = mono_after(clock_mono(clock_system()), timeout_ns);
 
@@ -177,8 +179,9 @@ on_registered(void *arg)
 {
 	aegis *a = arg;
 
+	client_elect_registered(a);
 	client_events_start(a);		/* not before: a twin's broadcast durable is none of ours */
-	tell(a, &a->registered);
+	client_tell(a, &a->registered);
 }
 
 static void
@@ -187,10 +190,11 @@ on_twin(void *arg, const char *sentence)
 	aegis *a = arg;
 
 	client_events_leave(a, false);
+	client_elect_leave(a);
 	pthread_mutex_lock(&a->lock);
 	snprintf(a->twin_text, sizeof a->twin_text, "%s", sentence);
 	pthread_mutex_unlock(&a->lock);
-	tell(a, &a->twin);
+	client_tell(a, &a->twin);
 }
 
 static void
@@ -198,7 +202,7 @@ on_left(void *arg)
 {
 	aegis *a = arg;
 
-	tell(a, &a->left);
+	client_tell(a, &a->left);
 }
 
 /* member_of: the loop makes and frees it, other threads only ask for it. */
@@ -235,7 +239,8 @@ aegis_serve(aegis *a, const char *method, aegis_handler *fn, void *arg, unsigned
 		if (strcmp(a->served[i].method, method) == 0)
 			return err_set(client_err(e), ERR_EXISTS, "method '%s' is served already", method);
 	a->served = mem_resize(a->served, a->nserved + 1, sizeof *a->served);
-	a->served[a->nserved++] = (struct served){ mem_text(method), fn, arg, (flags & AEGIS_INLINE) != 0, NULL };
+	a->served[a->nserved++] = (struct served){ .method = mem_text(method), .fn = fn, .arg = arg,
+	    .inline_ = (flags & AEGIS_INLINE) != 0 };
 	return ERR_OK;
 }
 
@@ -245,6 +250,8 @@ aegis_serve_with(aegis *a, const char *method, aegis_handler *fn, void *arg, con
 {
 	int code = aegis_serve(a, method, fn, arg, 0, e);
 
+	if (code == AEGIS_OK && o != NULL)
+		a->served[a->nserved - 1].exclusive = o->exclusive;
 	if (code == AEGIS_OK && o != NULL && o->concurrency > 0)
 		a->served[a->nserved - 1].turns = turns_new(o->concurrency, o->max_queue > 0 ? o->max_queue : DEFAULT_QUEUE);
 	return code;
@@ -286,22 +293,28 @@ start_member(void *arg)
 	struct start *s = arg;
 	aegis *a = s->a;
 
-	if ((s->code = open_guard(a, s->who->service, &s->err)) != ERR_OK)
+	if ((s->code = open_guard(a, s->who->service, &s->err)) != ERR_OK ||
+	    (s->code = client_elect_start(a, s->who->service, &s->err)) != ERR_OK)
 		return;
 	struct member *m = member_new(&(struct member_opts){
 		.loop = a->loop, .pool = a->pool, .conn = a->conn,
 		.service = s->who->service, .instance = a->instance, .version = s->who->version,
 		.description = s->who->description, .metadata = s->who->metadata, .methods = s->methods,
 		.heartbeat_ns = s->who->heartbeat_ms * NS_PER_MS, .ttl_s = s->who->ttl_s,
-		.traffic = a->traffic, .guard = a->guard, .handler = client_on_call, .arg = a, .registered = on_registered, .twin = on_twin,
+		.traffic = a->traffic, .guard = a->guard, .group = client_elect_group(a), .exclusive = client_elect_exclusive(a),
+		.handler = client_on_call, .arg = a, .registered = on_registered, .twin = on_twin,
 	}, &s->err);
+	client_elect_member(a, m);
 	s->code = m != NULL ? member_start(m, &s->err) : s->err.code;
 	if (s->code == ERR_OK)
 		s->code = client_workers_start(a, s->who->service, &s->err);
-	if (s->code == ERR_OK)
+	if (s->code == ERR_OK) {
 		set_member(a, m);
-	else
-		member_free(m);
+		return;
+	}
+	member_close(m);
+	client_elect_stop(a);
+	member_free(m);
 }
 
 /* drop_twin: on the loop: ends what was refused. */
@@ -314,6 +327,8 @@ drop_twin(void *arg)
 	set_member(a, NULL);
 	client_events_free(a);
 	client_workers_free(a);
+	member_close(m);
+	client_elect_stop(a);
 	member_free(m);
 }
 
@@ -399,7 +414,7 @@ enrol(aegis *a, const aegis_identity *who, struct err *err)
 		return s.code;
 	}
 	/* twin_text is written before it is told, and once per member. */
-	if (await(a, &a->registered, &a->twin, a->timeout_ns))
+	if (client_await(a, &a->registered, &a->twin, a->timeout_ns))
 		return err_set(err, ERR_TWIN, "%s", a->twin_text);
 	caller_source(a->caller, a->instance);
 	sender_source(a->sender, a->instance);
@@ -434,6 +449,7 @@ set_health(void *arg)
 
 	struct member *m = member_of(h->a);
 
+	client_elect_fit(h->a, h->healthy);
 	if (m != NULL)
 		member_status(m, h->healthy ? INSTANCE_ACTIVE : INSTANCE_UNHEALTHY);
 }
@@ -461,6 +477,7 @@ leave(void *arg)
 {
 	aegis *a = arg;
 
+	client_elect_leave(a);
 	member_leave(a->member, on_left, a);
 	client_workers_leave(a);
 	client_events_leave(a, true);
@@ -473,13 +490,14 @@ depart(aegis *a)
 	if (a->member == NULL || !a->thread.runs)
 		return;
 	if (loop_call(a->loop, leave, a, CALL_NS, NULL) == ERR_OK)
-		await(a, &a->left, &a->left, a->timeout_ns);
+		client_await(a, &a->left, &a->left, a->timeout_ns);
 	struct mono end = mono_after(clock_mono(clock_system()), CLOSE_NS);
 	member_drain(a->member, CLOSE_NS);
 	int64_t left = mono_since(end, clock_mono(clock_system()));
 	client_workers_drain(a, left > 0 ? left : 0);
 	left = mono_since(end, clock_mono(clock_system()));
 	client_events_drain(a, left > 0 ? left : 0);
+	client_elect_left(a, RELEASE_NS);
 	if (a->nsubscribed > 0)
 		conn_flush(a->conn, NS_PER_S, NULL);	/* the last acknowledgements */
 }
@@ -498,11 +516,14 @@ aegis_close(aegis *a)
 	sender_stop(a->sender);
 	publisher_stop(a->publisher);
 	member_close(a->member);	/* else a request could still find the workers gone */
+	client_elect_close(a);
 	client_events_free(a);		/* its deliveries go to the handlers' pool */
 	client_refuse_waiting(a);
 	pool_free(a->handlers);
 	client_workers_free(a);
 	pool_free(a->pool);
+	client_elect_stop(a);
+	client_election_free(a);
 	member_free(a->member);
 	sender_free(a->sender);
 	publisher_free(a->publisher);
@@ -512,6 +533,7 @@ aegis_close(aegis *a)
 		guard_free(a->guards[i]);
 	mem_free(a->guards);
 	conn_free(a->conn);
+	conn_opts_drop(&a->access);
 	loop_free(a->loop);
 	traffic_free(a->traffic);	/* what was on its way is counted by now */
 	for (size_t i = 0; i < a->nserved; i++) {

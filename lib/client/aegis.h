@@ -41,6 +41,7 @@ typedef struct aegis_result aegis_result;
 typedef struct aegis_out aegis_out;
 typedef struct aegis_job aegis_job;
 typedef struct aegis_event aegis_event;
+typedef struct aegis_election aegis_election;
 
 typedef struct aegis_error {
 	int code;
@@ -104,6 +105,7 @@ typedef struct aegis_serve_options {
 	unsigned concurrency;		/* requests of this method that are not answered yet; 0: as many as there
 					   are workers.  With it a slow method leaves workers to the others */
 	unsigned max_queue;		/* that may wait for their turn; 0: 1024, then refused */
+	bool exclusive;			/* only the member that leads executes it: see aegis_elect_join */
 } aegis_serve_options;
 
 /* aegis_serve_with(a, method, fn, arg, o, e): as aegis_serve, on worker threads; o may be NULL. */
@@ -140,6 +142,7 @@ const char *aegis_request_trace_id(const aegis_request *r);
 const char *aegis_request_source(const aegis_request *r);	/* NULL when not told */
 const char *aegis_request_traceparent(const aegis_request *r);	/* W3C; NULL when not told */
 int64_t aegis_request_left_ms(const aegis_request *r);	/* until nobody waits any more; at least 1 */
+uint64_t aegis_request_epoch(const aegis_request *r);	/* of an exclusive method: of the lead it runs under; else 0 */
 const char *aegis_params_json(const aegis_request *r);		/* all parameters as JSON */
 bool aegis_param_given(const aegis_request *r, const char *key);	/* it is there, and not null */
 const char *aegis_param_text(const aegis_request *r, const char *key);
@@ -154,6 +157,60 @@ const char *aegis_param_text_at(const aegis_request *r, const char *key, size_t 
 int aegis_reply(aegis_request *r, aegis_out *out);
 int aegis_reply_json(aegis_request *r, const char *json);
 void aegis_fail(aegis_request *r, const char *text);		/* the caller gets AEGIS_HANDLER */
+
+/* --- one active instance ---------------------------------------------------------------- */
+
+/* Of the members of a group one leads at a time, by a lease in NATS.  It alone executes exclusive methods
+ * (aegis_serve_options): calls of them that reach another member are passed on to it, wait while nobody
+ * leads, and fail with AEGIS_NOT_ACTIVE at the end of their time.  Call them with AEGIS_STICKY: other
+ * strategies get the answer as Python clients read it, wrapped in {"success":…,"result":…}.  When it dies, another one leads within a
+ * third of a second; when it leaves, at once.
+ *
+ * Nothing interrupts a handler that runs when the lead is lost: its result is not sent (the caller gets
+ * AEGIS_OUTCOME_UNKNOWN), but what it does in the meantime only the resource can refuse.  So hand the
+ * epoch on, a number that grows from lead to lead, and let the resource keep the highest one it has seen and
+ * refuse lower ones; or at least look at aegis_elect_epoch right before an effect. */
+enum aegis_role { AEGIS_STANDBY, AEGIS_ACTIVE };
+
+typedef struct aegis_elect_options {
+	const char *group;		/* within the service; NULL: "default" */
+	const char *profile;		/* "fast", "default", "relaxed", "wan"; NULL: the group's, else default */
+	int64_t drain_ms;		/* how long calls in flight and `role` may take when the lead is given up: then it
+					   is not renewed any more; 0: 10000 */
+
+	/* Hears each change of role, one at a time and in order, on a thread of the library; it may block.  With
+	 * AEGIS_ACTIVE: exclusive calls wait until it returns.  With AEGIS_STANDBY, and the epoch that is over: end
+	 * what was begun under it; a lead that is given up in order goes to another member only after it has
+	 * returned.  It must not call aegis_elect_leave or aegis_close.  NULL: nobody hears. */
+	void (*role)(void *arg, enum aegis_role role, uint64_t epoch);
+
+	/* This member can never take part as things stand (its profile or its registers do not match the group's). On the
+	 * same thread.  NULL: only the log tells. */
+	void (*failed)(void *arg, const aegis_error *why);
+	void *arg;
+} aegis_elect_options;
+
+/* aegis_elect_join(a, o, e): the handle takes part in the election of its service's group from aegis_register on.
+ * Before that, once; o may be NULL.  The election is the handle's and lives as long; NULL with e filled
+ * on failure.  An instance that is not healthy (aegis_set_healthy) gives the lead up. */
+aegis_election *aegis_elect_join(aegis *a, const aegis_elect_options *o, aegis_error *e);
+
+/* Any thread, also in handlers; they do not wait, and are right at the moment: a lease that ran out is over,
+ * whatever was or was not told.  epoch: of the lead; 0 when there is none.  remaining: how long it lasts
+ * if it is not renewed, which it is all the time; 0 when there is none. */
+enum aegis_role aegis_elect_role(const aegis_election *l);
+uint64_t aegis_elect_epoch(const aegis_election *l);
+int64_t aegis_elect_remaining_ms(const aegis_election *l);
+
+/* aegis_elect_step_down(l, to, e): gives the lead to the live member with instance id `to`, or to whoever comes
+ * first (NULL), after calls in flight; does not wait for it.  AEGIS_NOT_ACTIVE: it does not lead.
+ * AEGIS_NOT_FOUND: no live member has that id; nothing happened. */
+int aegis_elect_step_down(aegis_election *l, const char *to, aegis_error *e);
+
+/* aegis_elect_leave(l, e): for good: the handle goes on as a member that never leads.  Blocks until the lead, if it
+ * had it, is given back; AEGIS_TIMEOUT after drain_ms and the default time-out: then the lease runs out by itself.
+ * aegis_close leaves, too. */
+int aegis_elect_leave(aegis_election *l, aegis_error *e);
 
 /* --- building values -------------------------------------------------------------------- */
 

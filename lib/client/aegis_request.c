@@ -193,6 +193,16 @@ void
 client_on_call(void *arg, struct rpc_call *call)
 {
 	struct aegis *a = arg;
+
+	MAGIC_CHECK(a, AEGIS_MAGIC);
+	if (!client_elect_call(a, call))
+		client_execute(a, call);
+}
+
+void
+client_execute(void *arg, struct rpc_call *call)
+{
+	struct aegis *a = arg;
 	const struct served *s = served_by(a, rpc_call_method(call));
 
 	MAGIC_CHECK(a, AEGIS_MAGIC);
@@ -251,6 +261,12 @@ aegis_request_left_ms(const aegis_request *r)
 	int64_t left = mono_since(rpc_call_deadline(r->call), clock_mono(clock_system())) / NS_PER_MS;
 
 	return left > 0 ? left : 1;
+}
+
+uint64_t
+aegis_request_epoch(const aegis_request *r)
+{
+	return rpc_call_epoch(r->call);
 }
 
 const char *

@@ -10,11 +10,12 @@
 #include "base/str.h"
 #include "client/aegis.h"
 #include "codec/codec.h"
+#include "nats/conn.h"
 #include "sys/loop_thread.h"
 #include "sys/pool.h"
 
 struct caller;
-struct conn;
+struct candidate;
 struct discovery;
 struct events;
 struct guard;
@@ -48,6 +49,7 @@ struct served {
 	aegis_handler *fn;
 	void *arg;
 	bool inline_;
+	bool exclusive;
 	struct turns *turns;		/* NULL: as many at once as there are workers */
 };
 
@@ -56,6 +58,7 @@ struct aegis {
 	struct loop *loop;
 	struct loop_thread thread;
 	struct conn *conn;
+	struct conn_opts access;	/* what that was made with; for connections of an election */
 	struct discovery *discovery;
 	enum aegis_validation validation;
 	_Atomic(struct guard *) guard;	/* of the service that was registered last; NULL: none */
@@ -80,6 +83,8 @@ struct aegis {
 	struct subscribed **subscribed;	/* likewise */
 	size_t nsubscribed;
 
+	struct aegis_election *election;	/* likewise; NULL: takes part in none */
+
 	char *service, *instance;	/* aegis_register's thread writes them, while enrolling */
 
 	pthread_mutex_t lock;		/* leaf: all below */
@@ -94,6 +99,34 @@ struct aegis {
 
 /* client_on_call: a request arrived; on the delivering thread. */
 void client_on_call(void *arg, struct rpc_call *call);
+
+/* client_execute: by the handler, whoever may lead. */
+void client_execute(void *arg, struct rpc_call *call);
+
+/* The part in an election, if a has one: begin (the loop's, before the member; ERR_INVALID for an
+ * exclusive method without one), whose record tells of it, that the record stands, whether its
+ * handlers are well, step down for good; wait for that (any other thread); no call comes any more; end
+ * (the loop's), and be forgotten. */
+enum err_code client_elect_start(struct aegis *a, const char *service, struct err *err);
+void client_elect_member(struct aegis *a, struct member *m);
+void client_elect_registered(struct aegis *a);
+void client_elect_fit(struct aegis *a, bool on);
+void client_elect_leave(struct aegis *a);
+bool client_elect_left(struct aegis *a, int64_t timeout_ns);
+void client_elect_close(struct aegis *a);
+void client_elect_stop(struct aegis *a);
+void client_election_free(struct aegis *a);
+const char *client_elect_group(const struct aegis *a);		/* NULL: none */
+const char *const *client_elect_exclusive(const struct aegis *a);	/* as of member_opts */
+
+/* client_elect_call(a, call): on the delivering thread; false: no election, and the call is untouched. */
+bool client_elect_call(struct aegis *a, struct rpc_call *call);
+
+/* client_tell(a, what): sets *what, under the lock, for client_await.
+ * client_await(a, one, other, timeout_ns): until one of the two is told, or the time is over; true when it is
+ * the other. */
+void client_tell(struct aegis *a, bool *what);
+bool client_await(struct aegis *a, const bool *one, const bool *other, int64_t timeout_ns);
 
 /* client_refuse_waiting(a): the requests that wait for their turn are refused, and none waits again;
  * before the workers go. */

@@ -17,6 +17,23 @@ nats_start
 code 0 "$T/hello"
 [ "$(cat "$T/stdout")" = '{"greeting":"you"}' ] || fail "the example printed $(cat "$T/stdout")"
 
+# The example of a leader: it hands out numbers, is told of its lead, and gives it to the next one at its end.
+# shellcheck disable=SC2086
+gcc -Wall -Wextra -Werror -fuse-ld=bfd $flags deploy/examples/leader.c -o "$T/leader" -laegis -lm -lpthread
+spawn one "$T/leader"
+until_true 20 grep -q '^active' "$T/one.out"
+epoch=$(sed -n 's/^active //p' "$T/one.out")
+code 0 "$AEGIS" call --sticky number-service next --json
+grep -q "\"epoch\":$epoch,\"number\":1" "$T/stdout" || fail "the first one said $(cat "$T/stdout")"
+spawn two "$T/leader"
+until_true 20 bash -c "[ \"\$('$AEGIS' registry ls --instances --service number-service --json | grep -o STANDBY | wc -l)\" -ge 1 ]"
+end one
+[ "$rc" -eq 0 ] || fail "it ends with $rc"
+grep -q "^standby $epoch" "$T/one.out" || fail "it was not told that its lead is over"
+until_true 20 grep -q '^active' "$T/two.out"
+[ "$(sed -n 's/^active //p' "$T/two.out")" -gt "$epoch" ] || fail "the epoch does not grow"
+end two
+
 # Nothing but aegis_* is to be seen, so that no name of ours meets one of the program's.
 seen=$(nm -g --defined-only "$T/inst/usr/lib/libaegis.a" | awk 'NF == 3 && $3 !~ /^(aegis_|OPENSSL_ia32cap_P$)/ { print $3 }')
 [ -z "$seen" ] || fail "the library exports $seen"
