@@ -356,7 +356,7 @@ open_observers(struct candidate *c)
 	c->announce = announce_new(&(struct announce_opts){ .loop = o->loop, .pool = c->pool, .conn = o->conn,
 	    .publisher = o->publisher, .service = o->service, .group = o->group });
 	c->shadow = shadow_new(&(struct shadow_opts){ .loop = o->loop, .pool = c->pool, .conn = o->conn,
-	    .service = o->service, .group = o->group, .instance = o->instance, .foreign = on_foreign, .looked = on_looked,
+	    .traffic = o->traffic, .service = o->service, .group = o->group, .instance = o->instance, .foreign = on_foreign, .looked = on_looked,
 	    .arg = c });
 }
 

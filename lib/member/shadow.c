@@ -8,6 +8,7 @@
 #include "base/magic.h"
 #include "base/mem.h"
 #include "member/shadow_value.h"
+#include "messaging/traffic.h"
 #include "nats/kv.h"
 #include "nats/stream.h"
 #include "sys/loop.h"
@@ -35,6 +36,7 @@ struct shadow {
 	struct shadow_value writing;
 	uint64_t purging;
 	bool ready, ttl, found, purged;	/* ready: the bucket was prepared */
+	bool tried, wrote;		/* of the job: the key was to be written, and was */
 	enum shadow_kind kind;
 	char who[132];
 };
@@ -72,7 +74,8 @@ work(struct pool_job *job)
 	struct kv_entry e = { .revision = 0 };
 	struct wall now = clock_wall(clock_system());
 
-	s->found = s->purged = false;
+	s->found = s->purged = s->wrote = false;
+	s->tried = s->writing.epoch != 0;
 	if (!prepare(s))
 		return;
 	enum err_code code = kv_get(&kv, str_text(&s->key), &e, NULL);
@@ -87,8 +90,10 @@ work(struct pool_job *job)
 		struct str text = STR_INIT;
 		uint64_t revision;
 		shadow_encode(&s->writing, now, &text);
-		if (kv_put(&kv, &(struct kv_put){ .key = str_text(&s->key), .value = text.p, .n = text.len,
-		    .expect = e.revision, .ttl_s = s->ttl ? TTL_S : 0 }, &revision, NULL) == ERR_STORE)
+		code = kv_put(&kv, &(struct kv_put){ .key = str_text(&s->key), .value = text.p, .n = text.len,
+		    .expect = e.revision, .ttl_s = s->ttl ? TTL_S : 0 }, &revision, NULL);
+		s->wrote = code == ERR_OK;
+		if (code == ERR_STORE)
 			s->ready = false;
 		str_release(&text);
 	} else if (s->purging != 0) {
@@ -97,6 +102,7 @@ work(struct pool_job *job)
 		/* Somebody else's revision is no business of ours any more. */
 		s->purged = code == ERR_OK || code == ERR_REVISION;
 	}
+	s->tried = s->tried && s->kind != SHADOW_FOREIGN && s->kind != SHADOW_NEWER;	/* those are not written over */
 	kv_entry_release(&e);
 }
 
@@ -143,12 +149,24 @@ tell_foreign(struct shadow *s)
 }
 
 static void
+count(const struct shadow *s)
+{
+	if (s->tried) {
+		traffic_mark_add(s->o.traffic, s->wrote ? TRAFFIC_UPDATED : TRAFFIC_UPDATE_FAILED);
+		traffic_mark_add(s->o.traffic, s->wrote ? TRAFFIC_BEAT : TRAFFIC_BEAT_FAILED);
+	} else if (s->purging != 0 && !s->purged) {
+		traffic_mark_add(s->o.traffic, TRAFFIC_RELEASE_FAILED);
+	}
+}
+
+static void
 done(struct pool_job *job)
 {
 	struct shadow *s = CONTAINER_OF(job, struct shadow, job);
 
 	MAGIC_CHECK(s, SHADOW_MAGIC);
 	s->busy = false;
+	count(s);
 	if (s->purged && s->let_go == s->purging)
 		s->let_go = 0;
 	if (s->found) {

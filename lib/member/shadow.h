@@ -18,11 +18,13 @@ struct conn;
 struct loop;
 struct pool;
 struct shadow;
+struct traffic;
 
 struct shadow_opts {
 	struct loop *loop;
 	struct pool *pool;		/* freed before the shadow */
 	struct conn *conn;
+	struct traffic *traffic;	/* where writes and purges are counted; outlives the shadow */
 	const char *service, *group, *instance;	/* copied */
 	/* foreign(arg, who): a Python member leads; NULL: it does not any more.  At the first look, whose
 	 * end looked(arg) tells, and at every change. */

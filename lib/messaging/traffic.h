@@ -42,8 +42,13 @@ void traffic_commands(struct traffic *t, const char *service, const char *comman
 #define TRAFFIC_MARKS(X) \
 	X(ACQUIRED, "election.leadership.acquired") \
 	X(TAKEN_OVER, "election.leadership.acquired.takeover")	/* from one whose lease had run out */ \
+	X(UPDATED, "election.leadership.updated")		/* the leader key, once a second by who leads */ \
+	X(UPDATE_FAILED, "election.leadership.update_error") \
 	X(RELEASED, "election.leadership.released") \
+	X(RELEASE_FAILED, "election.leadership.release_error")	/* the leader key could not be removed */ \
 	X(WON, "sticky_active.election.won") \
+	X(BEAT, "sticky_active.heartbeat.success")		/* as UPDATED, which is what Python beats by */ \
+	X(BEAT_FAILED, "sticky_active.heartbeat.error") \
 	X(FAILED_OVER, "sticky_active.failover.success") \
 	X(LOST, "sticky_active.leader.lost")			/* without having let it go */ \
 	X(NOT_ACTIVE, "sticky_active.rpc.not_active") \

@@ -32,6 +32,9 @@ beat() {	# beat COUNTER: as the last one's heartbeat told last
 }
 counts() {
 	[ "$(beat sticky_active.election.won)" = 1 ] && [ "$(beat election.leadership.acquired)" = 1 ] &&
-	    [ "$(beat sticky_active.leader.lost)" = 0 ] && [ "$(beat sticky_active.rpc.processed)" -ge 10 ]
+	    [ "$(beat sticky_active.leader.lost)" = 0 ] && [ "$(beat sticky_active.rpc.processed)" -ge 10 ] &&
+	    [ "$(beat election.leadership.updated)" -ge 1 ] && [ "$(beat sticky_active.heartbeat.success)" -ge 1 ] &&
+	    [ "$(beat election.leadership.update_error)" = 0 ] && [ "$(beat sticky_active.heartbeat.error)" = 0 ] &&
+	    [ "$(beat election.leadership.release_error)" = 0 ]
 }
 until_true 10 counts
