@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define MS NS_PER_MS
+#define CHAOS_TURNS (64 * CHAOS_STEPS)
 #define CHAOS_STEPS 3000	/* of the core, per episode */
 
 /* Per 1024; how likely each thing is, whenever one is chosen or a message is sent. */
@@ -363,7 +364,9 @@ adversary_episode(struct world *w, uint64_t seed, bool trace)
 	some_temper();
 	for (unsigned m = 0; m < w->members; m++)
 		start(w, m);
-	while (w->steps < CHAOS_STEPS && w->violated == NULL)
+	/* With two registers empty and few kinds of faults nothing may ever happen again: an operator would
+	 * have to repair the group. */
+	for (unsigned turns = 0; w->steps < CHAOS_STEPS && turns < CHAOS_TURNS && w->violated == NULL; turns++)
 		turn(w);
 	if (w->violated == NULL && can_recover(w) && !recovers(w) && w->violated == NULL)
 		w->violated = "L1: nobody leads in time after all faults are over";
