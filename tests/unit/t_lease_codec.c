@@ -239,6 +239,16 @@ group_record(void **state)
 	str_release(&out);
 }
 
+/* Member by member: what lies between them is anything. */
+static void
+assert_same_change(const struct lease_change *a, const struct lease_change *b)
+{
+	assert_int_equal(a->epoch, b->epoch);
+	assert_string_equal(a->instance, b->instance);
+	assert_int_equal(a->at.ns, b->at.ns);
+	assert_string_equal(a->reason, b->reason);
+}
+
 static void
 changes_record(void **state)
 {
@@ -268,7 +278,9 @@ changes_record(void **state)
 	c.list[1].at.ns = 0;
 	lease_changes_encode(&c, &out);
 	expect_ok(lease_changes_decode(out.p, out.len, &back, &err), &err);
-	assert_memory_equal(&back, &c, sizeof c);
+	assert_int_equal(back.n, c.n);
+	for (unsigned i = 0; i < c.n; i++)
+		assert_same_change(&back.list[i], &c.list[i]);
 	c.n = 1;
 	str_clear(&out);
 	lease_changes_encode(&c, &out);
