@@ -21,6 +21,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/wall.h"
+#include "bench/machine.h"
 #include "codec/codec.h"
 #include "nats/conn.h"
 #include "nats/server.h"
@@ -190,32 +191,12 @@ samples_release(struct samples *s)
 
 /* --- the machine ------------------------------------------------------------------------- */
 
-/* first_line: of a file, or of what follows `key` there; "" when there is none. */
-static void
-first_line(const char *path, const char *key, char *out, size_t max)
-{
-	char line[512];
-	FILE *f = fopen(path, "re");
-
-	out[0] = '\0';
-	while (f != NULL && fgets(line, sizeof line, f) != NULL) {
-		if (strncmp(line, key, strlen(key)) != 0)
-			continue;
-		const char *p = line + strlen(key);
-		p += strspn(p, " \t:");
-		snprintf(out, max, "%.*s", (int)strcspn(p, "\n"), p);
-		break;
-	}
-	if (f != NULL)
-		fclose(f);
-}
-
 static void
 load_now(char out[16])
 {
 	char line[64];
 
-	first_line("/proc/loadavg", "", line, sizeof line);
+	machine_first_line("/proc/loadavg", "", line, sizeof line);
 	snprintf(out, 16, "%.*s", (int)strcspn(line, " "), line);
 }
 
@@ -231,7 +212,7 @@ server_version(char *out, size_t max)
 		return;
 	char *file = mem_printf("%s/version", bench_dir());
 	if (bench_reap(bench_spawn((const char *const[]){ path, "--version", NULL }, "version")) == 0)
-		first_line(file, "", out, max);
+		machine_first_line(file, "", out, max);
 	mem_free(file);
 	mem_free(path);
 }
@@ -243,8 +224,8 @@ pack_machine(struct pack *p)
 	struct utsname un;
 
 	uname(&un);
-	first_line("/proc/cpuinfo", "model name", cpu, sizeof cpu);
-	first_line("/proc/loadavg", "", load, sizeof load);
+	machine_first_line("/proc/cpuinfo", "model name", cpu, sizeof cpu);
+	machine_first_line("/proc/loadavg", "", load, sizeof load);
 	pack_key(p, "machine");
 	pack_map(p, 4);
 	pack_key(p, "cpu");
@@ -477,7 +458,7 @@ bench_await(const char *what, bool (*holds_now)(void *arg), void *arg)
 
 	while (!holds_now(arg)) {
 		if (bench_now() > end) {
-			first_line(errors, "", last, sizeof last);
+			machine_first_line(errors, "", last, sizeof last);
 			bench_die("%s did not happen within 20 s; the processes' errors begin with: %s", what, last);
 		}
 		nanosleep(&(struct timespec){ .tv_nsec = LOOK_NS }, NULL);
@@ -491,7 +472,7 @@ bench_rss_kb(pid_t pid)
 	char path[64], text[64];
 
 	snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
-	first_line(path, "VmRSS", text, sizeof text);
+	machine_first_line(path, "VmRSS", text, sizeof text);
 	return strtol(text, NULL, 10);
 }
 

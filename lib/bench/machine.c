@@ -9,9 +9,8 @@
 #include "codec/subject.h"
 #include "nats/stream.h"
 
-/* first_line: of a file, or of what follows key there; "" when there is none. */
-static void
-first_line(const char *path, const char *key, char *out, size_t max)
+void
+machine_first_line(const char *path, const char *key, char *out, size_t max)
 {
 	char line[512];
 	FILE *f = fopen(path, "re");
@@ -37,9 +36,9 @@ machine_look(struct machine *m, struct conn *conn)
 
 	memset(m, 0, sizeof *m);
 	uname(&un);
-	first_line("/proc/cpuinfo", "model name", m->cpu, sizeof m->cpu);
+	machine_first_line("/proc/cpuinfo", "model name", m->cpu, sizeof m->cpu);
 	snprintf(m->kernel, sizeof m->kernel, "%s %s", un.sysname, un.release);
-	first_line("/proc/loadavg", "", m->load, sizeof m->load);
+	machine_first_line("/proc/loadavg", "", m->load, sizeof m->load);
 	m->cores = sysconf(_SC_NPROCESSORS_ONLN);
 	snprintf(m->client, sizeof m->client, "%s", conn_versions());
 	conn_server_name(conn, m->server_name, sizeof m->server_name);
