@@ -1,0 +1,71 @@
+/* serve_api.c - `aegis serve-api`: its options. */
+#include "app/serve_api.h"
+
+#include "api/manage.h"
+#include "cmd.h"
+#include "version.h"
+
+struct serve_api_cmd {
+	struct cmd_general general;
+	struct cmd_nats nats;
+	struct cmd_log log;
+	const char *listen, *health_listen;
+	int64_t stale_ns;
+};
+
+/* listen_from: API_PORT names the port alone; without it, the container's. */
+static const char *
+listen_from(opts_getenv *get, void *arg, struct str *buf, const char **variable)
+{
+	static const char *const names[] = { "API_PORT", "API_CONTAINER_PORT" };
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		const char *port = get(arg, names[i]);
+		if (port == NULL || port[0] == '\0')
+			continue;
+		*variable = names[i];
+		str_printf(buf, "http://127.0.0.1:%s", port);
+		return str_text(buf);
+	}
+	*variable = "API_PORT";
+	return NULL;
+}
+
+static const struct opt serve_rows[] = {
+	OPT_TEXT(struct serve_api_cmd, listen, "listen", 0, "URL", "where the API is served", .def = "http://127.0.0.1:8100", .env = true,
+	    .inherit_make = listen_from, .inherit_note = "API_PORT, API_CONTAINER_PORT"),
+	OPT_TEXT(struct serve_api_cmd, health_listen, "health-listen", 0, "URL",
+	    "serve /livez, /readyz and /startupz there as well, whatever the API is busy with", .env = true),
+	STALE_ROW(struct serve_api_cmd),
+	OPTS_END
+};
+
+const struct cmd_form serve_api_form = {
+	sizeof(struct serve_api_cmd),
+	{
+		{ "API options", "serve_api", serve_rows, 0 },
+		FORM_NATS(struct serve_api_cmd),
+		FORM_SERVE_LOG(struct serve_api_cmd),
+		FORM_GENERAL(struct serve_api_cmd),
+	},
+};
+
+enum err_code
+cmd_serve_api_run(struct cmd *c, struct err *err)
+{
+	const struct serve_api_cmd *o = c->opts;
+	struct serve_api_opts s = {
+		.version = AEGIS_VERSION, .stale_ns = o->stale_ns, .listen = o->listen, .health_listen = o->health_listen,
+	};
+
+	if (manage_check(o->listen, err) != ERR_OK) {
+		err_prefix(err, "--listen");
+		return ERR_CONFIG;
+	}
+	if (o->health_listen != NULL && manage_check(o->health_listen, err) != ERR_OK) {
+		err_prefix(err, "--health-listen");
+		return ERR_CONFIG;
+	}
+	s.conn = cmd_conn_opts(c, NULL);
+	return serve_api(&s, err);
+}

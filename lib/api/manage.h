@@ -1,0 +1,87 @@
+/* manage.h - the management API: what its handlers share, and its life (wire.md §11, conventions.md §3).
+ *
+ * Routes are rows of manage_routes.def; each noun has a file of handlers of its own.  A handler reads
+ * snapshots and asks the stores; nothing here belongs to one thread, except the life at the end.
+ * Several processes may serve the same NATS: none keeps what the others do not see there. */
+#ifndef API_MANAGE_H
+#define API_MANAGE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/instant.h"
+
+struct conn;
+struct discovery;
+struct registry;
+struct web_request;
+struct web_server;
+
+/* Who may use a route; each may use what those before it may, but METRICS opens /metrics alone. */
+enum manage_access { MANAGE_PUBLIC, MANAGE_METRICS, MANAGE_VIEWER, MANAGE_OPERATOR, MANAGE_ADMIN };
+
+/* What a credential that is bound to one service may do with it. */
+enum manage_reach {
+	MANAGE_GLOBAL,		/* nothing */
+	MANAGE_SERVICE,		/* {service} or {name} of the path must be its own */
+	MANAGE_LIST,		/* the handler leaves out what belongs to others */
+};
+
+/* One row of manage_routes.def, besides what the server knows of it (router.h). */
+struct manage_route {
+	const char *operation;		/* "listServices" */
+	enum manage_access access;
+	enum manage_reach reach;
+};
+
+struct manage {
+	unsigned magic;
+	struct conn *conn;			/* all outlive it */
+	struct discovery *discovery;
+	_Atomic(struct registry *) registry;	/* NULL until the bucket could be looked at; stays then */
+	const char *version;			/* of aegis */
+	struct mono began;
+
+	/* What the process tells, by clock_mono in ns; any thread. */
+	_Atomic int64_t turned;			/* when the loop last turned */
+	_Atomic int64_t answered;		/* when NATS last answered a ping; 0: never */
+	_Atomic int64_t rtt_ns;			/* how long that took */
+	atomic_bool draining;			/* asked to stop */
+
+	struct web_server *web, *health;	/* manage_start's */
+};
+
+#define MANAGE_MAGIC 0xae619001u
+
+#define MANAGE_LOOP_NS (5 * NS_PER_S)		/* a loop that stands still for longer is dead */
+#define MANAGE_NATS_NS (1500 * NS_PER_MS)	/* NATS that is silent for longer is away */
+
+/* manage_route_at(i): row i of manage_routes.def, of manage_routes_count(). */
+const struct manage_route *manage_route_at(size_t i);
+size_t manage_routes_count(void);
+
+/* manage_up(m, err): NATS answers and the registry is followed; else ERR_UNAVAILABLE with what is
+ * missing.  Does not block: the first statement of what reads or writes data. */
+enum err_code manage_up(struct manage *m, struct err *err);
+
+/* --- its life ----------------------------------------------------------------------------- */
+
+struct manage_opts {
+	const char *listen;		/* "http://ADDR:PORT", of the loopback interface; PORT 0: the system chooses */
+	const char *health_listen;	/* a second listener for the health routes alone; NULL: none */
+};
+
+/* manage_check(where, err): ERR_CONFIG for what a listener may not be. */
+enum err_code manage_check(const char *where, struct err *err);
+
+/* manage_start(m, o, err): serves from now on; m was zeroed and its outside members filled in. */
+enum err_code manage_start(struct manage *m, const struct manage_opts *o, struct err *err);
+
+/* manage_stop(m): no more requests; returns when the last handler has.  Whoever they wait for was
+ * stopped before.  Also after a start that failed. */
+void manage_stop(struct manage *m);
+
+#endif

@@ -1,0 +1,198 @@
+/* serve_api.c - start and stop order of the management service.
+ *
+ * The loop owns discovery; what asks NATS and may wait is a job of the pool, one at a time: it opens
+ * the registry as soon as it can, and notes when NATS last answered, which is what readiness and
+ * every data route go by.  A connection that looks open says nothing of a server that stands still. */
+#include "app/serve_api.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+#include "api/manage.h"
+#include "base/log.h"
+#include "base/magic.h"
+#include "base/mem.h"
+#include "discovery/discovery.h"
+#include "messaging/janitor.h"
+#include "registry/registry.h"
+#include "sys/clock.h"
+#include "sys/loop.h"
+#include "sys/pool.h"
+
+#define MAILBOX 4096
+#define TURN_NS (250 * NS_PER_MS)	/* how often the loop says that it turns */
+#define LOOK_NS (500 * NS_PER_MS)	/* from one look at NATS to the next */
+#define PING_NS NS_PER_S		/* how long one may take */
+
+struct serve_api {
+	const struct serve_api_opts *o;
+	struct loop *loop;
+	struct conn *conn;
+	struct pool *pool;
+	struct discovery *discovery;
+	struct janitor *janitor;
+	struct manage manage;
+
+	struct loop_timer turn, look;
+	struct pool_job job;		/* on its way exactly while `looking` */
+	bool looking, stopping;
+	bool told;			/* that the registry cannot be opened */
+};
+
+/* --- looking at NATS ---------------------------------------------------------------------- */
+
+/* open_registry: once; the bucket is made when it is missing. */
+static void
+open_registry(struct serve_api *s)
+{
+	struct err err = { ERR_OK, "" };
+	struct registry *r = registry_new(&(struct registry_opts){ .conn = s->conn, .create = true }, &err);
+
+	if (r != NULL)
+		atomic_store(&s->manage.registry, r);
+	else if (!s->told)
+		log_warning(EV_REGISTRY_RETRY, LOG_F(LOG_S("err", err.text)), "the registry cannot be opened (%s); trying again every "
+		    "%lld ms", err.text, (long long)(LOOK_NS / NS_PER_MS));
+	s->told = r == NULL;
+}
+
+static void
+look_work(struct pool_job *job)
+{
+	struct serve_api *s = CONTAINER_OF(job, struct serve_api, job);
+	struct mono sent = clock_mono(clock_system());
+
+	if (conn_state(s->conn) != CONN_UP || conn_flush(s->conn, PING_NS, NULL) != ERR_OK)
+		return;
+	struct mono now = clock_mono(clock_system());
+	atomic_store(&s->manage.rtt_ns, mono_since(now, sent));
+	atomic_store(&s->manage.answered, now.ns);
+	if (atomic_load(&s->manage.registry) == NULL)
+		open_registry(s);
+}
+
+static void look(void *arg);
+
+static void
+look_done(struct pool_job *job)
+{
+	struct serve_api *s = CONTAINER_OF(job, struct serve_api, job);
+
+	s->looking = false;
+	if (!s->stopping)
+		loop_timer_set(s->loop, &s->look, mono_after(loop_now(s->loop), LOOK_NS), look, s);
+}
+
+static void
+look(void *arg)
+{
+	struct serve_api *s = arg;
+
+	s->job = (struct pool_job){ .work = look_work, .done = look_done };
+	s->looking = pool_run(s->pool, &s->job) == ERR_OK;
+	MUST(s->looking);	/* never more than this one */
+}
+
+/* --- the loop ----------------------------------------------------------------------------- */
+
+static void
+turn(void *arg)
+{
+	struct serve_api *s = arg;
+
+	atomic_store(&s->manage.turned, clock_mono(clock_system()).ns);
+	loop_timer_set(s->loop, &s->turn, mono_after(loop_now(s->loop), TURN_NS), turn, s);
+}
+
+static void
+on_stop(void *arg, int signo)
+{
+	struct serve_api *s = arg;
+
+	if (s->stopping) {
+		log_warning(EV_PROCESS_STOP, LOG_F(LOG_N("signal", signo)), "stopping at once");
+		_Exit(128 + signo);
+	}
+	log_info(EV_PROCESS_STOP, LOG_F(LOG_N("signal", signo)), "stopping: no more requests; a second signal stops at once");
+	s->stopping = true;
+	atomic_store(&s->manage.draining, true);
+	loop_stop(s->loop);
+}
+
+static void
+on_reload(void *arg, int signo)
+{
+	(void)arg;
+	log_info(EV_CONFIG_NOTE, LOG_F(LOG_N("signal", signo)), "nothing can be reloaded here; options wait for a restart");
+}
+
+/* --- start and end ------------------------------------------------------------------------ */
+
+static enum err_code
+open_bus(struct serve_api *s, struct err *err)
+{
+	struct conn_opts conn = s->o->conn;
+
+	conn.wait = true;
+	if ((s->conn = conn_new(&conn, err)) == NULL)
+		return err != NULL ? err->code : ERR_UNAVAILABLE;
+	s->discovery = discovery_new(&(struct discovery_opts){ .loop = s->loop, .conn = s->conn, .stale_ns = s->o->stale_ns });
+	if (discovery_start(s->discovery, err) != ERR_OK || (s->janitor = janitor_new(s->conn, s->loop, err)) == NULL)
+		return ERR_SYSTEM;
+	return ERR_OK;
+}
+
+static enum err_code
+open_api(struct serve_api *s, struct err *err)
+{
+	enum err_code code;
+
+	if ((s->loop = loop_new(clock_system(), MAILBOX, err)) == NULL ||
+	    (s->pool = pool_new(s->loop, 1, 1, err)) == NULL)
+		return ERR_SYSTEM;
+	if ((code = open_bus(s, err)) != ERR_OK || (code = loop_signal(s->loop, SIGTERM, on_stop, s, err)) != ERR_OK ||
+	    (code = loop_signal(s->loop, SIGINT, on_stop, s, err)) != ERR_OK ||
+	    (code = loop_signal(s->loop, SIGHUP, on_reload, s, err)) != ERR_OK)
+		return code;
+	struct mono now = clock_mono(clock_system());
+	s->manage.conn = s->conn;
+	s->manage.discovery = s->discovery;
+	s->manage.version = s->o->version;
+	s->manage.began = now;
+	atomic_store(&s->manage.turned, now.ns);
+	return manage_start(&s->manage, &(struct manage_opts){
+		.listen = s->o->listen, .health_listen = s->o->health_listen,
+	}, err);
+}
+
+static void
+close_api(struct serve_api *s)
+{
+	manage_stop(&s->manage);
+	if (s->loop != NULL) {
+		loop_timer_cancel(s->loop, &s->turn);
+		loop_timer_cancel(s->loop, &s->look);
+	}
+	s->stopping = true;
+	pool_free(s->pool);
+	janitor_free(s->janitor);
+	discovery_free(s->discovery);
+	registry_free(atomic_load(&s->manage.registry));
+	conn_free(s->conn);
+	loop_free(s->loop);
+}
+
+enum err_code
+serve_api(const struct serve_api_opts *o, struct err *err)
+{
+	struct serve_api s = { .o = o };
+	enum err_code code = open_api(&s, err);
+
+	if (code == ERR_OK) {
+		turn(&s);
+		look(&s);
+		loop_run(s.loop);
+	}
+	close_api(&s);
+	return code;
+}

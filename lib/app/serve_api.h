@@ -1,0 +1,26 @@
+/* serve_api.h - `aegis serve-api`: the management API as a process.
+ *
+ * Owns what the API reads: the connection, the registry, discovery, the janitor of commands.  Several
+ * replicas may run on the same NATS; none is special.  NATS need not be there at the start: the
+ * process serves, says that it is not ready, and goes on trying. */
+#ifndef APP_SERVE_API_H
+#define APP_SERVE_API_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "nats/conn.h"
+
+struct serve_api_opts {
+	struct conn_opts conn;
+	const char *version;		/* of aegis */
+	int64_t stale_ns;
+	const char *listen;		/* as of manage_opts */
+	const char *health_listen;	/* the same; NULL: none */
+};
+
+/* serve_api(o, err): serves until a signal asks to stop; the calling thread, with signals blocked,
+ * becomes the core loop.  An error only for what failed before it served. */
+enum err_code serve_api(const struct serve_api_opts *o, struct err *err);
+
+#endif
