@@ -127,7 +127,7 @@ $(V)/obj/yyjson.o: build/root/.stamp
 # that it ends soon when it is to end, and the flag for that is atomic; its date would differ from
 # build to build.  Our patch has it start its threads as connections come, notice its end at once, and
 # give up bodies that come drop by drop.
-CIVET_USES := -DNO_SSL -DUSE_X_DOM_SOCKET -DNO_CGI -DNO_FILES -DNDEBUG -DSOCKET_TIMEOUT_QUANTUM=200 \
+CIVET_USES := -DNO_SSL -DUSE_X_DOM_SOCKET -DUSE_IPV6 -DNO_CGI -DNO_FILES -DNDEBUG -DSOCKET_TIMEOUT_QUANTUM=200 \
 	      -DSTOP_FLAG_NEEDS_LOCK -DBUILD_DATE='"none"'
 $(V)/obj/civetweb.o: build/root/.stamp Makefile scripts/civetweb.patch
 	@mkdir -p $(@D)

@@ -21,7 +21,7 @@
 #include "sys/thread.h"
 
 static const struct web_route routes[] = {
-#define ROUTE(method, path, kind, max_body, handler, about) { method, path, WEB_##kind, max_body, handler, about },
+#define ROUTE(method, path, kind, max_body, handler, words) { method, path, WEB_##kind, max_body, handler, .about = words },
 #include "api/local_routes.def"
 #undef ROUTE
 };
@@ -43,12 +43,13 @@ same_secret(const char *told, const char *secret)
 }
 
 static enum err_code
-admit(void *arg, const struct web_request *r, struct err *err)
+admit(void *arg, struct web_request *r, const struct web_route *route, struct err *err)
 {
 	static const char bearer[] = "Bearer ";
 	const struct local *l = arg;
 	const char *told = web_header(r, "Authorization");
 
+	(void)route;
 	MAGIC_CHECK(l, LOCAL_MAGIC);
 	if (told == NULL || strncmp(told, bearer, sizeof bearer - 1) != 0)
 		return err_set(err, ERR_UNAUTHENTICATED, "there is no token; send the header Authorization: Bearer with what "
@@ -196,7 +197,7 @@ local_new(const struct local_opts *o, struct err *err)
 	char *at = listen_at(l, o, err);
 	if (at != NULL)
 		l->server = web_server_new(&(struct web_server_opts){
-			.listen = at, .routes = routes, .nroutes = COUNT_OF(routes), .admit = admit, .arg = l,
+			.listen = (const char *const[]){ at }, .nlisten = 1, .routes = routes, .nroutes = COUNT_OF(routes), .admit = admit, .arg = l,
 			.max_waiting = o->max_waiting,
 		}, err);
 	mem_free(at);
@@ -209,7 +210,7 @@ local_new(const struct local_opts *o, struct err *err)
 const char *
 local_address(const struct local *l)
 {
-	return web_server_address(l->server);
+	return web_server_address(l->server, 0);
 }
 
 const char *

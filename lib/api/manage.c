@@ -11,8 +11,8 @@
 #include "base/num.h"
 
 static const struct web_route routes[] = {
-#define ROUTE(method, path, operation, access, reach, kind, max_body, handler, about) \
-	{ method, path, WEB_##kind, max_body, handler, about },
+#define ROUTE(method, path, operation, access_, reach, kind, max_body, handler, about_) \
+	{ method, path, WEB_##kind, max_body, handler, .about = about_, .name = operation, .access = MANAGE_##access_ },
 #include "api/manage_routes.def"
 #undef ROUTE
 };
@@ -26,9 +26,9 @@ static const struct manage_route ours[] = {
 
 /* The health routes alone, for --health-listen: full workers of the other never fail a probe. */
 static const struct web_route health_routes[] = {
-	{ "GET", "/livez", WEB_QUICK, 0, manage_livez, "whether the process is alive" },
-	{ "GET", "/readyz", WEB_QUICK, 0, manage_readyz, "whether it can serve" },
-	{ "GET", "/startupz", WEB_QUICK, 0, manage_startupz, "whether its start is over" },
+	{ "GET", "/livez", WEB_QUICK, 0, manage_livez, .about = "whether the process is alive" },
+	{ "GET", "/readyz", WEB_QUICK, 0, manage_readyz, .about = "whether it can serve" },
+	{ "GET", "/startupz", WEB_QUICK, 0, manage_startupz, .about = "whether its start is over" },
 };
 
 const struct manage_route *
@@ -80,7 +80,7 @@ serve_at(struct manage *m, const char *option, const char *where, const struct w
 	enum err_code code = manage_check(where, err);
 
 	if (code == ERR_OK && (*out = web_server_new(&(struct web_server_opts){
-		.listen = where + strlen(SCHEME), .routes = v, .nroutes = n, .arg = m,
+		.listen = &where, .nlisten = 1, .routes = v, .nroutes = n, .arg = m,
 	}, err)) == NULL)
 		code = ERR_CONFIG;
 	if (code != ERR_OK)
@@ -98,13 +98,13 @@ manage_start(struct manage *m, const struct manage_opts *o, struct err *err)
 	m->magic = MANAGE_MAGIC;
 	if ((code = serve_at(m, "--listen", o->listen, routes, COUNT_OF(routes), &m->web, err)) != ERR_OK)
 		return code;
-	log_info(EV_PROCESS_START, LOG_NONE, "the management API is at %s", web_server_address(m->web));
+	log_info(EV_PROCESS_START, LOG_NONE, "the management API is at %s", web_server_address(m->web, 0));
 	if (o->health_listen == NULL)
 		return ERR_OK;
 	if ((code = serve_at(m, "--health-listen", o->health_listen, health_routes, COUNT_OF(health_routes), &m->health, err)) !=
 	    ERR_OK)
 		return code;
-	log_info(EV_PROCESS_START, LOG_NONE, "health is at %s as well", web_server_address(m->health));
+	log_info(EV_PROCESS_START, LOG_NONE, "health is at %s as well", web_server_address(m->health, 0));
 	return ERR_OK;
 }
 

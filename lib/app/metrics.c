@@ -203,17 +203,8 @@ get_metrics(void *arg, struct web_request *r, struct err *err)
 	return ERR_OK;
 }
 
-static enum err_code
-admit_all(void *arg, const struct web_request *r, struct err *err)
-{
-	(void)arg;
-	(void)r;
-	(void)err;
-	return ERR_OK;
-}
-
 static const struct web_route routes[] = {
-	{ "GET", "/metrics", WEB_QUICK, 0, get_metrics, "everything as Prometheus text" },
+	{ "GET", "/metrics", WEB_QUICK, 0, get_metrics, .about = "everything as Prometheus text" },
 };
 
 /* --- its life ---------------------------------------------------------------------------- */
@@ -247,14 +238,14 @@ metrics_new(const struct metrics_opts *o, struct err *err)
 
 	m->o = *o;
 	m->web = web_server_new(&(struct web_server_opts){
-		.listen = o->listen, .routes = routes, .nroutes = COUNT_OF(routes), .admit = admit_all, .arg = m,
+		.listen = &o->listen, .nlisten = 1, .routes = routes, .nroutes = COUNT_OF(routes), .arg = m,
 	}, err);
 	if (m->web == NULL) {
 		err_prefix(err, "--metrics-listen");
 		mem_free(m);
 		return NULL;
 	}
-	log_info(EV_PROCESS_START, LOG_NONE, "metrics at %s/metrics", web_server_address(m->web));
+	log_info(EV_PROCESS_START, LOG_NONE, "metrics at %s/metrics", web_server_address(m->web, 0));
 	count(m);
 	return m;
 }

@@ -12,11 +12,18 @@
 /* What HTTP itself refuses has no row in errcodes.def. */
 static const struct { int status; const char *title; } titles[] = {
 	{ 400, "the request cannot be read" },
+	{ 401, "not authenticated" },
+	{ 403, "not allowed" },
+	{ 404, "no such thing" },
 	{ 405, "the path does not know this method" },
 	{ 406, "no such representation" },
 	{ 408, "the request did not come in time" },
+	{ 409, "it does not fit what is there" },
 	{ 411, "the body has no length" },
+	{ 413, "it is larger than allowed" },
 	{ 415, "the body is of another type" },
+	{ 422, "a value is not allowed" },
+	{ 429, "too many attempts" },
 	{ 431, "the header is larger than allowed" },
 	{ 501, "the server does not do this" },
 	{ 505, "another version of HTTP" },
@@ -64,6 +71,27 @@ readable(struct str *out, const char *text)
 	}
 }
 
+static void
+put_errors(struct pack *k, const struct problem *p)
+{
+	struct str detail = STR_INIT, pointer = STR_INIT;
+
+	pack_array(k, (uint32_t)p->nerrors);
+	for (size_t i = 0; i < p->nerrors; i++) {
+		str_clear(&detail);
+		str_clear(&pointer);
+		readable(&detail, p->errors[i].detail);
+		readable(&pointer, p->errors[i].pointer);
+		pack_map(k, 2);
+		pack_key(k, "pointer");
+		pack_puts(k, str_text(&pointer));
+		pack_key(k, "detail");
+		pack_puts(k, str_text(&detail));
+	}
+	str_release(&detail);
+	str_release(&pointer);
+}
+
 void
 problem_write(struct str *out, const struct problem *p)
 {
@@ -93,7 +121,7 @@ problem_write(struct str *out, const struct problem *p)
 	pack_key(&k, "request_id");
 	pack_puts(&k, p->request_id);
 	pack_key(&k, "errors");
-	pack_array(&k, 0);
+	put_errors(&k, p);
 	pack_key(&k, "error");
 	pack_map(&k, 3);
 	pack_key(&k, "code");
@@ -101,7 +129,10 @@ problem_write(struct str *out, const struct problem *p)
 	pack_key(&k, "message");
 	pack_puts(&k, str_text(&detail));
 	pack_key(&k, "details");
-	pack_map(&k, 0);
+	if (p->details.p != NULL)
+		pack_data(&k, p->details);
+	else
+		pack_map(&k, 0);
 	MUST(pack_end(&k, NULL) == ERR_OK);
 	str_release(&detail);
 	str_release(&path);
@@ -112,6 +143,7 @@ problem_phrase(int status)
 {
 	static const struct { int status; const char *text; } phrases[] = {
 		{ 408, "Request Timeout" }, { 413, "Content Too Large" }, { 422, "Unprocessable Content" },
+		{ 428, "Precondition Required" }, { 429, "Too Many Requests" },
 		{ 431, "Request Header Fields Too Large" },
 	};
 

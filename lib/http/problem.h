@@ -3,8 +3,17 @@
 #ifndef HTTP_PROBLEM_H
 #define HTTP_PROBLEM_H
 
+#include <stddef.h>
+
 #include "base/err.h"
 #include "base/str.h"
+#include "model/value.h"
+
+/* One field that is wrong. */
+struct problem_error {
+	const char *pointer;	/* JSON Pointer into the body, "" for the whole of it */
+	const char *detail;
+};
 
 struct problem {
 	int status;		/* 0: the code's own */
@@ -12,6 +21,9 @@ struct problem {
 	const char *detail;	/* the sentence; nothing of the server's own files or secrets */
 	const char *path;	/* of the request; NULL when it could not be read */
 	const char *request_id;
+	const struct problem_error *errors;
+	size_t nerrors;
+	struct data details;	/* "error.details": one map, any format; absent: an empty one */
 };
 
 /* problem_status(p): what stands in the answer's first line. */
@@ -20,7 +32,7 @@ int problem_status(const struct problem *p);
 /* problem_phrase(status): the words behind it there, where ours are newer than civetweb's; or NULL. */
 const char *problem_phrase(int status);
 
-/* problem_write(out, p): appends the body, as JSON.  What is no UTF-8 in the sentence is left out. */
+/* problem_write(out, p): appends the body, as JSON.  What is no UTF-8 in the sentences is left out. */
 void problem_write(struct str *out, const struct problem *p);
 
 #endif

@@ -30,6 +30,10 @@ struct web_route {
 	size_t max_body;	/* bytes; a larger body is answered 413 */
 	web_handler *handler;
 	const char *about;	/* one sentence, for the reference */
+	const char *name;	/* "listServices": what the reference calls it; NULL */
+	unsigned access;	/* of the owner's own meaning; its admit reads it */
+	const char *takes;	/* media types of its body, with commas between; NULL: application/json */
+	const char *gives;	/* media type of its answer, and 406 for who accepts no such; NULL: not looked at */
 };
 
 #define ROUTER_PARAMS 4

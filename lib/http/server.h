@@ -16,20 +16,30 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "http/router.h"
-#include "model/value.h"
+#include "http/request.h"
 
 struct web_server;
 
+#define WEB_LISTEN_MAX 16
+
 struct web_server_opts {
-	const char *listen;		/* "unix:PATH", the directory being the caller's to protect and to
-					   clear; or "127.0.0.1:PORT", PORT 0: the system chooses */
+	/* Where: "unix:PATH", the directory being the caller's to protect and to clear; or "ADDRESS:PORT",
+	 * with or without "http://" in front, PORT 0: the system chooses.  1 to WEB_LISTEN_MAX; read
+	 * only until web_server_new returns. */
+	const char *const *listen;
+	size_t nlisten;
 	const struct web_route *routes;	/* must outlive the server */
 	size_t nroutes;
-	/* admit(arg, r, err): before anything else is looked at; refuses with ERR_UNAUTHENTICATED (401)
-	 * or ERR_DENIED.  On a thread of the server. */
-	enum err_code (*admit)(void *arg, const struct web_request *r, struct err *err);
-	void *arg;			/* of admit and of all handlers */
+	/* admit(arg, r, route, err): after the route was found and before anything else of the request is
+	 * looked at; route is NULL when there is none, or none for this method.  Refuses with an error, such
+	 * as ERR_UNAUTHENTICATED (401) or ERR_DENIED, or by an answer of its own (web_fail) and any error.
+	 * On a thread of the server. */
+	enum err_code (*admit)(void *arg, struct web_request *r, const struct web_route *route, struct err *err);
+	/* headers(arg, r): sets headers (web_set_header) that every answer is to have, also those of the server
+	 * itself and to what is no request: all of r may be missing.  Before admit; a handler
+	 * may replace them.  On a thread of the server. */
+	void (*headers)(void *arg, struct web_request *r);
+	void *arg;			/* of admit, headers and all handlers */
 	unsigned max_waiting;		/* 0: 32 */
 	unsigned max_streams;		/* 0: 8 */
 	int64_t receive_ns;		/* how long a head, and then a body, may take to come; 0: 5 s */
@@ -39,8 +49,9 @@ struct web_server_opts {
  * there, ERR_SYSTEM when the system is out of descriptors or threads. */
 struct web_server *web_server_new(const struct web_server_opts *o, struct err *err);
 
-/* web_server_address(s): "unix:PATH" or "http://127.0.0.1:PORT"; the server's. */
-const char *web_server_address(const struct web_server *s);
+/* web_server_address(s, i): the i-th of where it listens, with the port that it has: "unix:PATH" or
+ * "http://127.0.0.1:PORT"; NULL behind the last.  The server's. */
+const char *web_server_address(const struct web_server *s, size_t i);
 
 /* web_server_free(s): closes what listens, waits for the handlers, which must end (whoever they wait
  * for was stopped before; streams look at web_stopping).  Not from a handler.  NULL is fine. */
@@ -54,27 +65,6 @@ struct web_counters {
 	unsigned waiting, streams, connections;		/* now */
 };
 struct web_counters web_counters(const struct web_server *s);
-
-/* --- what a handler has; valid until it returns, on its thread ------------------------------- */
-
-const char *web_request_id(const struct web_request *r);
-const char *web_param(const struct web_request *r, const char *name);	/* of the path; MUST be there */
-const char *web_header(const struct web_request *r, const char *name);	/* NULL when absent */
-struct text web_body(const struct web_request *r);			/* never absent */
-const char *web_query_text(const struct web_request *r);		/* as it came; NULL */
-bool web_stopping(const struct web_request *r);
-
-/* web_set_header(r, name, value): of the answer, before it begins; at most 8, control bytes become
- * '?'. */
-void web_set_header(struct web_request *r, const char *name, const char *value);
-
-/* web_reply(r, status, type, body): the answer; type NULL: no body (204).  Once. */
-void web_reply(struct web_request *r, int status, const char *type, struct text body);
-
-/* web_stream_begin(r): the head of an event stream.  web_stream_write(r, bytes): goes out at once;
- * false when the reader has left. */
-void web_stream_begin(struct web_request *r);
-bool web_stream_write(struct web_request *r, struct text bytes);
 
 const char *web_versions(void);		/* "civetweb 1.16" */
 

@@ -7,11 +7,11 @@
 #include "http/router.h"
 
 static const struct web_route routes[] = {
-	{ "GET", "/v1/{a}", WEB_QUICK, 0, NULL, "" },
-	{ "POST", "/v1/{a}", WEB_QUICK, 0, NULL, "" },
-	{ "POST", "/v1/{a}/{b}", WEB_QUICK, 0, NULL, "" },
-	{ "GET", "/{a}/x/{b}/{c}", WEB_QUICK, 0, NULL, "" },
-	{ "GET", "/", WEB_QUICK, 0, NULL, "" },
+	{ "GET", "/v1/{a}", WEB_QUICK, 0, NULL, .about = "" },
+	{ "POST", "/v1/{a}", WEB_QUICK, 0, NULL, .about = "" },
+	{ "POST", "/v1/{a}/{b}", WEB_QUICK, 0, NULL, .about = "" },
+	{ "GET", "/{a}/x/{b}/{c}", WEB_QUICK, 0, NULL, .about = "" },
+	{ "GET", "/", WEB_QUICK, 0, NULL, .about = "" },
 };
 
 static void

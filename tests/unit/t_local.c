@@ -257,7 +257,7 @@ reads_what_requests_say(void **state)
 		{ "POST /v1/progress/mine", "traceparent: 00-00000000000000000000000000000000-b7ad6b7169203331-01\r\n", "{\"progress\":1}", 204,
 		    "-4" },	/* none: a fresh one */
 		{ "POST /v1/progress/mine", "traceparent: 00-XYf7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n", "{\"progress\":1}", 204, "-4" },
-		{ "PUT /v1/status", "", "", 405, "Allow: GET, HEAD\r\n" },
+		{ "PUT /v1/status", "", "", 405, "Allow: GET, HEAD, OPTIONS\r\n" },
 	};
 
 	(void)state;

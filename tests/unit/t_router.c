@@ -11,13 +11,13 @@
 #include "http/router.h"
 
 static const struct web_route routes[] = {
-	{ "GET", "/", WEB_QUICK, 0, NULL, "the root" },
-	{ "GET", "/items", WEB_QUICK, 0, NULL, "all" },
-	{ "POST", "/items", WEB_QUICK, 10, NULL, "one more" },
-	{ "GET", "/items/{id}", WEB_QUICK, 0, NULL, "one" },
-	{ "DELETE", "/items/{id}", WEB_QUICK, 0, NULL, "none" },
-	{ "POST", "/call/{service}/{method}", WEB_WAITS, 10, NULL, "two values" },
-	{ "GET", "/a/{x}/b/{y}/c", WEB_QUICK, 0, NULL, "values between words" },
+	{ "GET", "/", WEB_QUICK, 0, NULL, .about = "the root" },
+	{ "GET", "/items", WEB_QUICK, 0, NULL, .about = "all" },
+	{ "POST", "/items", WEB_QUICK, 10, NULL, .about = "one more" },
+	{ "GET", "/items/{id}", WEB_QUICK, 0, NULL, .about = "one" },
+	{ "DELETE", "/items/{id}", WEB_QUICK, 0, NULL, .about = "none" },
+	{ "POST", "/call/{service}/{method}", WEB_WAITS, 10, NULL, .about = "two values" },
+	{ "GET", "/a/{x}/b/{y}/c", WEB_QUICK, 0, NULL, .about = "values between words" },
 };
 
 static struct router_match m;

@@ -6,24 +6,21 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include <arpa/inet.h>
 #include <dirent.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/magic.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "bus.h"
 #include "http/server.h"
 #include "sys/thread.h"
+#include "talk.h"
 
 #define RECEIVE_NS (300 * NS_PER_MS)
 
@@ -72,109 +69,30 @@ streams(void *arg, struct web_request *r, struct err *err)
 }
 
 static const struct web_route routes[] = {
-	{ "POST", "/echo/{a}", WEB_QUICK, 1000, echo, "gives back" },
-	{ "GET", "/echo/{a}", WEB_QUICK, 0, echo, "gives nothing back" },
-	{ "GET", "/waits", WEB_WAITS, 0, waits, "waits for the gate" },
-	{ "GET", "/streams", WEB_STREAMS, 0, streams, "goes on" },
+	{ "POST", "/echo/{a}", WEB_QUICK, 1000, echo, .about = "gives back" },
+	{ "GET", "/echo/{a}", WEB_QUICK, 0, echo, .about = "gives nothing back" },
+	{ "GET", "/waits", WEB_WAITS, 0, waits, .about = "waits for the gate" },
+	{ "GET", "/streams", WEB_STREAMS, 0, streams, .about = "goes on" },
 };
 
 static enum err_code
-admit(void *arg, const struct web_request *r, struct err *err)
+admit(void *arg, struct web_request *r, const struct web_route *route, struct err *err)
 {
 	const char *told = web_header(r, "Authorization");
 
 	(void)arg;
+	(void)route;
 	return told != NULL && strcmp(told, "no") == 0 ? err_set(err, ERR_UNAUTHENTICATED, "no") : ERR_OK;
 }
 
-/* --- a client ---------------------------------------------------------------------------- */
-
-static struct web_server *server;
-static char got[65536];
-
-static int
-dial(const struct web_server *s)
-{
-	const char *address = web_server_address(s);
-	int fd;
-
-	if (strncmp(address, "unix:", 5) == 0) {
-		struct sockaddr_un to = { .sun_family = AF_UNIX };
-		snprintf(to.sun_path, sizeof to.sun_path, "%s", address + 5);
-		assert_true((fd = socket(AF_UNIX, SOCK_STREAM, 0)) >= 0);
-		assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
-		return fd;
-	}
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)strtoul(strrchr(address, ':') + 1, NULL, 10)) };
-	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	assert_true((fd = socket(AF_INET, SOCK_STREAM, 0)) >= 0);
-	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
-	return fd;
-}
-
-static void
-say(int fd, const char *text)
-{
-	size_t n = strlen(text);
-
-	while (n > 0) {
-		ssize_t sent = send(fd, text, n, MSG_NOSIGNAL);
-		if (sent <= 0)
-			return;		/* it closed before it had heard all */
-		text += sent;
-		n -= (size_t)sent;
-	}
-}
-
-/* hear: one whole answer, or what comes until the end; its status, 0 when there was none. */
-static int
-hear(int fd)
-{
-	size_t n = 0, want = sizeof got;
-	struct mono end = mono_after(clock_mono(clock_system()), WAIT_NS);
-
-	got[0] = '\0';
-	while (n < want && n + 1 < sizeof got) {
-		struct pollfd p = { fd, POLLIN, 0 };
-		assert_false(mono_reached(clock_mono(clock_system()), end));
-		if (poll(&p, 1, 100) == 0)
-			continue;
-		ssize_t more = recv(fd, got + n, sizeof got - 1 - n, 0);
-		if (more <= 0)
-			break;
-		n += (size_t)more;
-		got[n] = '\0';
-		const char *body = strstr(got, "\r\n\r\n"), *length = strcasestr(got, "content-length: ");
-		if (body != NULL && strstr(got, "100 Continue") == NULL)
-			want = (size_t)(body + 4 - got) + (length != NULL ? strtoul(length + 16, NULL, 10) : 0);
-	}
-	return strncmp(got, "HTTP/1.1 ", 9) == 0 ? (int)strtol(got + 9, NULL, 10) : 0;
-}
-
-/* ask: one request on a connection of its own. */
-static int
-ask(const char *request)
-{
-	int fd = dial(server);
-
-	say(fd, request);
-	int status = hear(fd);
-	close(fd);
-	return status;
-}
-
-static bool
-heard(const char *text)
-{
-	return strstr(got, text) != NULL;
-}
+/* --- the server -------------------------------------------------------------------------- */
 
 static struct web_server *
 serve(const char *listen, unsigned max_waiting, unsigned max_streams)
 {
 	struct err err = { ERR_OK, "" };
 	struct web_server *s = web_server_new(&(struct web_server_opts){
-		.listen = listen, .routes = routes, .nroutes = COUNT_OF(routes), .admit = admit, .max_waiting = max_waiting,
+		.listen = &listen, .nlisten = 1, .routes = routes, .nroutes = COUNT_OF(routes), .admit = admit, .max_waiting = max_waiting,
 		.max_streams = max_streams, .receive_ns = RECEIVE_NS,
 	}, &err);
 
@@ -201,8 +119,6 @@ end(void **state)
 	server = NULL;
 	return atomic_load(&inside) != 0;
 }
-
-#define HOST "Host: x\r\n"
 
 /* --- tests ------------------------------------------------------------------------------- */
 
@@ -253,7 +169,7 @@ refuses_by_name(void **state)
 	assert_int_equal(ask("GET /nothing HTTP/1.1\r\n" HOST "\r\n"), 404);
 	assert_true(heard("\"code\":\"HTTP_404\"") && heard("\"instance\":\"/nothing\"") && heard("\"request_id\":\""));
 	assert_int_equal(ask("DELETE /echo/x HTTP/1.1\r\n" HOST "\r\n"), 405);
-	assert_true(heard("Allow: POST, GET, HEAD\r\n") && heard("\"code\":\"HTTP_405\""));
+	assert_true(heard("Allow: POST, GET, HEAD, OPTIONS\r\n") && heard("\"code\":\"HTTP_405\""));
 	assert_int_equal(ask("GET /echo/%00 HTTP/1.1\r\n" HOST "\r\n"), 422);
 	assert_int_equal(ask("GET /echo/x?q=%zz HTTP/1.1\r\n" HOST "\r\n"), 422);
 	assert_int_equal(ask("GET /echo/x HTTP/1.1\r\n" HOST "Authorization: no\r\n\r\n"), 401);
@@ -449,18 +365,19 @@ ends_while_they_wait(void **state)
 static void
 says_where_it_cannot_listen(void **state)
 {
-	struct web_server_opts o = { .routes = routes, .nroutes = COUNT_OF(routes) };
+	const char *at;
+	struct web_server_opts o = { .listen = &at, .nlisten = 1, .routes = routes, .nroutes = COUNT_OF(routes) };
 	char dir[] = "/tmp/t_web.XXXXXX", where[64];
 	struct err err;
 
 	(void)state;
-	o.listen = web_server_address(server) + strlen("http://");
+	at = web_server_address(server, 0) + strlen("http://");
 	assert_null(web_server_new(&o, &err));
 	assert_int_equal(err.code, ERR_CONFIG);
-	assert_non_null(strstr(err.text, o.listen));
-	o.listen = "unix:/tmp/a,b";
+	assert_non_null(strstr(err.text, at));
+	at = "unix:/tmp/a,b";
 	assert_null(web_server_new(&o, &err));
-	o.listen = "unix:/tmp/0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789/x";
+	at = "unix:/tmp/0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789/x";
 	assert_null(web_server_new(&o, &err));
 	assert_non_null(strstr(err.text, "too long"));
 
@@ -468,7 +385,7 @@ says_where_it_cannot_listen(void **state)
 	assert_non_null(mkdtemp(dir));
 	snprintf(where, sizeof where, "unix:%s/s", dir);
 	assert_non_null(server = serve(where, 1, 1));
-	assert_string_equal(web_server_address(server), where);
+	assert_string_equal(web_server_address(server, 0), where);
 	assert_int_equal(ask("GET /echo/x HTTP/1.1\r\n" HOST "\r\n"), 200);
 	web_server_free(server);
 	server = tcp;

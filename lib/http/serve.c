@@ -1,0 +1,167 @@
+/* serve.c - from a request to its handler.  Each passes one function, serve(), which asks in this order:
+ * can it be read in one way only, what does it want, may it, is there room for it, is its body in
+ * bounds. */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/log.h"
+#include "http/media.h"
+#include "http/server_inner.h"
+
+/* enter: a place among those of its kind; false when there is none. */
+static bool
+enter(struct web_server *s, enum web_kind kind)
+{
+	if (atomic_fetch_add(&s->busy[kind], 1) < s->limit[kind] || s->limit[kind] == 0)
+		return true;
+	atomic_fetch_sub(&s->busy[kind], 1);
+	atomic_fetch_add(&s->refused, 1);
+	return false;
+}
+
+/* run: the place is taken before the body is read, so that slow bodies keep out their own kind only. */
+static void
+run(struct web_request *r, bool empty)
+{
+	const struct web_route *route = r->match.route;
+	struct web_server *s = r->server;
+	struct err err = { ERR_OK, "" };
+
+	if (!enter(s, route->kind)) {
+		log_warning(EV_HTTP_FULL, LOG_F(LOG_S("path", route->path)),
+		    "too many requests wait or stream; further ones are answered with 503");
+		answer_code(r, 0, ERR_BUSY, "too many requests wait here already", false);
+		return;
+	}
+	enum err_code code = empty || request_body(r, route->max_body) ? route->handler(s->o.arg, r, &err) : ERR_OK;
+	if (code != ERR_OK)
+		answer_code(r, 0, code, err.text, true);
+	MUST(r->status != 0);
+	atomic_fetch_sub(&s->busy[route->kind], 1);
+}
+
+static void
+set_allow(struct web_request *r)
+{
+	const struct web_server_opts *o = &r->server->o;
+	struct router_match other;
+	struct str allow = STR_INIT;
+
+	for (size_t i = 0; i < o->nroutes; i++) {
+		const struct web_route *route = &o->routes[i];
+		if (router_match(route, 1, route->method, r->path, &other, NULL) != ERR_OK)
+			continue;
+		str_printf(&allow, "%s%s, ", route->method, strcmp(route->method, "GET") == 0 ? ", HEAD" : "");
+	}
+	str_puts(&allow, "OPTIONS");
+	web_set_header(r, "Allow", str_text(&allow));
+	str_release(&allow);
+}
+
+/* is_plain: whether everybody who reads the head finds the same body behind it: its length said once,
+ * in digits, or in chunks and not both (RFC 9112 §6.3); and no header was left out for want of room. */
+static bool
+is_plain(const struct mg_request_info *info)
+{
+	size_t said = 0;
+
+	for (int i = 0; i < info->num_headers; i++) {
+		const struct mg_header *h = &info->http_headers[i];
+		bool length = strcasecmp(h->name, "Content-Length") == 0;
+		said += length || strcasecmp(h->name, "Transfer-Encoding") == 0;
+		if (length && (h->value[0] == '\0' || strspn(h->value, "0123456789") != strlen(h->value)))
+			return false;
+	}
+	return said <= 1 && info->num_headers < MG_MAX_HEADERS;
+}
+
+/* not_found: no route is for it.  A path that has others tells them, which is what OPTIONS asks. */
+static void
+not_found(struct web_request *r, const struct err *err, bool empty)
+{
+	bool other = r->match.methods > 0 && r->match.route == NULL;
+
+	if (other)
+		set_allow(r);
+	if (other && empty && strcmp(r->method, "OPTIONS") == 0)
+		web_reply(r, 204, NULL, (struct text){ NULL, 0 });
+	else
+		answer_code(r, other ? 405 : 0, other ? ERR_OK : err->code, err->text, empty);
+}
+
+/* suits: whether body and answer are of types that the route knows; false when it was answered. */
+static bool
+suits(struct web_request *r, bool empty)
+{
+	const struct web_route *route = r->match.route;
+	const char *type = mg_get_header(r->mg, "Content-Type"), *takes = route->takes != NULL ? route->takes : "application/json";
+	char why[200];
+
+	if (!empty && route->max_body == 0) {
+		answer_code(r, 0, ERR_TOO_LARGE, "this path takes no body", false);
+		return false;
+	}
+	if (!empty && type != NULL && !media_is(type, takes)) {
+		snprintf(why, sizeof why, "the body must be %s", takes);
+		answer_code(r, 415, ERR_OK, why, false);
+		return false;
+	}
+	if (route->gives != NULL && !media_accepts(mg_get_header(r->mg, "Accept"), route->gives)) {
+		snprintf(why, sizeof why, "this path answers %s, which the request does not accept", route->gives);
+		answer_code(r, 406, ERR_OK, why, empty);
+		return false;
+	}
+	return true;
+}
+
+static void
+serve(struct web_request *r)
+{
+	const struct web_server_opts *o = &r->server->o;
+	bool empty = r->info->content_length == 0 || (r->info->content_length < 0 &&
+	    mg_get_header(r->mg, "Transfer-Encoding") == NULL);
+	struct err err = { ERR_OK, "" }, refused = { ERR_OK, "" };
+
+	if (!is_plain(r->info)) {
+		atomic_fetch_add(&r->server->malformed, 1);
+		answer_code(r, 400, ERR_OK, "the head says more than once how long the body is, not in digits, or has too many lines",
+		    false);
+		return;
+	}
+	bool found = router_match(o->routes, o->nroutes, r->method, r->path, &r->match, &err) == ERR_OK;
+	if (o->admit != NULL && o->admit(o->arg, r, found ? r->match.route : NULL, &refused) != ERR_OK) {
+		if (r->status == 0)
+			answer_code(r, 0, refused.code, refused.text, empty);
+		return;
+	}
+	if (!found)
+		not_found(r, &err, empty);
+	else if (suits(r, empty))
+		run(r, empty);
+}
+
+int
+serve_request(struct mg_connection *mg)
+{
+	struct web_request r;
+
+	request_init(&r, mg_get_user_data(mg_get_context(mg)), mg, mg_get_request_info(mg)->local_uri_raw);
+	atomic_fetch_add(&r.server->requests, 1);
+	serve(&r);
+	request_release(&r);
+	return r.status;
+}
+
+int
+serve_unreadable(struct mg_connection *mg, int status, const char *why)
+{
+	struct web_request r;
+
+	(void)why;	/* holds parts of the request */
+	request_init(&r, mg_get_user_data(mg_get_context(mg)), mg, NULL);
+	atomic_fetch_add(&r.server->malformed, 1);
+	answer_code(&r, status, ERR_OK, "the request cannot be read as HTTP/1.1", false);
+	request_release(&r);
+	return 0;
+}
