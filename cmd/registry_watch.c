@@ -247,6 +247,7 @@ on_feed(void *arg, struct feed_event *ev)
 		break;
 	case FEED_DEFINITION:
 		on_definition(w, ev);
+		definition_free(ev->definition);
 		break;
 	case FEED_GONE:
 		forget(w, ev->key, "gone");

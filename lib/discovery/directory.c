@@ -17,7 +17,7 @@ directory_free(struct snapshot *s)
 	for (size_t i = 0; i < d->n; i++)
 		group_unref(d->v[i]);
 	for (size_t i = 0; i < d->ndefined; i++)
-		mem_free(d->defined[i]);
+		defined_unref(d->defined[i]);
 	mem_free(d->defined);
 	mem_free(d->v);
 	mem_free(d->index);
@@ -60,6 +60,21 @@ directory_find(const struct directory *d, const char *service)
 	return NULL;
 }
 
+const struct defined *
+directory_defined(const struct directory *d, const char *service)
+{
+	size_t lo = 0, hi = d != NULL ? d->ndefined : 0;
+
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+		int order = strcmp(d->defined[mid]->name, service);
+		if (order == 0)
+			return d->defined[mid];
+		*(order < 0 ? &lo : &hi) = order < 0 ? mid + 1 : mid;
+	}
+	return NULL;
+}
+
 size_t
 directory_names(const struct directory *d, const char **out, size_t max)
 {
@@ -68,7 +83,7 @@ directory_names(const struct directory *d, const char **out, size_t max)
 	for (size_t i = 0; i < d->n && n < max; i++)
 		out[n++] = d->v[i]->name;
 	for (size_t i = 0; i < d->ndefined && n < max; i++)
-		if (directory_find(d, d->defined[i]) == NULL)
-			out[n++] = d->defined[i];
+		if (directory_find(d, d->defined[i]->name) == NULL)
+			out[n++] = d->defined[i]->name;
 	return n;
 }

@@ -36,6 +36,7 @@ struct change {
 	char *key;
 	const char *reason;		/* a literal */
 	struct instance *instance;
+	struct definition *definition;
 	uint64_t revision;
 };
 
@@ -62,6 +63,8 @@ struct discovery {
 	struct mono published;
 	uint64_t version;
 	bool complete;			/* a listing was complete once */
+	void (*synced)(void *, bool);	/* of the listener; NULL without one */
+	void *listener;
 
 	struct snapshot_cell cell;
 
@@ -83,6 +86,7 @@ batch_discard(struct mail *m)
 	for (size_t i = 0; i < b->n; i++) {
 		mem_free(b->v[i].key);
 		instance_free(b->v[i].instance);
+		definition_free(b->v[i].definition);
 	}
 	mem_free(b);
 }
@@ -119,7 +123,7 @@ on_feed(void *arg, struct feed_event *ev)
 		d->filling->owner = d;
 	}
 	struct batch *b = d->filling;
-	b->v[b->n++] = (struct change){ ev->what, mem_text(ev->key), ev->reason, ev->instance, ev->revision };
+	b->v[b->n++] = (struct change){ ev->what, mem_text(ev->key), ev->reason, ev->instance, ev->definition, ev->revision };
 	if (ev->what == FEED_SYNC_BEGIN)
 		d->syncing = true;
 	if (ev->what == FEED_SYNC_END || ev->what == FEED_LOST)
@@ -195,7 +199,8 @@ apply(struct discovery *d, struct change *c)
 		c->instance = NULL;
 		break;
 	case FEED_DEFINITION:
-		table_definition(d->table, c->key);
+		table_definition(d->table, c->key, c->definition, c->revision);
+		c->definition = NULL;
 		break;
 	case FEED_GONE:
 		table_gone(d->table, c->key, c->revision);
@@ -206,12 +211,16 @@ apply(struct discovery *d, struct change *c)
 		set_synced(d, true);
 		if (!loop_timer_pending(&d->forget))
 			forget(d);
+		if (d->synced != NULL)
+			d->synced(d->listener, true);
 		break;
 	case FEED_LOST:
 		set_synced(d, false);
 		if (d->complete)
 			log_warning(EV_WATCH_STALE, LOG_NONE,
 			    "the registry's watch is interrupted; serving last-known instances until it is back");
+		if (d->synced != NULL)
+			d->synced(d->listener, false);
 		break;
 	}
 }
@@ -268,6 +277,14 @@ discovery_free(struct discovery *d)
 	pthread_mutex_destroy(&d->lock);
 	MAGIC_WIPE(d);
 	mem_free(d);
+}
+
+void
+discovery_listen(struct discovery *d, const struct discovery_listener *l)
+{
+	table_listen(d->table, l->news, l->arg);
+	d->synced = l->synced;
+	d->listener = l->arg;
 }
 
 enum err_code

@@ -22,6 +22,17 @@ struct discovery_opts {
 struct discovery *discovery_new(const struct discovery_opts *o);
 void discovery_free(struct discovery *d);	/* the loop's thread, or when it does not run */
 
+/* discovery_listen(d, l): l hears, on the loop's thread, each change of the table (table.h) as it is
+ * applied, and when the watch begins or ceases to follow the bucket; inside a resync the changes
+ * come before its synced(true).  One listener, set before discovery_start; *l is copied. */
+struct table_news;
+struct discovery_listener {
+	void (*news)(void *arg, const struct table_news *n);
+	void (*synced)(void *arg, bool synced);
+	void *arg;
+};
+void discovery_listen(struct discovery *d, const struct discovery_listener *l);
+
 /* discovery_start(d, err): opens the watch if nobody did; any thread, cheap when open. */
 enum err_code discovery_start(struct discovery *d, struct err *err);
 

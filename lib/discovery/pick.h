@@ -9,6 +9,7 @@
 
 #include "base/instant.h"
 #include "discovery/breaker.h"
+#include "model/definition.h"
 #include "model/instance.h"
 
 enum pick_strategy { PICK_ROUND_ROBIN, PICK_RANDOM, PICK_STICKY, PICK_LEAST_INFLIGHT };
@@ -26,6 +27,14 @@ struct member_entry {
 	atomic_long refs;
 	struct instance *instance;
 	struct peer *peer;
+	uint64_t revision;
+};
+
+/* One definition as readers see it: immutable, shared like the instances. */
+struct defined {
+	atomic_long refs;
+	char *name;			/* its key: who wrote it may have called it something else inside */
+	struct definition *definition;
 	uint64_t revision;
 };
 

@@ -14,7 +14,7 @@
 struct slot {
 	uint64_t seen;			/* the sync in which it was last told */
 	struct member_entry *entry;	/* NULL: a definition */
-	char *name;			/* of the definition */
+	struct defined *defined;
 };
 
 struct service {
@@ -31,6 +31,8 @@ struct table {
 	uint64_t sync;
 	size_t instances;
 	bool changed;
+	void (*heard)(void *, const struct table_news *);	/* may be NULL */
+	void *arg;
 };
 
 /* --- references ------------------------------------------------------------------------- */
@@ -42,14 +44,24 @@ peer_unref(struct peer *p)
 		mem_free(p);
 }
 
-static void
+void
 entry_unref(struct member_entry *e)
 {
-	if (atomic_fetch_sub(&e->refs, 1) != 1)
+	if (e == NULL || atomic_fetch_sub(&e->refs, 1) != 1)
 		return;
 	instance_free(e->instance);
 	peer_unref(e->peer);
 	mem_free(e);
+}
+
+void
+defined_unref(struct defined *d)
+{
+	if (d == NULL || atomic_fetch_sub(&d->refs, 1) != 1)
+		return;
+	definition_free(d->definition);
+	mem_free(d->name);
+	mem_free(d);
 }
 
 static void
@@ -189,9 +201,8 @@ table_new(void)
 static void
 slot_free(struct slot *s)
 {
-	if (s->entry != NULL)
-		entry_unref(s->entry);
-	mem_free(s->name);
+	entry_unref(s->entry);
+	defined_unref(s->defined);
 	mem_free(s);
 }
 
@@ -223,7 +234,23 @@ table_sync_begin(struct table *t)
 static bool
 is_old_news(const struct table *t, const struct slot *s, uint64_t revision)
 {
-	return s->seen == t->sync ? revision <= s->entry->revision : revision == s->entry->revision;
+	uint64_t known = s->entry != NULL ? s->entry->revision : s->defined->revision;
+
+	return s->seen == t->sync ? revision <= known : revision == known;
+}
+
+void
+table_listen(struct table *t, void (*fn)(void *arg, const struct table_news *n), void *arg)
+{
+	t->heard = fn;
+	t->arg = arg;
+}
+
+static void
+tell(struct table *t, struct table_news n)
+{
+	if (t->heard != NULL)
+		t->heard(t->arg, &n);
 }
 
 void
@@ -248,26 +275,38 @@ table_instance(struct table *t, const char *key, struct instance *i, uint64_t re
 	else if (strcmp(old->instance->service, i->service) != 0 || strcmp(old->instance->id, i->id) != 0)
 		service_remove(t, old);		/* the key stayed, its content names another */
 	service_put(t, s->entry);
-	if (old != NULL)
-		entry_unref(old);
+	tell(t, (struct table_news){ .key = key, .before = old, .now = s->entry, .revision = revision });
+	entry_unref(old);
 }
 
 void
-table_definition(struct table *t, const char *name)
+table_definition(struct table *t, const char *name, struct definition *d, uint64_t revision)
 {
 	struct slot *s = map_get(&t->slots, name);
 
 	if (s == NULL) {
 		s = mem_new(sizeof *s);
-		s->name = mem_text(name);
 		map_set(&t->slots, name, s);
-		t->changed = true;
 	}
+	bool old_news = s->defined != NULL && is_old_news(t, s, revision);
 	s->seen = t->sync;
+	if (old_news) {
+		definition_free(d);
+		return;
+	}
+	struct defined *old = s->defined;
+	s->defined = mem_new(sizeof *s->defined);
+	atomic_init(&s->defined->refs, 1);
+	s->defined->name = mem_text(name);
+	s->defined->definition = d;
+	s->defined->revision = revision;
+	t->changed = true;
+	tell(t, (struct table_news){ .key = name, .undefined = old, .defined = s->defined, .revision = revision });
+	defined_unref(old);
 }
 
 static void
-forget(struct table *t, const char *key)
+forget(struct table *t, const char *key, uint64_t revision, enum table_why why)
 {
 	struct slot *s = map_remove(&t->slots, key);
 
@@ -276,6 +315,8 @@ forget(struct table *t, const char *key)
 		t->instances--;
 	}
 	t->changed = true;
+	tell(t, (struct table_news){ .key = key, .before = s->entry, .undefined = s->defined, .revision = revision,
+	    .why = why });
 	slot_free(s);
 }
 
@@ -284,21 +325,21 @@ table_gone(struct table *t, const char *key, uint64_t revision)
 {
 	struct slot *s = map_get(&t->slots, key);
 
-	if (s != NULL && (s->entry == NULL || !is_old_news(t, s, revision)))
-		forget(t, key);
+	if (s != NULL && !is_old_news(t, s, revision))
+		forget(t, key, revision, TABLE_TOLD);
 }
 
 /* sweep: forgets every slot that `is_over` says is. */
 static void
-sweep(struct table *t, bool (*is_over)(const struct table *t, const struct slot *s, struct wall oldest),
-    struct wall oldest)
+sweep(struct table *t, enum table_why why,
+    bool (*is_over)(const struct table *t, const struct slot *s, struct wall oldest), struct wall oldest)
 {
 	const struct map_slot *m;
 
 	for (size_t i = 0; (m = map_next(&t->slots, &i)) != NULL;) {
 		if (is_over(t, m->value, oldest)) {
 			char *key = mem_text(m->key);	/* forget frees the map's own */
-			forget(t, key);
+			forget(t, key, 0, why);
 			mem_free(key);
 		}
 	}
@@ -321,13 +362,13 @@ is_silent(const struct table *t, const struct slot *s, struct wall oldest)
 void
 table_sync_end(struct table *t)
 {
-	sweep(t, is_untold, (struct wall){ 0 });
+	sweep(t, TABLE_UNTOLD, is_untold, (struct wall){ 0 });
 }
 
 void
 table_forget(struct table *t, struct wall oldest)
 {
-	sweep(t, is_silent, oldest);
+	sweep(t, TABLE_SILENT, is_silent, oldest);
 }
 
 bool
@@ -387,27 +428,28 @@ table_groups(struct table *t, struct service_group ***out)
 }
 
 static int
-by_text(const void *a, const void *b)
+by_defined_name(const void *a, const void *b)
 {
-	return strcmp(*(char *const *)a, *(char *const *)b);
+	return strcmp((*(struct defined *const *)a)->name, (*(struct defined *const *)b)->name);
 }
 
 size_t
-table_defined(const struct table *t, char ***out)
+table_defined(const struct table *t, struct defined **out[])
 {
 	const struct map_slot *m;
-	char **v = NULL;
+	struct defined **v = NULL;
 	size_t n = 0, cap = 0;
 
 	for (size_t i = 0; (m = map_next(&t->slots, &i)) != NULL;) {
 		const struct slot *s = m->value;
-		if (s->name == NULL)
+		if (s->defined == NULL)
 			continue;
 		mem_grow(&v, &cap, n + 1, sizeof *v);
-		v[n++] = mem_text(s->name);
+		atomic_fetch_add(&s->defined->refs, 1);
+		v[n++] = s->defined;
 	}
 	if (n > 1)
-		qsort(v, n, sizeof *v, by_text);
+		qsort(v, n, sizeof *v, by_defined_name);
 	*out = v;
 	return n;
 }

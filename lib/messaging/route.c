@@ -58,15 +58,6 @@ ago(struct wall now, struct wall then, char out[NUM_TEXT_MAX])
 	num_duration_text((s > 0 ? s : 1) * NS_PER_S, out);
 }
 
-static bool
-is_defined(const struct directory *d, const char *service)
-{
-	for (size_t i = 0; i < d->ndefined; i++)
-		if (strcmp(d->defined[i], service) == 0)
-			return true;
-	return false;
-}
-
 /* nobody_usable: a group without a member that may be called; says what there is instead. */
 static enum err_code
 nobody_usable(const struct service_group *g, struct wall now, int64_t stale_ns, struct err *err)
@@ -281,7 +272,7 @@ route_nobody(const struct route *r, struct discovery *d, struct err *err)
 	else if (g != NULL)
 		code = err_set(err, ERR_NO_MEMBER,
 		    "service '%s' is registered (instances: %zu), but none listens for method '%s'", r->service, g->n, r->method);
-	else if (dir != NULL && is_defined(dir, r->service))
+	else if (directory_defined(dir, r->service) != NULL)
 		code = err_set(err, ERR_NO_MEMBER, "service '%s' is defined, but no instance of it is registered or listens",
 		    r->service);
 	else

@@ -23,6 +23,15 @@ definition_release(struct definition *d)
 	definition_init(d);
 }
 
+void
+definition_free(struct definition *d)
+{
+	if (d == NULL)
+		return;
+	definition_release(d);
+	mem_free(d);
+}
+
 /* characters: of valid UTF-8, by counting the bytes that begin one. */
 static size_t
 characters(const char *s)

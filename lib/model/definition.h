@@ -12,6 +12,7 @@ struct definition {
 
 void definition_init(struct definition *d);
 void definition_release(struct definition *d);
+void definition_free(struct definition *d);	/* of mem_new; NULL is fine */
 
 /* definition_check(d, err): names and lengths of §1 and §11: owner 1-100, description
  * 1-500 characters, version without leading zeros, updated not before created.  The

@@ -45,15 +45,15 @@ on_instance(struct feed *f, const struct kv_entry *e)
 static void
 on_definition(struct feed *f, const struct kv_entry *e)
 {
-	struct definition d;
+	struct definition *d = mem_new(sizeof *d);
 	struct err err;
 
-	if (definition_decode(f->codec, e->value, e->n, &d, &err) != ERR_OK) {
+	if (definition_decode(f->codec, e->value, e->n, d, &err) != ERR_OK) {
+		definition_free(d);
 		bad_record(f, e, &err);
 		return;
 	}
-	pass(f, (struct feed_event){ .what = FEED_DEFINITION, .key = e->key, .definition = &d, .revision = e->revision });
-	definition_release(&d);
+	pass(f, (struct feed_event){ .what = FEED_DEFINITION, .key = e->key, .definition = d, .revision = e->revision });
 }
 
 static void

@@ -19,7 +19,7 @@ struct feed_event {
 	enum feed_what what;
 	const char *key;		/* of the entry */
 	struct instance *instance;	/* FEED_INSTANCE: the handler's to keep (instance_free) */
-	struct definition *definition;	/* FEED_DEFINITION: valid during the call */
+	struct definition *definition;	/* FEED_DEFINITION: the handler's to keep (definition_free) */
 	uint64_t revision;
 	const char *reason;		/* FEED_SYNC_BEGIN: "start", "reconnect", "gap", "retry" */
 };

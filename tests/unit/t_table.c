@@ -47,6 +47,16 @@ put(const char *key, const char *service, const char *id, uint64_t revision)
 }
 
 static void
+define(const char *name, uint64_t revision)
+{
+	struct definition *d = mem_new(sizeof *d);
+
+	d->service = mem_text(name);
+	d->owner = mem_printf("team %llu", (unsigned long long)revision);
+	table_definition(t, name, d, revision);
+}
+
+static void
 drop(struct service_group **v, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -76,13 +86,13 @@ shows(const char *want)
 static void
 defines(const char *want)
 {
-	char **v;
+	struct defined **v;
 	struct str got = STR_INIT;
 	size_t n = table_defined(t, &v);
 
 	for (size_t i = 0; i < n; i++) {
-		str_printf(&got, "%s%s", i > 0 ? " " : "", v[i]);
-		mem_free(v[i]);
+		str_printf(&got, "%s%s", i > 0 ? " " : "", v[i]->name);
+		defined_unref(v[i]);
 	}
 	mem_free(v);
 	assert_string_equal(str_text(&got), want);
@@ -133,9 +143,10 @@ static void
 definitions_are_names_and_no_groups(void **state)
 {
 	(void)state;
-	table_definition(t, "orders");
-	table_definition(t, "billing");
-	table_definition(t, "orders");
+	define("orders", 4);
+	define("billing", 5);
+	define("orders", 6);
+	define("orders", 3);				/* old news */
 	defines("billing orders");
 	shows("");
 	table_gone(t, "orders", 9);
@@ -182,11 +193,11 @@ a_resync_forgets_what_was_not_told_again(void **state)
 	put("k1", "a", "x", 1);
 	put("k2", "a", "y", 2);
 	put("k3", "b", "z", 3);
-	table_definition(t, "orders");
-	table_definition(t, "billing");
+	define("orders", 4);
+	define("billing", 5);
 	table_sync_begin(t);
 	put("k2", "a", "y", 2);
-	table_definition(t, "billing");
+	define("billing", 5);
 	put("k4", "c", "w", 9);
 	table_sync_end(t);
 	shows("a: y@2; c: w@9");
@@ -377,7 +388,7 @@ do_definition(struct model *m, int n)
 		table_gone(t, name, ++m->revision);
 		m->defined[n] = false;
 	} else {
-		table_definition(t, name);
+		define(name, ++m->revision);
 		m->defined[n] = m->defined_told[n] = true;
 	}
 }
@@ -447,7 +458,7 @@ who_is_silent_for_long_is_forgotten(void **state)
 
 	(void)state;
 	table_sync_begin(t);
-	table_definition(t, "orders");
+	define("orders", 1);
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		struct instance *one = record("orders", rows[i].id);
 		one->last_heartbeat = (struct wall){ rows[i].heard };
@@ -464,10 +475,43 @@ who_is_silent_for_long_is_forgotten(void **state)
 	/* Whoever is heard of again is there again; a definition is not forgotten. */
 	table_instance(t, "k1", record("orders", "old"), 9);
 	assert_int_equal(table_instances(t), 3);
-	char **defined;
-	assert_int_equal(table_defined(t, &defined), 1);
-	mem_free(defined[0]);
-	mem_free(defined);
+	defines("orders");
+}
+
+/* note: news as text, "+x" new, "~x" changed, "-x" gone, with the reason behind. */
+static void
+note(void *arg, const struct table_news *n)
+{
+	static const char *const why[] = { [TABLE_TOLD] = "", [TABLE_UNTOLD] = "?", [TABLE_SILENT] = "!" };
+	bool there = n->now != NULL || n->defined != NULL, was = n->before != NULL || n->undefined != NULL;
+
+	str_printf(arg, "%s%s%s@%llu ", !was ? "+" : there ? "~" : "-", n->key, why[n->why],
+	    (unsigned long long)n->revision);
+}
+
+static void
+a_listener_hears_each_change_once(void **state)
+{
+	struct str got = STR_INIT;
+
+	(void)state;
+	table_listen(t, note, &got);
+	put("k1", "a", "x", 1);
+	put("k1", "a", "x", 2);
+	put("k1", "a", "x", 2);				/* no news */
+	define("orders", 3);
+	define("orders", 4);
+	put("k2", "a", "y", 5);
+	table_gone(t, "k2", 6);
+	table_gone(t, "k2", 7);
+	put("k3", "a", "z", 8);
+	table_sync_begin(t);
+	put("k1", "a", "x", 2);
+	define("orders", 4);
+	table_sync_end(t);
+	table_forget(t, (struct wall){ 1 });
+	assert_string_equal(str_text(&got), "+k1@1 ~k1@2 +orders@3 ~orders@4 +k2@5 -k2@6 +k3@8 -k3?@0 -k1!@0 ");
+	str_release(&got);
 }
 
 static void
@@ -523,6 +567,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(groups_that_did_not_change_are_shared, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(readers_may_keep_a_group_longer_than_the_table, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(who_is_silent_for_long_is_forgotten, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_listener_hears_each_change_once, set_up, tear_down),
 		cmocka_unit_test(any_sequence_of_changes_equals_the_model),
 	};
 
