@@ -38,13 +38,14 @@ LIB_SRC  := $(sort $(wildcard lib/*/*.c))
 CMD_SRC  := $(sort $(wildcard cmd/*.c))
 LIB_OBJ  := $(LIB_SRC:%.c=$(V)/obj/%.o)
 CMD_OBJ  := $(CMD_SRC:%.c=$(V)/obj/%.o)
-EMBED    := $(V)/obj/embed.o
+EMBED    := $(V)/obj/embed.o $(V)/obj/ui.o
+UI_SRC   := $(shell find assets/ui -name node_modules -prune -o -type f -print | LC_ALL=C sort)
 LIB_A    := $(V)/obj/lib.a
 CMD_A    := $(V)/obj/cmd.a
 
 # --- how --------------------------------------------------------------------------------
 
-INCLUDE  := -Ilib -Ibuild/gen -isystem $(ROOT)/include -isystem $(ROOT)/include/x86_64-linux-gnu \
+INCLUDE  := -Ilib -Ibuild/gen -Ibuild/ui -isystem $(ROOT)/include -isystem $(ROOT)/include/x86_64-linux-gnu \
 	    -isystem $(YYJSON) -isystem $(CIVET)/include
 WARN     := -Wall -Wextra -Wformat=2 -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	    -Wpointer-arith -Wvla -Werror
@@ -152,12 +153,26 @@ build/gen/aegis_codes.h: lib/base/errcodes.def scripts/codes
 	@scripts/codes $< >$@
 
 # The notices of what is linked in, and the files that are part of the binary.
-build/gen/notices.txt: build/root/.stamp scripts/notices LICENSE
+build/gen/notices.txt: build/root/.stamp build/.ui-npm scripts/notices LICENSE
 	@mkdir -p $(@D)
 	@scripts/notices build >$@
-$(EMBED): scripts/embed.S build/gen/notices.txt deploy/examples/greeter.sh
+$(V)/obj/embed.o: scripts/embed.S build/gen/notices.txt deploy/examples/greeter.sh
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(if $(SAN)$(COV),-fPIE,$(HARDEN) -fPIE) -c scripts/embed.S -o $@
+
+# The page: bundled and packed by Node, then data like any other.
+build/.ui-npm: assets/ui/package.json assets/ui/package-lock.json assets/ui/.npmrc
+	@mkdir -p $(@D)
+	$(Q)cd assets/ui && npm ci --loglevel=error >/dev/null
+	@touch $@
+build/ui/ui.S: $(UI_SRC) build/.ui-npm scripts/ui scripts/node
+	$(Q)scripts/ui build
+build/ui/ui_files.def: build/ui/ui.S
+	@test -f $@
+$(V)/obj/ui.o: build/ui/ui.S
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(if $(SAN)$(COV),-fPIE,$(HARDEN) -fPIE) -c $< -o $@
+$(V)/obj/lib/api/manage_page.o: build/ui/ui_files.def
 
 $(LIB_A): $(LIB_OBJ) $(V)/obj/yyjson.o $(V)/obj/civetweb.o $(EMBED)
 	@rm -f $@

@@ -80,7 +80,7 @@ serve_at(struct manage *m, const char *option, const char *where, const struct w
 	enum err_code code = manage_check(where, err);
 
 	if (code == ERR_OK && (*out = web_server_new(&(struct web_server_opts){
-		.listen = &where, .nlisten = 1, .routes = v, .nroutes = n, .arg = m,
+		.listen = &where, .nlisten = 1, .routes = v, .nroutes = n, .headers = manage_policy, .arg = m,
 	}, err)) == NULL)
 		code = ERR_CONFIG;
 	if (code != ERR_OK)

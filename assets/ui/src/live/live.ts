@@ -1,0 +1,313 @@
+// live.ts - what the stream tells, as signals that the page draws from.
+//
+// Every card and every set of figures is a signal of its own, so that an update of one instance draws
+// one card.  What decides which cards are shown, and where, is counted in `shape`.  Events that come
+// together are applied together, once a frame.
+import { batch, computed, signal, type Signal } from '@preact/signals';
+import { base, call } from '../api';
+import type { Card, Figures, Gone, Group, Overview, Service } from '../types';
+import { Feed, type Link } from './feed';
+import { apply, cardKey, emptyState, type Event, type State } from './state';
+import type { FromWorker, ToWorker } from './worker';
+
+export const cards = new Map<string, Signal<Card>>();
+const figures = new Map<string, Signal<Figures | null>>();
+export const shape = signal(0);		// grows when a card comes, goes, or changes how bad it is
+export const services = signal<ReadonlyMap<string, Service>>(new Map());
+export const groups = signal<ReadonlyMap<string, Group>>(new Map());
+export const overview = signal<Overview | null>(null);
+export const goneNow = signal<ReadonlyMap<string, Gone>>(new Map());
+export const configChanged = signal<{ service: string; revision: number } | null>(null);
+
+export const link = signal<Link>({ state: 'connecting' });
+export const heardAt = signal(0);
+export const loaded = signal(false);	// a first snapshot is there
+export const paused = signal(false);
+export const now = signal(Date.now());	// ticks once a second
+export const asOf = signal('');		// when the server made the snapshot
+
+export function figuresOf(key: string): Signal<Figures | null> {
+	let f = figures.get(key);
+	if (f === undefined)
+		figures.set(key, f = signal<Figures | null>(null));
+	return f;
+}
+
+// trouble: how bad an instance is; smaller is worse.  Only a change of it moves a card.
+export function trouble(c: Card): number {
+	return c.status === 'UNHEALTHY' && !c.stale ? 0 : c.stale ? 1 : c.metadata['draining'] ? 2 : 3;
+}
+
+const face = (c: Card): string => `${trouble(c)}${c.status}${c.leader}${c.version}${c.stickyActiveGroup}`;
+
+function putCard(key: string, c: Card): boolean {
+	const s = cards.get(key);
+	if (s === undefined) {
+		cards.set(key, signal(c));
+		return true;
+	}
+	const moved = face(s.peek()) !== face(c);
+	s.value = c;
+	return moved;
+}
+
+function putState(s: State): void {
+	for (const key of [...cards.keys()])
+		if (!s.instances.has(key))
+			cards.delete(key);
+	for (const [key, c] of s.instances)
+		putCard(key, c);
+	for (const [key, f] of figures)
+		f.value = s.metrics.get(key) ?? null;
+	for (const [key, f] of s.metrics)
+		figuresOf(key).value = f;
+	services.value = new Map(s.services);
+	groups.value = new Map(s.groups);
+	goneNow.value = new Map(s.gone);
+	overview.value = s.overview;
+	asOf.value = s.asOf;
+	loaded.value = true;
+	shape.value++;
+}
+
+// --- events, once a frame ---------------------------------------------------------------------
+
+const QUEUE_MAX = 20_000;	// events waiting for a frame; beyond it the whole state is asked for anew
+let queue: Event[] = [];
+let asked = false;
+
+function put(e: Event): void {
+	switch (e.name) {
+	case 'snapshot': {
+		const s = emptyState();
+		apply(s, e);
+		putState(s);
+		break;
+	}
+	case 'instance':
+		if (putCard(cardKey(e.data), e.data))
+			shape.value++;
+		break;
+	case 'instance-gone': {
+		const key = e.data.service + '/' + e.data.instance;
+		if (cards.delete(key)) {
+			figures.delete(key);
+			goneNow.value = new Map(goneNow.value).set(key, e.data);
+			shape.value++;
+		}
+		break;
+	}
+	case 'metrics':
+		for (const key in e.data)
+			figuresOf(key).value = e.data[key] ?? null;
+		break;
+	case 'service': {
+		const m = new Map(services.value);
+		if (e.data.deleted)
+			m.delete(e.data.service_name);
+		else
+			m.set(e.data.service_name, e.data);
+		services.value = m;
+		break;
+	}
+	case 'group': {
+		const m = new Map(groups.value), key = e.data.service + '/' + e.data.group;
+		if (e.data.deleted)
+			m.delete(key);
+		else
+			m.set(key, e.data);
+		groups.value = m;
+		break;
+	}
+	case 'overview':
+		overview.value = e.data;
+		break;
+	case 'config':
+		configChanged.value = e.data;
+		break;
+	}
+}
+
+function flush(): void {
+	asked = false;
+	const events = queue;
+	queue = [];
+	batch(() => events.forEach(put));
+}
+
+function enqueue(e: Event): void {
+	if (paused.peek())
+		return;
+	if (queue.length >= QUEUE_MAX) {
+		queue = [];
+		sync();
+		return;
+	}
+	queue.push(e);
+	if (!asked) {
+		asked = true;
+		// A hidden tab has no frames.
+		if (document.hidden)
+			setTimeout(flush, 250);
+		else
+			requestAnimationFrame(flush);
+	}
+}
+
+// --- where they come from: the worker, or a stream of our own while we are seen -----------------
+
+let send: (m: ToWorker) => void = () => {};
+let close: () => void = () => {};
+const topics = '/api/events?topics=instances,services,groups,metrics,config,overview';
+
+function took(m: FromWorker): void {
+	switch (m.what) {
+	case 'state':
+		if (!paused.peek() || !loaded.peek()) {
+			queue = [];
+			batch(() => putState(m.state));
+		}
+		break;
+	case 'event':
+		enqueue(m.event);
+		break;
+	case 'link':
+		link.value = m.link;
+		if (m.link.state === 'lost' && m.link.status === 401)
+			void call('/api/session').catch(() => {});	// tells whether we are logged out
+		break;
+	case 'heard':
+		heardAt.value = m.at;
+		break;
+	}
+}
+
+function openWorker(url: string): void {
+	const address = `${base}/assets/${WORKER}`;
+	// The address of a worker is where scripts could come in; this policy lets in one.
+	const tt = (window as unknown as { trustedTypes?: { createPolicy: (n: string, r: object) =>
+	    { createScriptURL: (s: string) => string } } }).trustedTypes;
+	const policy = tt?.createPolicy('aegis', {
+		createScriptURL(s: string) {
+			if (s !== address)
+				throw new TypeError('no script but the worker');
+			return s;
+		},
+	});
+	const worker = new SharedWorker(policy?.createScriptURL(address) ?? address, { name: 'aegis' });
+	worker.port.onmessage = (m: MessageEvent<FromWorker>) => took(m.data);
+	worker.onerror = () => {
+		link.value = { state: 'lost', since: Date.now(), status: 0, retryAt: 0 };
+	};
+	send = (m) => worker.port.postMessage(m);
+	send({ what: 'open', url });
+	const alive = setInterval(() => send({ what: 'alive' }), 20_000);
+	const seen = () => {
+		if (!document.hidden)
+			send({ what: 'open', url });
+	};
+	const leave = () => send({ what: 'close' });
+	document.addEventListener('visibilitychange', seen);
+	window.addEventListener('pageshow', seen);
+	window.addEventListener('pagehide', leave);
+	close = () => {
+		clearInterval(alive);
+		document.removeEventListener('visibilitychange', seen);
+		window.removeEventListener('pageshow', seen);
+		window.removeEventListener('pagehide', leave);
+		leave();
+		worker.port.close();
+	};
+}
+
+function openAlone(url: string): void {
+	let feed: Feed | null = null;
+	let state = emptyState();
+	const open = () => {
+		if (document.hidden) {
+			feed?.stop();
+			feed = null;
+			return;
+		}
+		feed ??= new Feed({
+			url,
+			event(e) {
+				apply(state, e);
+				took({ what: 'event', event: e });
+			},
+			link: (l) => took({ what: 'link', link: l }),
+			heard: (at) => took({ what: 'heard', at }),
+		});
+	};
+	send = (m) => {
+		if (m.what === 'now')
+			feed?.now();
+		else if (m.what === 'sync' && loaded.peek())
+			took({ what: 'state', state });
+	};
+	document.addEventListener('visibilitychange', open);
+	open();
+	close = () => {
+		document.removeEventListener('visibilitychange', open);
+		feed?.stop();
+		state = emptyState();
+	};
+}
+
+let opened = false;
+
+export function openLive(): void {
+	if (opened)
+		return;
+	opened = true;
+	const url = new URL(base + topics, location.href).href;
+	if (typeof SharedWorker === 'function')
+		openWorker(url);
+	else
+		openAlone(url);
+}
+
+export function closeLive(): void {
+	if (!opened)
+		return;
+	opened = false;
+	close();
+	queue = [];
+	cards.clear();
+	figures.clear();
+	batch(() => {
+		loaded.value = false;
+		link.value = { state: 'connecting' };
+		shape.value++;
+	});
+}
+
+function sync(): void {
+	send({ what: 'sync' });
+}
+export function retryNow(): void {
+	send({ what: 'now' });
+}
+export function pause(on: boolean): void {
+	paused.value = on;
+	if (!on)
+		sync();
+}
+
+setInterval(() => {
+	if (!document.hidden)
+		now.value = Date.now();
+}, 1000);
+document.addEventListener('visibilitychange', () => {
+	if (!document.hidden)
+		now.value = Date.now();
+});
+window.addEventListener('online', retryNow);
+
+// --- what several pages ask -------------------------------------------------------------------
+
+export const allCards = computed<Card[]>(() => {
+	void shape.value;
+	return [...cards.values()].map((s) => s.peek());
+});
+export const unhealthy = computed(() => allCards.value.filter((c) => c.status === 'UNHEALTHY' && !c.stale).length);

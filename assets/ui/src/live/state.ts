@@ -1,0 +1,90 @@
+// state.ts - what the stream has told so far, and how one more event changes it.  Pure.
+//
+// The worker keeps one of these for all tabs; a tab without a worker keeps its own.  Both apply the
+// same function, so they cannot disagree.
+import type { Card, Figures, Gone, Group, Overview, Service, Snapshot } from '../types';
+
+export interface State {
+	asOf: string;
+	instances: Map<string, Card>;
+	services: Map<string, Service>;
+	groups: Map<string, Group>;
+	metrics: Map<string, Figures>;
+	gone: Map<string, Gone>;
+	overview: Overview | null;
+}
+
+export type Event =
+	| { name: 'snapshot'; data: Snapshot }
+	| { name: 'instance'; data: Card }
+	| { name: 'instance-gone'; data: Gone }
+	| { name: 'service'; data: Service & { deleted?: boolean } }
+	| { name: 'group'; data: Group & { deleted?: boolean } }
+	| { name: 'metrics'; data: { [key: string]: Figures } }
+	| { name: 'overview'; data: Overview }
+	| { name: 'config'; data: { service: string; revision: number } }
+	| { name: 'resync'; data: unknown }
+	| { name: 'lagged'; data: { dropped: number } };
+
+export const keyOf = (service: string, instance: string): string => service + '/' + instance;
+export const cardKey = (c: Card): string => keyOf(c.serviceName, c.instanceId);
+
+const GONE_MAX = 500;		// tombstones kept; the oldest goes first
+
+export function emptyState(): State {
+	return { asOf: '', instances: new Map(), services: new Map(), groups: new Map(), metrics: new Map(),
+		gone: new Map(), overview: null };
+}
+
+function replace(s: State, d: Snapshot): void {
+	s.asOf = d.as_of;
+	s.instances = new Map((d.instances ?? []).map((c) => [cardKey(c), c]));
+	s.services = new Map((d.services ?? []).map((x) => [x.service_name, x]));
+	s.groups = new Map((d.groups ?? []).map((g) => [keyOf(g.service, g.group), g]));
+	s.metrics = new Map(Object.entries(d.metrics ?? {}));
+	s.gone = new Map();
+	s.overview = d.overview ?? null;
+}
+
+function leave(s: State, g: Gone): void {
+	const key = keyOf(g.service, g.instance);
+	s.instances.delete(key);
+	s.metrics.delete(key);
+	s.gone.set(key, g);
+	if (s.gone.size > GONE_MAX)
+		s.gone.delete(s.gone.keys().next().value as string);
+}
+
+export function apply(s: State, e: Event): void {
+	switch (e.name) {
+	case 'snapshot':
+		replace(s, e.data);
+		break;
+	case 'instance':
+		s.instances.set(cardKey(e.data), e.data);
+		s.gone.delete(cardKey(e.data));
+		break;
+	case 'instance-gone':
+		leave(s, e.data);
+		break;
+	case 'service':
+		if (e.data.deleted)
+			s.services.delete(e.data.service_name);
+		else
+			s.services.set(e.data.service_name, e.data);
+		break;
+	case 'group':
+		if (e.data.deleted)
+			s.groups.delete(keyOf(e.data.service, e.data.group));
+		else
+			s.groups.set(keyOf(e.data.service, e.data.group), e.data);
+		break;
+	case 'metrics':
+		for (const key in e.data)
+			s.metrics.set(key, e.data[key] as Figures);
+		break;
+	case 'overview':
+		s.overview = e.data;
+		break;
+	}
+}

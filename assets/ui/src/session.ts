@@ -1,0 +1,57 @@
+// session.ts - who is looking, and what he may do.
+import { signal } from '@preact/signals';
+import { call, whenLoggedOut } from './api';
+import { closeLive, openLive } from './live/live';
+import { address, go, route } from './router';
+import type { Role, Session } from './types';
+
+export const session = signal<Session | null>(null);
+export const asking = signal(true);		// the answer is not there yet
+export const problem = signal<unknown>(null);	// it could not be asked
+
+const RANK: Record<Role, number> = { viewer: 0, operator: 1, admin: 2 };
+
+// may: whether to offer something; the server decides again.
+export function may(role: Role, service?: string): boolean {
+	const s = session.value;
+	return s !== null && !(s.read_only && role !== 'viewer') && RANK[s.role] >= RANK[role] &&
+		(s.service === null || service === undefined || s.service === service);
+}
+export const isAdmin = (): boolean => session.value !== null && session.value.role === 'admin';
+
+export async function askSession(): Promise<void> {
+	asking.value = true;
+	problem.value = null;
+	try {
+		entered((await call<Session>('/api/session', { quiet: true })).data);
+	} catch (e) {
+		if ((e as { status?: number }).status === 401)
+			toLogin();
+		else
+			problem.value = e;
+	}
+	asking.value = false;
+}
+
+export function entered(s: Session): void {
+	session.value = s;
+	openLive();
+}
+
+export async function leave(): Promise<void> {
+	await call('/api/session', { method: 'DELETE', quiet: true }).catch(() => {});
+	session.value = null;
+	closeLive();
+	void go('/login');
+}
+
+function toLogin(): void {
+	session.value = null;
+	closeLive();
+	if (route.value[0] !== 'login') {
+		const { path, query } = address.value, text = query.toString();
+		const from = path + (text === '' ? '' : '?' + text);
+		void go(from === '/' ? '/login' : '/login?from=' + encodeURIComponent(from), true);
+	}
+}
+whenLoggedOut(toLogin);

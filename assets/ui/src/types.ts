@@ -1,0 +1,221 @@
+// types.ts - what the management API says, as types.  Times are RFC 3339, units stand in the names.
+// Instance records are camelCase, as every client of the registry knows them; all else is snake_case.
+
+export type Status = 'ACTIVE' | 'STANDBY' | 'UNHEALTHY';
+export type Role = 'viewer' | 'operator' | 'admin';
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+export interface Instance {
+	serviceName: string;
+	instanceId: string;
+	version: string;
+	status: Status;
+	lastHeartbeat: string;
+	stickyActiveGroup: string | null;
+	metadata: { [key: string]: Json };
+	stickyActiveStatus?: string;
+}
+
+// An instance as the event stream tells it.
+export interface Card extends Instance {
+	revision: number;
+	stale: boolean;
+	since: string;
+	leader: boolean;
+	epoch: number | null;
+}
+
+export interface Figures {
+	calls_per_second: number | null;
+	p50_ms: number | null;
+	p99_ms: number | null;
+	error_rate: number | null;
+	queue_depth: number | null;
+	in_flight: number | null;
+	uptime_seconds: number | null;
+	trend: (number | null)[] | null;
+}
+
+export interface Definition {
+	service_name: string;
+	owner: string;
+	description: string;
+	version: string;
+	created_at: string;
+	updated_at: string;
+}
+export interface Service extends Definition {
+	revision: number;
+}
+
+export interface Member {
+	instance: string;
+	role: string;
+	status: string;
+}
+export interface Register {
+	number: number;
+	node: string | null;
+	reached: boolean;
+	why: string | null;
+	state: string;
+	revision: number | null;
+	owner: string | null;
+	epoch: number | null;
+	age_ms: number | null;
+}
+export interface GroupChange {
+	at: string;
+	instance: string | null;
+	epoch: number | null;
+	cause: string | null;
+}
+export interface Group {
+	service: string;
+	group: string;
+	leader: { instance: string; epoch: number; since: string | null } | null;
+	obstacle: string | null;
+	warnings: string[];
+	profile: string | null;
+	lease_ms: number | null;
+	members: Member[];
+	registers?: Register[];
+	changes?: GroupChange[];
+}
+
+export interface Overview {
+	services: number;
+	instances: number;
+	active: number;
+	standby: number;
+	unhealthy: number;
+	stale: number;
+	leaders: number;
+	leaderless: number;
+	nats: { connected: boolean; rtt_ms: number | null; server: string | null };
+	as_of: string;
+	degraded: string[];
+}
+
+export interface Snapshot {
+	as_of: string;
+	instances: Card[];
+	services: Service[];
+	groups: Group[];
+	overview: Overview | null;
+	metrics: { [key: string]: Figures };
+}
+
+export interface Gone {
+	service: string;
+	instance: string;
+	cause: string;
+	at: string;
+}
+export interface Departed extends Gone {
+	by: string | null;
+	last: Instance | null;
+}
+
+export interface Session {
+	id: string;
+	name: string;
+	role: Role;
+	service: string | null;
+	via: 'cookie' | 'token';
+	expires_at: string | null;
+	idle_seconds: number;
+	read_only: boolean;
+	version: string;
+}
+
+export interface Token {
+	id: string;
+	name: string;
+	role: Role | 'metrics';
+	service: string | null;
+	prefix: string;
+	created_at: string;
+	created_by: string | null;
+	expires_at: string | null;
+	last_used_at: string | null;
+	token?: string;
+}
+
+export interface AuditRecord {
+	seq: number;
+	at: string;
+	actor: { id: string; name: string; role: string };
+	action: string;
+	target: string;
+	before_revision: number | null;
+	after_revision: number | null;
+	before: Json;
+	after: Json;
+	request_id: string;
+	peer: string;
+}
+
+export interface DefinitionVersion {
+	revision: number;
+	at: string;
+	deleted: boolean;
+	service: Definition | null;
+}
+
+export interface Setting {
+	key: string;
+	value: Json;
+	origin: 'flag' | 'env' | 'file' | 'central' | 'default';
+	pending: boolean;
+	live: boolean;
+	secret: boolean;
+}
+export interface Settings {
+	service: string;
+	instance: string;
+	revision: number | null;
+	applied_revision: number | null;
+	pending: string[];
+	settings: Setting[];
+}
+
+export interface Config {
+	service: string;
+	revision: number;
+	updated_at: string;
+	updated_by: string | null;
+	settings: { [key: string]: Json };
+}
+export interface ConfigVersion {
+	revision: number;
+	at: string;
+	deleted?: boolean;
+	updated_by?: string | null;
+	settings: { [key: string]: Json } | null;
+}
+
+export interface Series {
+	step_seconds: number;
+	from: string;
+	to: string;
+	columns: string[];
+	rows: (number | null)[][];
+}
+
+export interface InstanceEvent {
+	at: string;
+	kind: string;
+	from: string | null;
+	to: string | null;
+	text: string;
+}
+
+export interface Problem {
+	title?: string;
+	status: number;
+	detail?: string;
+	request_id?: string;
+	errors?: { pointer: string; detail: string }[];
+	error?: { code: string; message: string; details: Json };
+}

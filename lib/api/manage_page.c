@@ -1,0 +1,105 @@
+/* manage_page.c - the page, as it was bundled (assets/ui) and put into the program.
+ *
+ * All of its addresses answer the same document; what stands there is the browser's affair.  Files
+ * whose names carry a hash never change, so they may be kept for ever; the document is asked
+ * for again each time.  What goes out was packed when the program was built. */
+#include <stdio.h>
+#include <string.h>
+
+#include "api/manage_inner.h"
+#include "base/magic.h"
+#include "http/media.h"
+
+#define UI_FILE(n, path, type, tag, has_raw) \
+	extern const char ui_##n##_gz[], ui_##n##_gz_end[], ui_##n##_br[], ui_##n##_br_end[], \
+	    ui_##n##_raw[], ui_##n##_raw_end[];
+#include "ui_files.def"
+#undef UI_FILE
+
+struct variant {
+	const char *coding;		/* "": as it is */
+	const char *p, *end;		/* equal: not kept */
+};
+
+struct page_file {
+	const char *path, *type, *tag;
+	struct variant variant[3];	/* the best first */
+};
+
+static const struct page_file files[] = {
+#define UI_FILE(n, path, type, tag, has_raw) \
+	{ path, type, tag, { { "br", ui_##n##_br, ui_##n##_br_end }, { "gzip", ui_##n##_gz, ui_##n##_gz_end }, \
+	    { "", has_raw ? ui_##n##_raw : NULL, has_raw ? ui_##n##_raw_end : NULL } } },
+#include "ui_files.def"
+#undef UI_FILE
+};
+
+static const struct page_file *
+find_file(const char *dir, const char *name)
+{
+	size_t n = strlen(dir);
+
+	for (size_t i = 0; i < COUNT_OF(files); i++)
+		if (strncmp(files[i].path, dir, n) == 0 && strcmp(files[i].path + n, name) == 0)
+			return &files[i];
+	return NULL;
+}
+
+/* choose: who says nothing about codings reads them all, by the letter; but who says nothing is most often
+ * a plain tool, so it gets what is not packed wherever we have it.  NULL: nothing fits. */
+static const struct variant *
+choose(const struct page_file *f, const char *accept)
+{
+	const struct variant *raw = &f->variant[2];
+
+	if (accept == NULL)
+		return raw->p != raw->end ? raw : &f->variant[1];
+	/* Codings are listed as media types are, with their q. */
+	for (const struct variant *v = f->variant; v < raw; v++)
+		if (*accept != '\0' && media_accepts(accept, v->coding))
+			return v;
+	return raw->p != raw->end ? raw : NULL;
+}
+
+static void
+send_file(struct web_request *r, const struct page_file *f, const char *cache)
+{
+	const struct variant *v = choose(f, web_header(r, "Accept-Encoding"));
+	char etag[40];
+
+	if (v == NULL) {
+		web_fail(r, &(struct problem){ .status = 406, .detail = "this file is kept packed only: accept br or gzip" });
+		return;
+	}
+	/* The tag of what goes out: two codings are two representations. */
+	snprintf(etag, sizeof etag, "%s%s%s", f->tag, *v->coding != '\0' ? "-" : "", v->coding);
+	web_set_header(r, "Cache-Control", cache);
+	web_set_header(r, "Vary", "Accept-Encoding");
+	if (*v->coding != '\0')
+		web_set_header(r, "Content-Encoding", v->coding);
+	web_reply_etag(r, 200, f->type, (struct text){ v->p, (size_t)(v->end - v->p) }, etag);
+}
+
+enum err_code
+manage_page(void *arg, struct web_request *r, struct err *err)
+{
+	const struct manage *m = arg;
+
+	MAGIC_CHECK(m, MANAGE_MAGIC);
+	(void)err;
+	send_file(r, find_file("/", "index.html"), "no-cache");
+	return ERR_OK;
+}
+
+enum err_code
+manage_asset(void *arg, struct web_request *r, struct err *err)
+{
+	const struct manage *m = arg;
+	const struct page_file *f = find_file("/assets/", web_param(r, "file"));
+
+	MAGIC_CHECK(m, MANAGE_MAGIC);
+	if (f == NULL)
+		return err_set(err, ERR_NOT_FOUND, "the page has no file '%s'; after an upgrade, load it anew", web_param(r, "file"));
+	send_file(r, f, "public, max-age=31536000, immutable");
+	return ERR_OK;
+}
