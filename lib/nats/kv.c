@@ -32,6 +32,8 @@ struct write {
 	int64_t ttl_s;
 	bool rollup;
 	const char *operation;		/* of a marker; NULL: a value */
+	const char *id;
+	bool *repeated;
 };
 
 static natsStatus
@@ -56,6 +58,8 @@ build(natsMsg **out, const char *subject, const struct write *w)
 		s = natsMsgHeader_Set(*out, "Nats-Rollup", "sub");
 	if (s == NATS_OK && w->operation != NULL)
 		s = natsMsgHeader_Set(*out, "KV-Operation", w->operation);
+	if (s == NATS_OK && w->id != NULL)
+		s = natsMsgHeader_Set(*out, "Nats-Msg-Id", w->id);
 	return s;
 }
 
@@ -91,6 +95,8 @@ send_write(const struct kv *kv, const struct write *w, uint64_t *revision, struc
 		return not_written(kv, w->key, s, js, err);
 	if (revision != NULL)
 		*revision = ack->Sequence;
+	if (w->repeated != NULL)
+		*w->repeated = ack->Duplicate;
 	jsPubAck_Destroy(ack);
 	return ERR_OK;
 }
@@ -98,7 +104,7 @@ send_write(const struct kv *kv, const struct write *w, uint64_t *revision, struc
 enum err_code
 kv_put(const struct kv *kv, const struct kv_put *p, uint64_t *revision, struct err *err)
 {
-	struct write w = { p->key, p->value, p->n, p->expect, p->ttl_s, p->rollup, NULL };
+	struct write w = { p->key, p->value, p->n, p->expect, p->ttl_s, p->rollup, NULL, p->id, p->repeated };
 	struct err lost;
 	enum err_code code = send_write(kv, &w, revision, &lost);
 
@@ -107,8 +113,13 @@ kv_put(const struct kv *kv, const struct kv_put *p, uint64_t *revision, struct e
 		struct kv_entry e;
 		code = kv_get(kv, p->key, &e, &lost);
 		if (code == ERR_OK) {
+			bool mine = p->id != NULL && e.id != NULL && strcmp(e.id, p->id) == 0;
+			if (mine) {
+				*p->repeated = true;
+				*revision = e.revision;
+			}
 			kv_entry_release(&e);
-			return err_set(err, ERR_EXISTS, "bucket '%s': key '%s' exists already", kv->bucket, p->key);
+			return mine ? ERR_OK : err_set(err, ERR_EXISTS, "bucket '%s': key '%s' exists already", kv->bucket, p->key);
 		}
 		if (code == ERR_NOT_FOUND) {
 			w.expect = e.revision;
@@ -123,7 +134,7 @@ kv_put(const struct kv *kv, const struct kv_put *p, uint64_t *revision, struct e
 enum err_code
 kv_remove(const struct kv *kv, const char *key, uint64_t expect, bool keep, int64_t ttl_s, struct err *err)
 {
-	struct write w = { key, "", 0, expect, ttl_s, !keep, keep ? "DEL" : "PURGE" };
+	struct write w = { key, "", 0, expect, ttl_s, !keep, keep ? "DEL" : "PURGE", NULL, NULL };
 
 	return send_write(kv, &w, NULL, err);
 }
@@ -133,6 +144,7 @@ kv_entry_release(struct kv_entry *e)
 {
 	mem_free(e->key);
 	mem_free(e->value);
+	mem_free(e->id);
 	memset(e, 0, sizeof *e);
 }
 
@@ -158,6 +170,9 @@ kv_get(const struct kv *kv, const char *key, struct kv_entry *e, struct err *err
 		natsMsg_Destroy(m);
 		return err_set(err, ERR_NOT_FOUND, "bucket '%s': key '%s' is deleted", kv->bucket, key);
 	}
+	const char *id = NULL;
+	if (natsMsgHeader_Get(m, "Nats-Msg-Id", &id) == NATS_OK)
+		e->id = mem_text(id);
 	e->key = mem_text(key);
 	e->n = (size_t)natsMsg_GetDataLength(m);
 	e->value = mem_text_n(e->n > 0 ? natsMsg_GetData(m) : "", e->n);

@@ -29,6 +29,10 @@ struct kv_put {
 	uint64_t expect;		/* KV_ANY, KV_ABSENT, or the revision last seen */
 	int64_t ttl_s;			/* 0: none.  Needs a bucket with per-message TTL */
 	bool rollup;			/* older revisions of the key go (wire.md §8.2) */
+	const char *id;			/* NULL: none.  What is the key's last revision under this id, or was stored
+					   under it in the whole bucket within the stream's window for duplicates, is
+					   not stored again: *repeated, and the revision of then */
+	bool *repeated;			/* set on success, with id */
 };
 
 /* kv_put(kv, p, revision, err): writes; *revision is set on success only.  ERR_REVISION
@@ -47,6 +51,7 @@ struct kv_entry {
 	uint64_t revision;
 	struct wall created;
 	bool gone;			/* a delete, purge or expiry marker */
+	char *id;			/* that it was put under (kv_get alone tells); NULL: none */
 };
 void kv_entry_release(struct kv_entry *e);
 

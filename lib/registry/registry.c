@@ -71,6 +71,7 @@ registry_new(const struct registry_opts *o, struct err *err)
 	struct registry *r = mem_new(sizeof *r);
 	r->kv = (struct kv){ o->conn, REGISTRY_BUCKET };
 	r->missing = missing;
+	r->terse = o->terse;
 	r->ttl = state.ttl;
 	return r;
 }
@@ -89,8 +90,8 @@ registry_has_ttl(const struct registry *r)
 
 /* --- definitions ------------------------------------------------------------------------ */
 
-enum err_code
-registry_put(struct registry *r, const struct definition *def, uint64_t expect, uint64_t *rev,
+static enum err_code
+put(struct registry *r, const struct definition *def, uint64_t expect, const char *id, bool *repeated, uint64_t *rev,
     struct err *err)
 {
 	struct str text = STR_INIT;
@@ -99,7 +100,7 @@ registry_put(struct registry *r, const struct definition *def, uint64_t expect, 
 	if (code == ERR_OK) {
 		definition_encode(def, &text);
 		code = kv_put(&r->kv, &(struct kv_put){
-			.key = def->service, .value = text.p, .n = text.len, .expect = expect,
+			.key = def->service, .value = text.p, .n = text.len, .expect = expect, .id = id, .repeated = repeated,
 		}, rev, err);
 	}
 	str_release(&text);
@@ -112,6 +113,19 @@ registry_put(struct registry *r, const struct definition *def, uint64_t expect, 
 	if (code != ERR_OK)
 		err_prefix(err, "registry: put '%s'", def->service);
 	return code;
+}
+
+enum err_code
+registry_put(struct registry *r, const struct definition *def, uint64_t expect, uint64_t *rev, struct err *err)
+{
+	return put(r, def, expect, NULL, NULL, rev, err);
+}
+
+enum err_code
+registry_create(struct registry *r, const struct definition *def, const char *id, bool *repeated, uint64_t *rev,
+    struct err *err)
+{
+	return put(r, def, REGISTRY_NEW, id, repeated, rev, err);
 }
 
 /* suggest: near names, for the sentence about an unknown one. */
@@ -143,7 +157,7 @@ static enum err_code
 unknown_service(struct registry *r, const char *name, struct err *err)
 {
 	err_set(err, ERR_SERVICE_UNKNOWN, "registry: no definition of service '%s'", name);
-	if (!r->missing)
+	if (!r->missing && !r->terse)
 		suggest(r, name, err);
 	return ERR_SERVICE_UNKNOWN;
 }

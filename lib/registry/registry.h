@@ -21,6 +21,7 @@ struct registry_opts {
 	struct conn *conn;		/* must outlive the registry */
 	int replicas;			/* of the bucket, should it be made here; 0 = auto */
 	bool create;			/* make the bucket when it is missing; readers do not */
+	bool terse;			/* no suggestions for unknown names: each costs a listing */
 };
 
 /* registry_new(o, err): looks at the bucket, or makes it; says in the log what it lacks.
@@ -40,6 +41,12 @@ bool registry_has_ttl(const struct registry *r);
  * caller sets the times).  If expect does not match, nothing is written and the code is
  * ERR_REVISION, or ERR_EXISTS for REGISTRY_NEW. */
 enum err_code registry_put(struct registry *r, const struct definition *def, uint64_t expect,
+    uint64_t *rev, struct err *err);
+
+/* registry_create(r, def, id, repeated, rev, err): as registry_put of what must be new.  With an id (else
+ * NULL) *repeated says that it was here before (kv_put): then nothing was written, whatever def
+ * is, and rev is of what was written then. */
+enum err_code registry_create(struct registry *r, const struct definition *def, const char *id, bool *repeated,
     uint64_t *rev, struct err *err);
 
 /* registry_get(r, name, def, rev, err): ERR_SERVICE_UNKNOWN, with names that are near, when

@@ -8,6 +8,7 @@
 struct registry {
 	struct kv kv;
 	bool missing;		/* the bucket does not exist, and we only read */
+	bool terse;		/* no suggestions */
 	bool ttl;		/* it can expire single records */
 };
 
