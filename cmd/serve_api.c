@@ -9,7 +9,8 @@ struct serve_api_cmd {
 	struct cmd_general general;
 	struct cmd_nats nats;
 	struct cmd_log log;
-	const char *listen, *health_listen;
+	struct opts_list listen;
+	const char *health_listen;
 	int64_t stale_ns;
 };
 
@@ -32,7 +33,7 @@ listen_from(opts_getenv *get, void *arg, struct str *buf, const char **variable)
 }
 
 static const struct opt serve_rows[] = {
-	OPT_TEXT(struct serve_api_cmd, listen, "listen", 0, "URL", "where the API is served", .def = "http://127.0.0.1:8100", .env = true,
+	OPT_LIST(struct serve_api_cmd, listen, "listen", 0, "URL", "where the API is served; may be given several times", .def = "http://127.0.0.1:8100", .env = true,
 	    .inherit_make = listen_from, .inherit_note = "API_PORT, API_CONTAINER_PORT"),
 	OPT_TEXT(struct serve_api_cmd, health_listen, "health-listen", 0, "URL",
 	    "serve /livez, /readyz and /startupz there as well, whatever the API is busy with", .env = true),
@@ -55,13 +56,15 @@ cmd_serve_api_run(struct cmd *c, struct err *err)
 {
 	const struct serve_api_cmd *o = c->opts;
 	struct serve_api_opts s = {
-		.version = AEGIS_VERSION, .stale_ns = o->stale_ns, .listen = o->listen, .health_listen = o->health_listen,
+		.version = AEGIS_VERSION, .stale_ns = o->stale_ns, .listen = o->listen.v, .nlisten = o->listen.n,
+		.health_listen = o->health_listen,
 	};
 
-	if (manage_check(o->listen, err) != ERR_OK) {
-		err_prefix(err, "--listen");
-		return ERR_CONFIG;
-	}
+	for (size_t i = 0; i < o->listen.n; i++)
+		if (manage_check(o->listen.v[i], err) != ERR_OK) {
+			err_prefix(err, "--listen");
+			return ERR_CONFIG;
+		}
 	if (o->health_listen != NULL && manage_check(o->health_listen, err) != ERR_OK) {
 		err_prefix(err, "--health-listen");
 		return ERR_CONFIG;

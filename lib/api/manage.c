@@ -10,26 +10,37 @@
 #include "base/mem.h"
 #include "base/num.h"
 
+/* A schema is of JSON, a media type is itself, and of a star nothing is known: the compiler looks. */
+#define HAS(text, c) (__builtin_strchr((text) != NULL ? (text) : "", (c)) != NULL)
+#define GIVES(response) ((response) == NULL || HAS(response, '*') ? NULL : HAS(response, '/') ? (response) : "application/json")
+
 static const struct web_route routes[] = {
-#define ROUTE(method, path, operation, access_, reach, kind, max_body, handler, about_) \
-	{ method, path, WEB_##kind, max_body, handler, .about = about_, .name = operation, .access = MANAGE_##access_ },
+#define ROUTE(c_method, c_path, operation, who, reach, c_kind, bytes, fn, query, request, status, response, sentence) \
+	{ .method = c_method, .path = c_path, .kind = WEB_##c_kind, .max_body = bytes, .handler = fn, .about = sentence, \
+	    .name = operation, .access = MANAGE_##who, .gives = GIVES(response) },
 #include "api/manage_routes.def"
 #undef ROUTE
 };
 
 static const struct manage_route ours[] = {
-#define ROUTE(method, path, operation, access, reach, kind, max_body, handler, about) \
-	{ operation, MANAGE_##access, MANAGE_##reach },
+#define ROUTE(method, path, operation, who, c_reach, kind, bytes, fn, c_query, c_request, c_status, c_response, sentence) \
+	{ .reach = MANAGE_##c_reach, .query = c_query, .request = c_request, .status = c_status, .response = c_response },
 #include "api/manage_routes.def"
 #undef ROUTE
 };
 
 /* The health routes alone, for --health-listen: full workers of the other never fail a probe. */
 static const struct web_route health_routes[] = {
-	{ "GET", "/livez", WEB_QUICK, 0, manage_livez, .about = "whether the process is alive" },
-	{ "GET", "/readyz", WEB_QUICK, 0, manage_readyz, .about = "whether it can serve" },
-	{ "GET", "/startupz", WEB_QUICK, 0, manage_startupz, .about = "whether its start is over" },
+	{ .method = "GET", .path = "/livez", .handler = manage_livez, .about = "whether the process is alive" },
+	{ .method = "GET", .path = "/readyz", .handler = manage_readyz, .about = "whether it can serve" },
+	{ .method = "GET", .path = "/startupz", .handler = manage_startupz, .about = "whether its start is over" },
 };
+
+size_t
+manage_routes_count(void)
+{
+	return COUNT_OF(routes);
+}
 
 const struct manage_route *
 manage_route_at(size_t i)
@@ -38,20 +49,19 @@ manage_route_at(size_t i)
 	return &ours[i];
 }
 
-size_t
-manage_routes_count(void)
+const struct web_route *
+manage_web_route(size_t i)
 {
-	return COUNT_OF(ours);
+	MUST(i < COUNT_OF(routes));
+	return &routes[i];
 }
 
-/* Until credentials are looked at, nothing that wants one may be listed. */
-enum {
-#define ROUTE(method, path, operation, access, reach, kind, max_body, handler, about) + (MANAGE_##access != MANAGE_PUBLIC)
-	PRIVATE_ROUTES = 0
-#include "api/manage_routes.def"
-#undef ROUTE
-};
-_Static_assert(PRIVATE_ROUTES == 0, "a route wants a credential that nobody asks for");
+const struct manage_route *
+manage_route_of(const struct web_route *w)
+{
+	MUST(w >= routes && w < routes + COUNT_OF(routes));
+	return &ours[w - routes];
+}
 
 /* --- where it listens -------------------------------------------------------------------- */
 
@@ -73,18 +83,24 @@ manage_check(const char *where, struct err *err)
 	    SCHEME "127.0.0.1:8100", where);
 }
 
+/* serve_at: m->web or m->health, by the option's name. */
 static enum err_code
-serve_at(struct manage *m, const char *option, const char *where, const struct web_route *v, size_t n,
-    struct web_server **out, struct err *err)
+serve_at(struct manage *m, const char *option, const struct web_server_opts *o, struct web_server **out, struct err *err)
 {
-	enum err_code code = manage_check(where, err);
+	struct web_server_opts mine = *o;
+	enum err_code code = ERR_OK;
 
-	if (code == ERR_OK && (*out = web_server_new(&(struct web_server_opts){
-		.listen = &where, .nlisten = 1, .routes = v, .nroutes = n, .headers = manage_policy, .arg = m,
-	}, err)) == NULL)
+	for (size_t i = 0; i < o->nlisten && code == ERR_OK; i++)
+		code = manage_check(o->listen[i], err);
+	mine.headers = manage_policy;
+	mine.arg = m;
+	if (code == ERR_OK && (*out = web_server_new(&mine, err)) == NULL)
 		code = ERR_CONFIG;
 	if (code != ERR_OK)
 		err_prefix(err, "%s", option);
+	for (size_t i = 0; code == ERR_OK && web_server_address(*out, i) != NULL; i++)
+		log_info(EV_PROCESS_START, LOG_NONE, "%s is served at %s", *out == m->web ? "the management API" : "health",
+		    web_server_address(*out, i));
 	return code;
 }
 
@@ -93,19 +109,18 @@ serve_at(struct manage *m, const char *option, const char *where, const struct w
 enum err_code
 manage_start(struct manage *m, const struct manage_opts *o, struct err *err)
 {
+	struct web_server_opts web = {
+		.listen = o->listen, .nlisten = o->nlisten, .routes = routes, .nroutes = COUNT_OF(routes), .admit = manage_admit,
+	};
+	struct web_server_opts health = {
+		.listen = &o->health_listen, .nlisten = 1, .routes = health_routes, .nroutes = COUNT_OF(health_routes),
+	};
 	enum err_code code;
 
 	m->magic = MANAGE_MAGIC;
-	if ((code = serve_at(m, "--listen", o->listen, routes, COUNT_OF(routes), &m->web, err)) != ERR_OK)
+	if ((code = serve_at(m, "--listen", &web, &m->web, err)) != ERR_OK || o->health_listen == NULL)
 		return code;
-	log_info(EV_PROCESS_START, LOG_NONE, "the management API is at %s", web_server_address(m->web, 0));
-	if (o->health_listen == NULL)
-		return ERR_OK;
-	if ((code = serve_at(m, "--health-listen", o->health_listen, health_routes, COUNT_OF(health_routes), &m->health, err)) !=
-	    ERR_OK)
-		return code;
-	log_info(EV_PROCESS_START, LOG_NONE, "health is at %s as well", web_server_address(m->health, 0));
-	return ERR_OK;
+	return serve_at(m, "--health-listen", &health, &m->health, err);
 }
 
 void

@@ -17,7 +17,9 @@
 struct conn;
 struct discovery;
 struct registry;
+struct str;
 struct web_request;
+struct web_route;
 struct web_server;
 
 /* Who may use a route; each may use what those before it may, but METRICS opens /metrics alone. */
@@ -32,9 +34,10 @@ enum manage_reach {
 
 /* One row of manage_routes.def, besides what the server knows of it (router.h). */
 struct manage_route {
-	const char *operation;		/* "listServices" */
-	enum manage_access access;
 	enum manage_reach reach;
+	const char *query;		/* names of its parameters, with blanks between; NULL: none */
+	const char *request, *response;	/* schemas, for the reference */
+	int status;			/* of success */
 };
 
 struct manage {
@@ -43,6 +46,7 @@ struct manage {
 	struct discovery *discovery;
 	_Atomic(struct registry *) registry;	/* NULL until the bucket could be looked at; stays then */
 	const char *version;			/* of aegis */
+	const char *base_path;			/* before all paths, without a slash at its end; "": none */
 	struct mono began;
 
 	/* What the process tells, by clock_mono in ns; any thread. */
@@ -59,9 +63,12 @@ struct manage {
 #define MANAGE_LOOP_NS (5 * NS_PER_S)		/* a loop that stands still for longer is dead */
 #define MANAGE_NATS_NS (1500 * NS_PER_MS)	/* NATS that is silent for longer is away */
 
-/* manage_route_at(i): row i of manage_routes.def, of manage_routes_count(). */
-const struct manage_route *manage_route_at(size_t i);
+/* Row i of manage_routes.def, as we know it and as the server does; of manage_routes_count().
+ * manage_route_of(w): the first for the second, which is one of ours. */
 size_t manage_routes_count(void);
+const struct manage_route *manage_route_at(size_t i);
+const struct web_route *manage_web_route(size_t i);
+const struct manage_route *manage_route_of(const struct web_route *w);
 
 /* manage_up(m, err): NATS answers and the registry is followed; else ERR_UNAVAILABLE with what is
  * missing.  Does not block: the first statement of what reads or writes data. */
@@ -70,8 +77,10 @@ enum err_code manage_up(struct manage *m, struct err *err);
 /* --- its life ----------------------------------------------------------------------------- */
 
 struct manage_opts {
-	const char *listen;		/* "http://ADDR:PORT", of the loopback interface; PORT 0: the system chooses */
-	const char *health_listen;	/* a second listener for the health routes alone; NULL: none */
+	/* "http://ADDR:PORT", of the loopback interface; PORT 0: the system chooses */
+	const char *const *listen;
+	size_t nlisten;
+	const char *health_listen;	/* one more, for the health routes alone; NULL: none */
 };
 
 /* manage_check(where, err): ERR_CONFIG for what a listener may not be. */
@@ -83,5 +92,8 @@ enum err_code manage_start(struct manage *m, const struct manage_opts *o, struct
 /* manage_stop(m): no more requests; returns when the last handler has.  Whoever they wait for was
  * stopped before.  Also after a start that failed. */
 void manage_stop(struct manage *m);
+
+/* manage_openapi_write(m, out): appends the reference, as GET /openapi.json answers it. */
+void manage_openapi_write(const struct manage *m, struct str *out);
 
 #endif

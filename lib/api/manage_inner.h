@@ -3,13 +3,102 @@
 #define API_MANAGE_INNER_H
 
 #include "api/manage.h"
+#include "codec/codec.h"
 #include "http/server.h"
 
-web_handler manage_livez, manage_readyz, manage_startupz;
-web_handler manage_page, manage_asset;
+#define MANAGE_BODY_MAX (1 << 20)
+
+#define ROUTE(method, path, operation, access, reach, kind, max_body, handler, ...) extern web_handler handler;
+#include "api/manage_routes.def"
+#undef ROUTE
+
+/* --- who asks (manage_access.c) ------------------------------------------------------------ */
+
+/* manage_admit: the server's question before every request. */
+enum err_code manage_admit(void *arg, struct web_request *r, const struct web_route *route, struct err *err);
+
+/* manage_bound(r): the service that the request's credential is bound to; NULL: it is not.  What belongs
+ * to others is left out of lists by their handlers; the rest was refused before. */
+const char *manage_bound(struct web_request *r);
+
+/* manage_caller(r): the id of the request's credential, "" without one. */
+const char *manage_caller(struct web_request *r);
 
 /* manage_policy(arg, r): the headers that every answer has (web_server_opts): what the page may load and
  * who may frame it (conventions.md §3). */
 void manage_policy(void *arg, struct web_request *r);
+
+/* --- what was sent (manage_input.c) ---------------------------------------------------------- */
+
+/* manage_flag(r, name, out, err): ?name, ?name=true and ?name=false; *out is false when absent.
+ * manage_number: ?name=N within min and max; *given says whether it is there.  What cannot be read
+ * is answered at once, as all of manage_input.c: then the handler returns ERR_OK. */
+bool manage_flag(struct web_request *r, const char *name, bool *out);
+bool manage_number(struct web_request *r, const char *name, uint64_t min, uint64_t max, bool *given, uint64_t *out);
+
+/* manage_word(r, name, out, max, given): ?name=TEXT. */
+bool manage_word(struct web_request *r, const char *name, char *out, size_t max, bool *given);
+
+/* The fields of a body that are wrong, until all were looked at (wire.md §11).  Pointers are kept. */
+#define MANAGE_FAULTS 16
+struct manage_faults {
+	size_t n;
+	struct manage_fault {
+		char field[80];			/* "body.owner", "query.limit", "version" */
+		const char *type;		/* "missing", "string_type", … */
+		char message[256];
+	} v[MANAGE_FAULTS];
+};
+
+/* manage_fault(f, field, type, fmt, …): one more; beyond MANAGE_FAULTS they are dropped. */
+void manage_fault(struct manage_faults *f, const char *field, const char *type, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* manage_refused(r, f): answers 422 when there are any, and says so. */
+bool manage_refused(struct web_request *r, const struct manage_faults *f);
+
+/* manage_body(r, out): the body, which must be a JSON map; else it was answered.  Uses codec_mine. */
+bool manage_body(struct web_request *r, struct value *out);
+
+/* manage_members(body, known, f): a fault for each member that is none of known (NULL-terminated). */
+void manage_members(const struct value *body, const char *const *known, struct manage_faults *f);
+
+/* manage_idempotency(r, id, given, err): the request's Idempotency-Key, as an id that no other caller's
+ * key makes; ERR_INVALID when it is none. */
+#define MANAGE_KEY_MAX 200
+enum err_code manage_idempotency(struct web_request *r, char id[MANAGE_KEY_MAX], bool *given, struct err *err);
+
+/* --- answering (manage_answer.c) -------------------------------------------------------------- */
+
+/* manage_json(r, status, out, etag): out, which is released, as JSON; etag as of web_reply_etag, or NULL. */
+void manage_json(struct web_request *r, int status, struct str *out, const char *etag);
+
+/* manage_fail(r, code, status, service, detail): a problem whose details are {"service_name"}, or null
+ * when service is NULL; status 0: the code's. */
+void manage_fail(struct web_request *r, enum err_code code, int status, const char *service, const char *detail);
+
+/* manage_store(m, code, err): what a store said, as a data route tells it: silence of NATS is 503. */
+enum err_code manage_store(enum err_code code, struct err *err);
+
+/* --- lists (manage_list.c) ------------------------------------------------------------------- */
+
+#define MANAGE_FIELD_MAX 512
+
+struct manage_list {
+	const char *const *fields;		/* by which one may sort and filter; NULL-terminated */
+	/* field(item, i, buf): the value of fields[i] as text; "" when it has none. */
+	const char *(*field)(const void *item, size_t i, char buf[MANAGE_FIELD_MAX]);
+	/* key(item, buf): what makes it unique; lists come ordered by it. */
+	const char *(*key)(const void *item, char buf[MANAGE_FIELD_MAX]);
+	void (*pack)(struct pack *k, const void *item);
+	uint64_t (*mark)(const void *item);	/* another whenever pack says something else */
+	size_t page;				/* how many without ?limit; 0: all */
+};
+
+/* manage_list_reply(r, l, items, n): 200 with those that ?filter, ?sort, ?limit and ?cursor leave, and a
+ * Link to the next; the array is sorted in place.  What of the query cannot be read is answered 422. */
+void manage_list_reply(struct web_request *r, const struct manage_list *l, const void **items, size_t n);
+
+#define MANAGE_LIST_QUERY "limit cursor sort filter"
 
 #endif

@@ -46,7 +46,7 @@ static void
 open_registry(struct serve_api *s)
 {
 	struct err err = { ERR_OK, "" };
-	struct registry *r = registry_new(&(struct registry_opts){ .conn = s->conn, .create = true }, &err);
+	struct registry *r = registry_new(&(struct registry_opts){ .conn = s->conn, .create = true, .terse = true }, &err);
 
 	if (r != NULL)
 		atomic_store(&s->manage.registry, r);
@@ -158,10 +158,11 @@ open_api(struct serve_api *s, struct err *err)
 	s->manage.conn = s->conn;
 	s->manage.discovery = s->discovery;
 	s->manage.version = s->o->version;
+	s->manage.base_path = "";
 	s->manage.began = now;
 	atomic_store(&s->manage.turned, now.ns);
 	return manage_start(&s->manage, &(struct manage_opts){
-		.listen = s->o->listen, .health_listen = s->o->health_listen,
+		.listen = s->o->listen, .nlisten = s->o->nlisten, .health_listen = s->o->health_listen,
 	}, err);
 }
 

@@ -6,6 +6,7 @@
 #ifndef APP_SERVE_API_H
 #define APP_SERVE_API_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -15,7 +16,8 @@ struct serve_api_opts {
 	struct conn_opts conn;
 	const char *version;		/* of aegis */
 	int64_t stale_ns;
-	const char *listen;		/* as of manage_opts */
+	const char *const *listen;	/* as of manage_opts */
+	size_t nlisten;
 	const char *health_listen;	/* the same; NULL: none */
 };
 

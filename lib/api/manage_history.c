@@ -1,0 +1,162 @@
+/* manage_history.c - what a definition was, and going back to it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "api/manage_inner.h"
+#include "base/magic.h"
+#include "base/wall.h"
+#include "codec/record.h"
+#include "model/names.h"
+#include "registry/registry.h"
+#include "sys/clock.h"
+
+/* read_history: of the service that the path names, oldest first and not empty; done: answered. */
+static enum err_code
+read_history(struct manage *m, struct web_request *r, struct registry_list *l, bool *done, struct err *err)
+{
+	const char *name = web_param(r, "name");
+	enum err_code code = manage_up(m, err);
+	char detail[200];
+
+	*l = (struct registry_list){ 0 };
+	*done = false;
+	if (code != ERR_OK)
+		return code;
+	if (name_ok(NAME_SERVICE_CALLED, name, strlen(name)))
+		code = registry_history(atomic_load(&m->registry), name, l, err);
+	if (code != ERR_OK && code != ERR_SERVICE_UNKNOWN)
+		return manage_store(code, err);
+	if (l->n > 0)
+		return ERR_OK;
+	registry_list_release(l);
+	*done = true;
+	snprintf(detail, sizeof detail, "there never was a definition of '%.100s', as far as the store remembers", name);
+	manage_fail(r, ERR_SERVICE_UNKNOWN, 0, name, detail);
+	return ERR_OK;
+}
+
+static void
+pack_item(struct pack *k, const struct registry_item *x)
+{
+	char when[WALL_TEXT_MAX];
+
+	wall_rfc3339(x->at, when);
+	pack_map(k, 4);
+	pack_key(k, "revision");
+	pack_uint(k, x->revision);
+	pack_key(k, "at");
+	pack_puts(k, when);
+	pack_key(k, "deleted");
+	pack_bool(k, x->deleted);
+	pack_key(k, "service");
+	if (x->definition != NULL)
+		definition_pack(k, x->definition);
+	else
+		pack_null(k);
+}
+
+enum err_code
+manage_service_history(void *arg, struct web_request *r, struct err *err)
+{
+	struct str out = STR_INIT;
+	struct registry_list l;
+	struct pack k;
+	char etag[24];
+	bool done;
+	enum err_code code = read_history(arg, r, &l, &done, err);
+
+	if (code != ERR_OK || done)
+		return code;
+	pack_init(&k, &out, DATA_JSON, PACK_COMPACT);
+	pack_array(&k, (uint32_t)l.n);
+	for (size_t i = l.n; i > 0; i--)
+		pack_item(&k, &l.v[i - 1]);
+	MUST(pack_end(&k, NULL) == ERR_OK);
+	snprintf(etag, sizeof etag, "%llu", (unsigned long long)l.v[l.n - 1].revision);
+	manage_json(r, 200, &out, etag);
+	registry_list_release(&l);
+	return ERR_OK;
+}
+
+/* --- going back ---------------------------------------------------------------------------- */
+
+/* read_target: the revision that the body names; false: answered. */
+static bool
+read_target(struct web_request *r, uint64_t *revision, bool *dry_run)
+{
+	static const char *const known[] = { "revision", NULL };
+	struct manage_faults f = { 0 };
+	struct value body;
+	int64_t n = 0;
+
+	if (!manage_flag(r, "dry_run", dry_run) || !manage_body(r, &body))
+		return false;
+	manage_members(&body, known, &f);
+	if (value_field(&body, "revision") == NULL)
+		manage_fault(&f, "body.revision", "missing", "is missing; name the revision to go back to");
+	else if (!value_int(value_field(&body, "revision"), &n) || n < 1)
+		manage_fault(&f, "body.revision", "int_type", "must be a whole number above 0");
+	*revision = (uint64_t)n;
+	return !manage_refused(r, &f);
+}
+
+/* write_back: x as the newest revision, over `last`. */
+static enum err_code
+write_back(struct manage *m, struct web_request *r, const struct registry_item *x, const struct registry_item *last,
+    bool dry_run, struct err *err)
+{
+	struct definition d = *x->definition;
+	struct str out = STR_INIT;
+	uint64_t revision = last->revision;
+	struct pack k;
+	char etag[24];
+
+	d.updated_at = clock_wall(clock_system());
+	if (d.updated_at.ns < d.created_at.ns)
+		d.updated_at = d.created_at;
+	enum err_code code = dry_run ? ERR_OK : registry_put(atomic_load(&m->registry), &d,
+	    last->deleted ? REGISTRY_NEW : last->revision, &revision, err);
+	if (code == ERR_REVISION || code == ERR_EXISTS) {
+		manage_fail(r, ERR_PRECONDITION, 0, d.service, err->text);
+		return ERR_OK;
+	}
+	if (code != ERR_OK)
+		return manage_store(code, err);
+	pack_init(&k, &out, DATA_JSON, PACK_COMPACT);
+	definition_pack(&k, &d);
+	MUST(pack_end(&k, NULL) == ERR_OK);
+	snprintf(etag, sizeof etag, "%llu", (unsigned long long)revision);
+	manage_json(r, 200, &out, etag);
+	return ERR_OK;
+}
+
+enum err_code
+manage_service_revert(void *arg, struct web_request *r, struct err *err)
+{
+	const struct registry_item *x = NULL;
+	struct registry_list l;
+	uint64_t target;
+	bool dry_run, done;
+	char etag[24], detail[128];
+	enum err_code code = manage_up(arg, err);
+
+	if (code != ERR_OK || !read_target(r, &target, &dry_run) || (code = read_history(arg, r, &l, &done, err)) != ERR_OK || done)
+		return code;
+	const struct registry_item *last = &l.v[l.n - 1];
+	snprintf(etag, sizeof etag, "%llu", (unsigned long long)last->revision);
+	for (size_t i = 0; i < l.n; i++)
+		if (l.v[i].revision == target)
+			x = &l.v[i];
+	if ((code = web_precondition(r, last->deleted ? NULL : etag, true, err)) != ERR_OK) {
+		manage_fail(r, code, 0, code == ERR_PRECONDITION ? web_param(r, "name") : NULL, err->text);
+		code = ERR_OK;
+	} else if (x == NULL || x->definition == NULL) {
+		snprintf(detail, sizeof detail, "revision %llu is %s; the history tells which there are", (unsigned long long)target,
+		    x == NULL ? "not kept" : "a removal");
+		manage_fail(r, ERR_NOT_FOUND, 0, NULL, detail);
+	} else {
+		code = write_back(arg, r, x, last, dry_run, err);
+	}
+	registry_list_release(&l);
+	return code;
+}

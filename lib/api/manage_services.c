@@ -1,0 +1,580 @@
+/* manage_services.c - definitions over HTTP (wire.md §11).
+ *
+ * Lists come from the snapshot; a single one, and what is about to be changed, from the store itself.
+ * Every change is a compare-and-set on the revision that was read, also where the request names
+ * none: then it is done again on what somebody else wrote meanwhile, as it only says what to
+ * change. */
+#include <stdio.h>
+#include <string.h>
+
+#include "api/manage_inner.h"
+#include "base/magic.h"
+#include "base/mem.h"
+#include "base/near.h"
+#include "base/wall.h"
+#include "codec/record.h"
+#include "discovery/discovery.h"
+#include "model/names.h"
+#include "registry/registry.h"
+#include "sys/clock.h"
+#include "sys/thread.h"
+
+#define ATTEMPTS 8		/* of a change without a condition, against others */
+#define REVISION_TEXT 24
+#define SETTLE_NS (500 * NS_PER_MS)
+
+/* --- the store ---------------------------------------------------------------------------- */
+
+static struct registry *
+store(struct manage *m)
+{
+	return atomic_load(&m->registry);
+}
+
+/* unknown: answers 404, with names that are near. */
+static void
+unknown(struct manage *m, struct web_request *r, const char *name)
+{
+	const struct directory *d = discovery_take(m->discovery);
+	size_t room = d != NULL ? d->n + d->ndefined : 0, n = 0;
+	const char **all = mem_array(room + 1, sizeof *all), *near = NULL;
+	char detail[256];
+
+	if (d != NULL && manage_bound(r) == NULL)
+		n = directory_names(d, all, room);
+	if (near_pick(name, all, n, &near, 1) > 0)
+		snprintf(detail, sizeof detail, "there is no definition of '%.100s'; did you mean '%.100s'?", name, near);
+	else
+		snprintf(detail, sizeof detail, "there is no definition of '%.100s'", name);
+	manage_fail(r, ERR_SERVICE_UNKNOWN, 0, name, detail);
+	mem_free(all);
+	discovery_drop(d);
+}
+
+/* read_one: the definition that the path names; done: answered already (404). */
+static enum err_code
+read_one(struct manage *m, struct web_request *r, struct definition *d, uint64_t *revision, bool *done, struct err *err)
+{
+	const char *name = web_param(r, "name");
+	enum err_code code = manage_up(m, err);
+
+	*done = false;
+	if (code != ERR_OK)
+		return code;
+	code = name_ok(NAME_SERVICE_CALLED, name, strlen(name)) ? registry_get(store(m), name, d, revision, err)
+	    : ERR_SERVICE_UNKNOWN;
+	if (code == ERR_SERVICE_UNKNOWN) {
+		*done = true;
+		unknown(m, r, name);
+		return ERR_OK;
+	}
+	return code == ERR_OK ? ERR_OK : manage_store(code, err);
+}
+
+static const char *
+tag(uint64_t revision, char out[REVISION_TEXT])
+{
+	snprintf(out, REVISION_TEXT, "%llu", (unsigned long long)revision);
+	return out;
+}
+
+static void
+reply_one(struct web_request *r, int status, const struct definition *d, uint64_t revision)
+{
+	struct str out = STR_INIT;
+	char etag[REVISION_TEXT];
+	struct pack k;
+
+	pack_init(&k, &out, DATA_JSON, PACK_COMPACT);
+	definition_pack(&k, d);
+	MUST(pack_end(&k, NULL) == ERR_OK);
+	manage_json(r, status, &out, revision > 0 ? tag(revision, etag) : NULL);
+}
+
+/* settle: waits, not for ever, until the snapshot has what was just written, so that who wrote finds it
+ * in the next list. */
+static void
+settle(struct manage *m, const char *name, uint64_t revision)
+{
+	struct mono end = mono_after(clock_mono(clock_system()), SETTLE_NS);
+	bool there = false;
+
+	while (!there && !mono_reached(clock_mono(clock_system()), end)) {
+		const struct directory *d = discovery_take(m->discovery);
+		const struct defined *x = directory_defined(d, name);
+		there = revision > 0 ? x != NULL && x->revision >= revision : x == NULL;
+		discovery_drop(d);
+		if (!there)
+			thread_pause(NS_PER_MS);
+	}
+}
+
+/* --- reading ------------------------------------------------------------------------------ */
+
+static const char *const fields[] = { "service_name", "owner", "version", "created_at", "updated_at", NULL };
+
+static const char *
+field_of(const void *item, size_t i, char buf[MANAGE_FIELD_MAX])
+{
+	const struct definition *d = ((const struct defined *)item)->definition;
+	const char *const texts[] = { d->service, d->owner, d->version };
+	char when[WALL_TEXT_MAX];
+
+	if (i < COUNT_OF(texts))
+		return texts[i];
+	wall_cst(i == COUNT_OF(texts) ? d->created_at : d->updated_at, when);
+	snprintf(buf, MANAGE_FIELD_MAX, "%s", when);
+	return buf;
+}
+
+static const char *
+key_of(const void *item, char buf[MANAGE_FIELD_MAX])
+{
+	(void)buf;
+	return ((const struct defined *)item)->name;
+}
+
+static void
+pack_one(struct pack *k, const void *item)
+{
+	definition_pack(k, ((const struct defined *)item)->definition);
+}
+
+static uint64_t
+mark_of(const void *item)
+{
+	return ((const struct defined *)item)->revision;
+}
+
+enum err_code
+manage_services(void *arg, struct web_request *r, struct err *err)
+{
+	static const struct manage_list list = { fields, field_of, key_of, pack_one, mark_of, 0 };
+	struct manage *m = arg;
+	const char *bound = manage_bound(r);
+
+	if (manage_up(m, err) != ERR_OK)
+		return err->code;
+	const struct directory *d = discovery_take(m->discovery);
+	const void **items = mem_array((d != NULL ? d->ndefined : 0) + 1, sizeof *items);
+	size_t n = 0;
+	for (size_t i = 0; d != NULL && i < d->ndefined; i++)
+		if (bound == NULL || strcmp(bound, d->defined[i]->name) == 0)
+			items[n++] = d->defined[i];
+	manage_list_reply(r, &list, items, n);
+	mem_free(items);
+	discovery_drop(d);
+	return ERR_OK;
+}
+
+enum err_code
+manage_service(void *arg, struct web_request *r, struct err *err)
+{
+	struct definition d;
+	uint64_t revision;
+	bool done;
+	enum err_code code = read_one(arg, r, &d, &revision, &done, err);
+
+	if (code != ERR_OK || done)
+		return code;
+	reply_one(r, 200, &d, revision);
+	definition_release(&d);
+	return ERR_OK;
+}
+
+enum err_code
+manage_service_revision(void *arg, struct web_request *r, struct err *err)
+{
+	struct str out = STR_INIT;
+	struct definition d;
+	char etag[REVISION_TEXT];
+	uint64_t revision;
+	struct pack k;
+	bool done;
+	enum err_code code = read_one(arg, r, &d, &revision, &done, err);
+
+	if (code != ERR_OK || done)
+		return code;
+	pack_init(&k, &out, DATA_JSON, PACK_COMPACT);
+	pack_map(&k, 2);
+	pack_key(&k, "service");
+	definition_pack(&k, &d);
+	pack_key(&k, "revision");
+	pack_uint(&k, revision);
+	MUST(pack_end(&k, NULL) == ERR_OK);
+	manage_json(r, 200, &out, tag(revision, etag));
+	definition_release(&d);
+	return ERR_OK;
+}
+
+/* --- what a definition is sent as ----------------------------------------------------------- */
+
+/* The members that a client says; the rest is ours. */
+static const struct member {
+	const char *name;
+	size_t at;			/* in struct definition */
+	size_t max;			/* characters; 0: it is a name of this kind */
+	enum name_kind kind;
+} members[] = {
+	{ "service_name", offsetof(struct definition, service),     0,   NAME_SERVICE },
+	{ "owner",        offsetof(struct definition, owner),       100, NAME_KINDS },
+	{ "description",  offsetof(struct definition, description), 500, NAME_KINDS },
+	{ "version",      offsetof(struct definition, version),     0,   NAME_VERSION_DEFINED },
+};
+
+static char **
+place(struct definition *d, const struct member *x)
+{
+	return (char **)((char *)d + x->at);
+}
+
+static size_t
+characters(const char *s)
+{
+	size_t n = 0;
+
+	for (; *s != '\0'; s++)
+		n += ((unsigned char)*s & 0xC0) != 0x80;
+	return n;
+}
+
+/* is_pattern: what Python finds by its pattern, and calls body.x; the rest it finds later, and calls x. */
+static bool
+is_pattern(const struct member *x, const char *text)
+{
+	size_t n = strlen(text);
+
+	if (x->kind == NAME_VERSION_DEFINED)
+		return name_ok(NAME_VERSION, text, n);
+	if (n < 3 || n > 64 || text[0] < 'a' || text[0] > 'z' || text[n - 1] == '-')
+		return false;
+	return strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-") == n;
+}
+
+static void
+check_member(const struct member *x, const char *text, struct manage_faults *f)
+{
+	char field[48];
+	struct err err;
+
+	snprintf(field, sizeof field, "body.%s", x->name);
+	size_t n = characters(text);
+	if (x->max > 0 && n == 0)
+		manage_fault(f, field, "string_too_short", "is empty; give 1 to %zu characters", x->max);
+	else if (x->max > 0 && n > x->max)
+		manage_fault(f, field, "string_too_long", "has %zu characters; at most %zu are allowed", n, x->max);
+	else if (x->max == 0 && name_check(x->kind, text, &err) != ERR_OK)
+		manage_fault(f, is_pattern(x, text) ? x->name : field, is_pattern(x, text) ? "value_error" :
+		    "string_pattern_mismatch", "%s", err.text);
+}
+
+/* take_member: from the body into d; a fault when it is wrong, or needed and not there. */
+static void
+take_member(const struct value *body, const struct member *x, bool needed, struct definition *d, struct manage_faults *f)
+{
+	const struct value *v = value_field(body, x->name);
+	char field[48];
+	struct text t;
+
+	snprintf(field, sizeof field, "body.%s", x->name);
+	if (v == NULL || (v->type == VALUE_NULL && !needed)) {
+		if (needed)
+			manage_fault(f, field, "missing", "is missing");
+		return;
+	}
+	if (!value_text(v, &t) || memchr(t.p, '\0', t.n) != NULL) {
+		manage_fault(f, field, "string_type", "must be text");
+		return;
+	}
+	mem_free(*place(d, x));
+	*place(d, x) = mem_text_n(t.p, t.n);
+	check_member(x, *place(d, x), f);
+}
+
+/* --- creating ----------------------------------------------------------------------------- */
+
+static void
+location(const struct manage *m, struct web_request *r, const char *name)
+{
+	char *where = mem_printf("%s/api/services/%s", m->base_path, name);
+
+	web_set_header(r, "Location", where);
+	mem_free(where);
+}
+
+/* same: whether both say what a client may say. */
+static bool
+same(const struct definition *a, const struct definition *b)
+{
+	for (size_t i = 0; i < COUNT_OF(members); i++)
+		if (strcmp(*place((struct definition *)(uintptr_t)a, &members[i]),
+		    *place((struct definition *)(uintptr_t)b, &members[i])) != 0)
+			return false;
+	return true;
+}
+
+/* reply_repeated: the request with that Idempotency-Key was stored before, as `revision`. */
+static enum err_code
+reply_repeated(struct manage *m, struct web_request *r, const struct definition *d, uint64_t revision, struct err *err)
+{
+	struct definition now;
+	uint64_t current;
+	enum err_code code = registry_get(store(m), d->service, &now, &current, err);
+
+	if (code != ERR_OK && code != ERR_SERVICE_UNKNOWN)
+		return manage_store(code, err);
+	bool fits = code == ERR_OK && current >= revision && (current > revision || same(&now, d));
+	if (fits) {
+		location(m, r, d->service);
+		reply_one(r, 201, &now, current);
+	}
+	if (code == ERR_OK)
+		definition_release(&now);
+	if (!fits)
+		return err_set(err, ERR_INVALID, "this Idempotency-Key came with another request a moment ago");
+	return ERR_OK;
+}
+
+/* put_new: creates it.  With an Idempotency-Key the store itself knows a repetition, whichever replica
+ * it comes to, for as long as its window for duplicates lasts. */
+static enum err_code
+put_new(struct manage *m, struct web_request *r, struct definition *d, struct err *err)
+{
+	char id[MANAGE_KEY_MAX], detail[200];
+	uint64_t revision = 0;
+	bool has_id, repeated = false;
+	enum err_code code = manage_idempotency(r, id, &has_id, err);
+
+	if (code != ERR_OK)
+		return code;
+	code = registry_create(store(m), d, has_id ? id : NULL, &repeated, &revision, err);
+	if (code == ERR_OK && repeated)
+		return reply_repeated(m, r, d, revision, err);
+	if (code == ERR_EXISTS) {
+		snprintf(detail, sizeof detail, "'%s' is defined already", d->service);
+		manage_fail(r, ERR_EXISTS, 0, d->service, detail);
+		return ERR_OK;
+	}
+	if (code != ERR_OK)
+		return manage_store(code, err);
+	settle(m, d->service, revision);
+	location(m, r, d->service);
+	reply_one(r, 201, d, revision);
+	return ERR_OK;
+}
+
+enum err_code
+manage_service_create(void *arg, struct web_request *r, struct err *err)
+{
+	struct manage *m = arg;
+	struct definition d;
+	struct manage_faults f = { 0 };
+	struct value body;
+	bool dry_run;
+	enum err_code code = manage_up(m, err);
+
+	if (code != ERR_OK)
+		return code;
+	if (!manage_flag(r, "dry_run", &dry_run) || !manage_body(r, &body))
+		return ERR_OK;
+	definition_init(&d);
+	for (size_t i = 0; i < COUNT_OF(members); i++)
+		take_member(&body, &members[i], true, &d, &f);
+	d.created_at = d.updated_at = clock_wall(clock_system());
+	if (manage_refused(r, &f))
+		code = ERR_OK;
+	else if (dry_run)
+		reply_one(r, 200, &d, 0);
+	else
+		code = put_new(m, r, &d, err);
+	definition_release(&d);
+	return code;
+}
+
+/* --- changing ----------------------------------------------------------------------------- */
+
+static void
+stale_revision(struct web_request *r, const char *name, uint64_t is, uint64_t named)
+{
+	char detail[200];
+
+	snprintf(detail, sizeof detail, "%s is at revision %llu, the request names %llu", name, (unsigned long long)is,
+	    (unsigned long long)named);
+	manage_fail(r, ERR_REVISION, 0, name, detail);
+}
+
+/* may_change: the request's conditions against what is there; false: answered. */
+static bool
+may_change(struct web_request *r, const char *name, uint64_t revision, bool required)
+{
+	char etag[REVISION_TEXT];
+	struct err err;
+	enum err_code code = web_precondition(r, revision > 0 ? tag(revision, etag) : NULL, required, &err);
+
+	if (code != ERR_OK)
+		manage_fail(r, code, 0, code == ERR_PRECONDITION ? name : NULL, err.text);
+	return code == ERR_OK;
+}
+
+static bool
+has_condition(const struct web_request *r)
+{
+	return web_header(r, "If-Match") != NULL || web_header(r, "If-None-Match") != NULL;
+}
+
+/* What PUT asks for. */
+struct change {
+	struct definition patch;	/* what stays is NULL there */
+	bool has_revision, dry_run;
+	int64_t revision;
+};
+
+static void
+take_revision(const struct value *body, struct change *c, struct manage_faults *f)
+{
+	const struct value *v = value_field(body, "revision");
+
+	if (v == NULL || v->type == VALUE_NULL)
+		return;
+	c->has_revision = value_int(v, &c->revision);
+	if (!c->has_revision)
+		manage_fault(f, "body.revision", "int_type", "must be a whole number");
+}
+
+/* read_change: false: answered.  The caller releases the patch in both cases. */
+static bool
+read_change(struct web_request *r, struct change *c)
+{
+	struct manage_faults f = { 0 };
+	struct value body;
+
+	*c = (struct change){ 0 };
+	if (!manage_flag(r, "dry_run", &c->dry_run) || !manage_body(r, &body))
+		return false;
+	for (size_t i = 1; i < COUNT_OF(members); i++)
+		take_member(&body, &members[i], false, &c->patch, &f);
+	take_revision(&body, c, &f);
+	if (manage_refused(r, &f))
+		return false;
+	bool any = c->patch.owner != NULL || c->patch.description != NULL || c->patch.version != NULL;
+	if (!any)
+		manage_fail(r, ERR_OK, 400, NULL, "there is nothing to change; name one of owner, description, version");
+	return any;
+}
+
+static void
+apply(struct definition *d, const struct definition *patch)
+{
+	for (size_t i = 1; i < COUNT_OF(members); i++) {
+		const char *text = *place((struct definition *)(uintptr_t)patch, &members[i]);
+		if (text == NULL)
+			continue;
+		mem_free(*place(d, &members[i]));
+		*place(d, &members[i]) = mem_text(text);
+	}
+	struct wall now = clock_wall(clock_system());
+	/* Python cannot read a record that was updated before it was made. */
+	d->updated_at = now.ns > d->created_at.ns ? now : d->created_at;
+}
+
+/* change_once: ERR_REVISION when somebody else was faster and the request would not mind; else *done. */
+static enum err_code
+change_once(struct manage *m, struct web_request *r, const struct change *c, bool *done, struct err *err)
+{
+	struct definition d;
+	uint64_t revision, written = 0;
+	enum err_code code = read_one(m, r, &d, &revision, done, err);
+
+	if (code != ERR_OK || *done)
+		return code;
+	*done = true;
+	if (c->has_revision && (uint64_t)c->revision != revision) {
+		stale_revision(r, d.service, revision, (uint64_t)c->revision);
+		goto out;
+	}
+	if (!may_change(r, d.service, revision, false))
+		goto out;
+	apply(&d, &c->patch);
+	if (c->dry_run) {
+		reply_one(r, 200, &d, revision);
+		goto out;
+	}
+	code = registry_put(store(m), &d, revision, &written, err);
+	if (code == ERR_OK) {
+		settle(m, d.service, written);
+		reply_one(r, 200, &d, written);
+	} else if (code == ERR_REVISION && (has_condition(r) || c->has_revision)) {
+		manage_fail(r, has_condition(r) ? ERR_PRECONDITION : ERR_REVISION, 0, d.service, err->text);
+		code = ERR_OK;
+	} else if (code == ERR_REVISION) {
+		*done = false;
+	} else {
+		code = manage_store(code, err);
+	}
+out:
+	definition_release(&d);
+	return code;
+}
+
+enum err_code
+manage_service_update(void *arg, struct web_request *r, struct err *err)
+{
+	struct change c;
+	bool done = false;
+	enum err_code code = manage_up(arg, err);
+
+	if (code != ERR_OK)
+		return code;
+	done = !read_change(r, &c);
+	for (int i = 0; i < ATTEMPTS && !done && (code == ERR_OK || code == ERR_REVISION); i++)
+		code = change_once(arg, r, &c, &done, err);
+	definition_release(&c.patch);
+	return code;
+}
+
+/* --- removing ----------------------------------------------------------------------------- */
+
+static enum err_code
+remove_once(struct manage *m, struct web_request *r, bool dry_run, bool *done, struct err *err)
+{
+	struct definition d;
+	uint64_t revision;
+	enum err_code code = read_one(m, r, &d, &revision, done, err);
+
+	if (code != ERR_OK || *done)
+		return code;
+	*done = true;
+	if (!may_change(r, d.service, revision, false))
+		goto out;
+	if (!dry_run)
+		code = registry_remove(store(m), d.service, revision, err);
+	if (code == ERR_OK) {
+		if (!dry_run)
+			settle(m, d.service, 0);
+		web_reply(r, 204, NULL, (struct text){ NULL, 0 });
+	} else if (code == ERR_REVISION && has_condition(r)) {
+		manage_fail(r, ERR_PRECONDITION, 0, d.service, err->text);
+		code = ERR_OK;
+	} else if (code == ERR_REVISION || code == ERR_SERVICE_UNKNOWN) {
+		code = ERR_REVISION;
+		*done = false;
+	} else {
+		code = manage_store(code, err);
+	}
+out:
+	definition_release(&d);
+	return code;
+}
+
+enum err_code
+manage_service_remove(void *arg, struct web_request *r, struct err *err)
+{
+	bool dry_run, done = false;
+	enum err_code code = manage_up(arg, err);
+
+	if (code != ERR_OK || !manage_flag(r, "dry_run", &dry_run))
+		return code;
+	for (int i = 0; i < ATTEMPTS && !done && (code == ERR_OK || code == ERR_REVISION); i++)
+		code = remove_once(arg, r, dry_run, &done, err);
+	return code;
+}
