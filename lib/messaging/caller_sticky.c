@@ -12,6 +12,7 @@
 #include "sys/clock.h"
 
 #define GRACE_NS (100 * NS_PER_MS)	/* for the answer of a leader that let go, when another one is seen first */
+#define LOOK_NS (2 * NS_PER_MS)
 
 struct chase {
 	struct caller *caller;
@@ -85,6 +86,22 @@ learn(struct chase *k, const struct call_reply *reply)
 	return epoch;
 }
 
+/* counts: whether an answer under that epoch is one.  The news that a leader let go may be behind its last
+ * answers, and the next leader's may be ahead of both: so they are waited for. */
+static bool
+counts(struct chase *k, uint64_t answered)
+{
+	struct mono end = mono_min(mono_after(now_mono(), GRACE_NS), k->deadline);
+
+	for (;;) {
+		leaders_get(k->leaders, k->spec->service, k->group, &k->at);
+		if (sticky_counts(answered, k->at.epoch, k->at.released))
+			return true;
+		if (mono_reached(now_mono(), end) || !caller_pause(k->caller, LOOK_NS))
+			return false;
+	}
+}
+
 /* unwrap: what lies in the nested form of a success (wire.md §5.3). */
 static void
 unwrap(struct value *result)
@@ -127,8 +144,7 @@ attempt(struct chase *k, struct call_reply *reply, bool *sent, struct err *err)
 	uint64_t answered = learn(k, reply);
 	if (code != ERR_OK)
 		return code;
-	leaders_get(k->leaders, k->spec->service, k->group, &k->at);
-	if (!sticky_counts(answered, k->at.epoch, k->at.released))
+	if (!counts(k, answered))
 		return err_set(err, ERR_OUTCOME_UNKNOWN,
 		    "the answer is that of epoch %llu, and %llu leads already; perhaps it was executed",
 		    (unsigned long long)answered, (unsigned long long)k->at.epoch);

@@ -36,6 +36,7 @@ struct guest {
 	struct relay relay;
 	uint64_t epoch;			/* Aegis-Epoch; 0: none */
 	uint64_t number;		/* of the request to the holder; 0: none is out */
+	struct msg *answer;		/* of the holder, while it is not known to count; NULL: none */
 	size_t bytes;
 	bool parked;			/* counts as such */
 	bool old;			/* it may have waited in the socket, or means another hold: refused */
@@ -133,6 +134,7 @@ guest_end(struct guest *g)
 	unpark(g);
 	if (g->number != 0)
 		slots_leave(&g->x->slots, g->number);
+	msg_free(g->answer);
 	if (g->at != NULL) {
 		*g->at = g->next;
 		*(g->next != NULL ? &g->next->at : &g->x->last) = g->at;
@@ -233,6 +235,25 @@ send_on(struct guest *g)
 	}, NULL);
 }
 
+/* pass_on: the holder's reply is the answer. */
+static void
+pass_on(struct guest *g)
+{
+	struct msg *answer = g->answer;
+
+	g->answer = NULL;
+	rpc_pass_on(guest_end(g), answer);
+	msg_free(answer);
+}
+
+/* drop_answer: what was kept does not count, and the call goes another way. */
+static void
+drop_answer(struct guest *g)
+{
+	msg_free(g->answer);
+	g->answer = NULL;
+}
+
 /* apply: carries out what the relay asks for; g is gone when its call is over. */
 static void
 apply(struct guest *g, enum relay_action what)
@@ -240,6 +261,12 @@ apply(struct guest *g, enum relay_action what)
 	struct exclusive *x = g->x;
 	struct relay_facts f;
 
+	if (what == RELAY_PASS) {
+		pass_on(g);
+		return;
+	}
+	if (g->relay.state != RELAY_KEPT)
+		drop_answer(g);
 	while (what == RELAY_EXECUTE || what == RELAY_SEND) {
 		if (what == RELAY_EXECUTE) {
 			enum gate_answer answer = try_gate(x, g->call, g->epoch);
@@ -397,11 +424,9 @@ relayed_deliver(struct mail *m)
 		g->number = 0;
 		struct relay_facts f = facts_for(g);
 		enum relay_event ev = r->refused ? RELAY_EV_REFUSED : RELAY_EV_ANSWERED;
-		enum relay_action what = relay_step(&g->relay, ev, &f, now_of(x));
-		if (what == RELAY_PASS)
-			rpc_pass_on(guest_end(g), r->msg);
-		else
-			apply(g, what);
+		g->answer = r->msg;
+		r->msg = NULL;
+		apply(g, relay_step(&g->relay, ev, &f, now_of(x)));
 	}
 	relayed_discard(m);
 	arrange(x);
@@ -534,8 +559,10 @@ exclusive_holder(struct exclusive *x, const char *instance, uint64_t epoch)
 void
 exclusive_released(struct exclusive *x, uint64_t epoch)
 {
-	if (epoch > x->facts.released)
-		x->facts.released = epoch;
+	if (epoch <= x->facts.released)
+		return;
+	x->facts.released = epoch;
+	look(x);
 }
 
 const struct exclusive_counters *
@@ -607,7 +634,7 @@ exclusive_close(struct exclusive *x)
 	loop_discard(x->o.loop, relayed_deliver);
 	while (x->guests != NULL) {
 		struct guest *g = x->guests;
-		bool sent = g->relay.state == RELAY_SENT;
+		bool sent = g->relay.state == RELAY_SENT || g->relay.state == RELAY_KEPT;
 		refuse(g, sent ? ERR_OUTCOME_UNKNOWN : ERR_NOT_ACTIVE, "the service is stopping");
 	}
 	loop_timer_cancel(x->o.loop, &x->sweep);

@@ -63,6 +63,13 @@ watch(struct relay *r, const struct relay_facts *f, struct mono now)
 	return r->idempotent ? route(r, f, now) : over(r, RELAY_UNKNOWN);
 }
 
+/* judge: there is an answer; does it count? */
+static enum relay_action
+judge(struct relay *r, const struct relay_facts *f, struct mono now)
+{
+	return is_overtaken(r, f) ? watch(r, f, now) : over(r, RELAY_PASS);
+}
+
 static enum relay_action
 refused(struct relay *r, const struct relay_facts *f, struct mono now)
 {
@@ -73,9 +80,12 @@ refused(struct relay *r, const struct relay_facts *f, struct mono now)
 static enum relay_action
 answered(struct relay *r, const struct relay_facts *f, struct mono now)
 {
-	if (!is_overtaken(r, f))
-		return over(r, RELAY_PASS);
-	return r->idempotent ? route(r, f, now) : over(r, RELAY_UNKNOWN);
+	enum relay_action what = judge(r, f, now);
+
+	if (what != RELAY_WAIT)
+		return what;
+	r->state = RELAY_KEPT;
+	return RELAY_KEEP;
 }
 
 static enum relay_action
@@ -96,6 +106,7 @@ relay_step(struct relay *r, enum relay_event ev, const struct relay_facts *f, st
 		[RELAY_PARKED] = { [RELAY_EV_LOOK] = route, },
 		[RELAY_SENT] =   { [RELAY_EV_LOOK] = watch, [RELAY_EV_REFUSED] = refused,
 				   [RELAY_EV_ANSWERED] = answered, [RELAY_EV_UNSENT] = refused, },
+		[RELAY_KEPT] =   { [RELAY_EV_LOOK] = judge, },
 	};
 	enum relay_action (*step)(struct relay *, const struct relay_facts *, struct mono) = table[r->state][ev];
 

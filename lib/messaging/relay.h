@@ -16,6 +16,7 @@
 	X(NEW)		/* just came */ \
 	X(PARKED)	/* waits for a holder */ \
 	X(SENT)		/* the holder has it */ \
+	X(KEPT)		/* it was answered, under a hold that another one followed meanwhile */ \
 	X(OVER)
 
 #define RELAY_EVENTS(X) \
@@ -54,6 +55,7 @@ enum relay_action {
 	RELAY_REFUSE,		/* NOT_ACTIVE */
 	RELAY_UNKNOWN,		/* OUTCOME_UNKNOWN */
 	RELAY_PASS,		/* the holder's reply is the answer */
+	RELAY_KEEP,		/* perhaps it is: keep it until PASS, or until anything but WAIT */
 };
 
 struct relay {
@@ -62,13 +64,13 @@ struct relay {
 	bool idempotent;
 	struct mono until;	/* its budget ends */
 	struct mono again;	/* PARKED: not sent before, after a refusal */
-	struct mono overtaken;	/* SENT: a later hold was seen first; 0: none was */
+	struct mono overtaken;	/* SENT, KEPT: a later hold was seen first; 0: none was */
 	uint64_t asked;		/* epoch of the holder that has it, or refused it last */
 };
 
 #define RELAY_BUDGET_NS (5 * NS_PER_S)		/* nobody is kept waiting for longer */
 #define RELAY_AGAIN_NS (50 * NS_PER_MS)		/* until a holder that refused is asked again */
-#define RELAY_GRACE_NS (100 * NS_PER_MS)	/* after a change of holder, for the answer of one that released */
+#define RELAY_GRACE_NS (100 * NS_PER_MS)	/* after a change of holder, for the answer of one that released, and for the news that it did */
 #define RELAY_PARKED_MAX 1000
 #define RELAY_PARKED_BYTES (16u << 20)
 

@@ -83,9 +83,15 @@ a_holder_lost_on_the_way_leaves_the_outcome_unknown_unless_twice_is_harmless(voi
 	relay_step(&twice, RELAY_EV_LOOK, &nine, AT(10));
 	assert_int_equal(relay_step(&twice, RELAY_EV_LOOK, &nine, AT(110)), RELAY_SEND);
 	assert_int_equal(twice.asked, 9);
-	/* Its late answer does not count as one. */
+	/* Its late answer does not count as one, unless news come in time that it had let go. */
 	relay_step(&answer, RELAY_EV_LOOK, &seven, AT(0));
-	assert_int_equal(relay_step(&answer, RELAY_EV_ANSWERED, &nine, AT(10)), RELAY_UNKNOWN);
+	assert_int_equal(relay_step(&answer, RELAY_EV_ANSWERED, &nine, AT(10)), RELAY_KEEP);
+	assert_int_equal(relay_step(&answer, RELAY_EV_LOOK, &nine, AT(109)), RELAY_WAIT);
+	assert_int_equal(relay_step(&answer, RELAY_EV_LOOK, &nine, AT(110)), RELAY_UNKNOWN);
+	answer = fresh(false, true);
+	relay_step(&answer, RELAY_EV_LOOK, &seven, AT(0));
+	relay_step(&answer, RELAY_EV_LOOK, &nine, AT(10));
+	assert_int_equal(relay_step(&answer, RELAY_EV_ANSWERED, &nine, AT(120)), RELAY_SEND);	/* the grace is over */
 }
 
 static void
@@ -101,6 +107,13 @@ what_a_hold_answered_that_was_released_counts(void **state)
 	r = fresh(false, false);
 	relay_step(&r, RELAY_EV_LOOK, &seven, AT(0));
 	assert_int_equal(relay_step(&r, RELAY_EV_LOOK, &released, AT(1000)), RELAY_UNKNOWN);
+	/* The news of it may come after the answer, and the answer after the next holder. */
+	r = fresh(false, false);
+	relay_step(&r, RELAY_EV_LOOK, &seven, AT(0));
+	assert_int_equal(relay_step(&r, RELAY_EV_ANSWERED, &nine, AT(1)), RELAY_KEEP);
+	assert_int_equal(r.state, RELAY_KEPT);
+	assert_int_equal(relay_step(&r, RELAY_EV_REFUSED, &nine, AT(2)), RELAY_WAIT);
+	assert_int_equal(relay_step(&r, RELAY_EV_LOOK, &released, AT(3)), RELAY_PASS);
 }
 
 static void
