@@ -121,10 +121,12 @@ on_beat_mail(struct site *s, struct site_user *u, struct site_mail *mail)
 		p->nonce = m->beat.nonce;
 	}
 	p->hot = m->beat.hot;
+	p->epoch = m->beat.epoch;
 	p->heard = loop_now(e->loop);
 	memcpy(p->instance, m->instance, sizeof p->instance);
 	if (fresh)
 		feed(e);
+	status_holder(e);
 }
 
 /* on_beat: any delivery thread.  Of other groups of the service nobody here wants to know. */

@@ -18,6 +18,7 @@ struct elector_peer {
 	struct lease_nonce nonce;
 	char instance[129];
 	bool hot;
+	uint64_t epoch;			/* that its hold opened with, as it said last; 0: it does not lead */
 	struct mono heard;
 };
 

@@ -26,6 +26,21 @@ name_of(const struct elector *e, struct lease_nonce nonce)
 	return p != NULL ? p->instance : "";
 }
 
+/* opening_of: outside, a hold shows the epoch that it opened with; a raise is no news (R5), though registers show
+ * no other number.  Beats tell; until one does, an epoch that grows under the same nonce is taken for a
+ * raise.  If it was a hold anew, calls with the old number are refused until the next beat. */
+static uint64_t
+opening_of(const struct elector *e, const struct elector_holder *h)
+{
+	const struct elector_peer *p = beat_peer_of(e, h->nonce);
+
+	if (h->self)
+		return lease_owns(&e->lease, e->lease.opening) ? e->lease.opening : h->epoch;
+	if (p != NULL && p->epoch != 0 && p->epoch <= h->epoch)
+		return p->epoch;
+	return e->holder.epoch != 0 && lease_nonce_is(e->holder.nonce, h->nonce) ? e->holder.epoch : h->epoch;
+}
+
 static void
 find_holder(const struct elector *e, struct elector_holder *out)
 {
@@ -34,9 +49,7 @@ find_holder(const struct elector *e, struct elector_holder *out)
 		return;
 	out->self = lease_nonce_is(out->nonce, e->nonce);
 	snprintf(out->instance, sizeof out->instance, "%s", name_of(e, out->nonce));
-	/* Outside, a hold shows the epoch that it opened with; a raise of ours is no news (R5). */
-	if (out->self && lease_owns(&e->lease, e->lease.opening))
-		out->epoch = e->lease.opening;
+	out->epoch = opening_of(e, out);
 }
 
 void
