@@ -33,6 +33,7 @@
 #define MAILBOX 4096
 #define STORE_THREADS 2			/* one operation of the member, and one of a worker */
 #define STORE_QUEUE 64			/* workers that look for their queue */
+#define LINGER_NS (100 * NS_PER_MS)	/* between the end of the lead and that of the subjects */
 #define CLOSE_NS (10 * NS_PER_S)
 #define CALL_NS (5 * NS_PER_S)
 #define RELEASE_NS (3 * NS_PER_S)	/* how long the end of a lease is waited for, once the calls are answered */
@@ -483,6 +484,17 @@ leave(void *arg)
 	client_events_leave(a, true);
 }
 
+/* yield: the lead goes before the subjects do.  Whoever still asks here is told who leads now; a subject that
+ * ends loses what another server of a cluster is sending to it at that moment. */
+static void
+yield(aegis *a, int64_t timeout_ns)
+{
+	if (a->election == NULL)
+		return;
+	client_elect_left(a, timeout_ns);
+	thread_pause(LINGER_NS);
+}
+
 /* depart: deregister, then answer what has arrived. */
 static void
 depart(aegis *a)
@@ -492,8 +504,10 @@ depart(aegis *a)
 	if (loop_call(a->loop, leave, a, CALL_NS, NULL) == ERR_OK)
 		client_await(a, &a->left, &a->left, a->timeout_ns);
 	struct mono end = mono_after(clock_mono(clock_system()), CLOSE_NS);
-	member_drain(a->member, CLOSE_NS);
+	yield(a, CLOSE_NS);
 	int64_t left = mono_since(end, clock_mono(clock_system()));
+	member_drain(a->member, left > 0 ? left : 0);
+	left = mono_since(end, clock_mono(clock_system()));
 	client_workers_drain(a, left > 0 ? left : 0);
 	left = mono_since(end, clock_mono(clock_system()));
 	client_events_drain(a, left > 0 ? left : 0);
