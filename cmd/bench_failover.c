@@ -31,7 +31,7 @@ struct failover_cli {
 	const char *history, *server;
 };
 
-static const char *const kills[] = { "leader", "leader+nats", "nats", "stop", "partition", "graceful", "crash", NULL };
+static const char *const kills[] = { "leader", "leader+nats", "nats", "stop", "partition", "graceful", "crash", "nats-stop", NULL };
 static const char *const sizes[] = { "1", "3", NULL };
 #define X(name, p, d, l) #name,
 static const char *const profiles[] = { PROFILES(X) NULL };
@@ -167,8 +167,10 @@ findings(const struct failover_result *r)
 static enum err_code
 tell(struct benching *b, const struct failover_result *r, struct err *err)
 {
-	const struct bench_failover f = { r->rounds, r->changes, r->calls, r->lost, r->overlap, findings(r),
-		r->verdict.wrong[VERIFY_C6], r->first };
+	const struct bench_failover f = { .rounds = r->rounds, .changes = r->changes, .calls = r->calls, .lost = r->lost,
+		.overlap = r->overlap, .findings = findings(r), .unprovoked = r->verdict.wrong[VERIFY_C6],
+		.flow_calls = r->flow.sent, .flow_failed = r->flow.failed, .flow_longest_ms = (double)r->flow.longest_ns / 1e6,
+		.first = r->first };
 	struct bench_result *one = &b->results[0];
 	struct err verdict = { .code = ERR_OK };
 	enum err_code code;
@@ -180,12 +182,16 @@ tell(struct benching *b, const struct failover_result *r, struct err *err)
 	one->in_flight = 1;
 	one->failover = &f;
 	one->interrupted = r->interrupted;
-	one->ours.errors = r->lost;
+	one->ours.errors = r->lost + r->flow.failed;
 	one->ours.seconds = r->seconds;
 	histogram_merge(one->ours.latency, r->tally[0].outage);
 	histogram_merge(one->ours.plain, r->tally[0].outage);
 	if (r->interrupted)
 		out_note(b->c->out, "aegis bench failover: ended early; this is what was measured");
+	if (f.flow_calls > 0)
+		out_note(b->c->out, "beside it %llu calls by the queue, of which %llu failed%s%s; the longest took %.1f ms",
+		    (unsigned long long)f.flow_calls, (unsigned long long)f.flow_failed, f.flow_failed > 0 ? "; " : "",
+		    r->flow.first, f.flow_longest_ms);
 	if (f.unprovoked > 0)
 		out_note(b->c->out, "aegis bench failover: the leader changed %llu times without a fault of ours; the machine may be too "
 		    "busy for this profile", (unsigned long long)f.unprovoked);

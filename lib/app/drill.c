@@ -4,6 +4,7 @@
  * keeps the lease.  The exclusive counter is the epoch and a number below it: it needs no store,
  * and is larger for every later call exactly if epochs grow and only one member counts. */
 #include "app/drill.h"
+#include "app/drill_calls.h"
 
 #include <signal.h>
 #include <stdatomic.h>
@@ -26,6 +27,7 @@
 #include "sys/thread.h"
 
 #define MAILBOX 4096
+#define LINGER_NS (300 * NS_PER_MS)	/* between the end of the lease and that of the service */
 #define IDLE_NS NS_PER_MS		/* how often a drain looks whether calls are still running */
 #define COUNT_BITS 20			/* calls of one epoch; epochs are ms of the wall clock: 41 bits */
 
@@ -37,13 +39,14 @@ struct drill {
 	struct conn *conn;
 	struct site *site;
 	struct elector *elector;
+	struct drill_calls *calls_by_queue;
 	struct sub *on_call, *on_state;
 	gate_word word;
 	char nonce[33];
 	_Atomic int64_t told_until;	/* the last that stands in the history */
 	atomic_bool yielding;		/* nothing exclusive runs any more, until the lease is given back or over */
 	_Atomic uint64_t counted;	/* calls served, ever */
-	struct loop_timer idle, look;
+	struct loop_timer idle, look, linger;
 	enum lease_state state;
 	struct boot complete;		/* since when all registers are known; BOOT_NEVER: they are not */
 	pid_t work;
@@ -266,6 +269,9 @@ on_role(void *arg, const struct elector_role *role)
 	struct boot t = now(), until = gate_until(atomic_load(&d->word));
 
 	d->state = role->state;
+	drill_calls_role(d->calls_by_queue, role);
+	if (elector_lease_ns(d->elector) != 0)
+		drill_calls_pause_after(d->calls_by_queue, elector_lease_ns(d->elector));
 	switch (role->state) {
 	case LEASE_ACTIVE:
 		if (role->before == LEASE_CAMPAIGN) {
@@ -299,11 +305,30 @@ on_reap(void *arg)
 }
 
 static void
+on_holder(void *arg, const struct elector_holder *holder)
+{
+	drill_calls_holder(((struct drill *)arg)->calls_by_queue, holder);
+}
+
+static void
+on_drained(void *arg)
+{
+	loop_stop(((struct drill *)arg)->loop);
+}
+
+/* linger_over: as every service does: who has not noticed yet that another one leads was told so here. */
+static void
+linger_over(void *arg)
+{
+	drill_calls_drain(((struct drill *)arg)->calls_by_queue, on_drained, arg);
+}
+
+static void
 on_ended(void *arg)
 {
 	struct drill *d = arg;
 
-	loop_stop(d->loop);
+	loop_timer_set(d->loop, &d->linger, mono_after(loop_now(d->loop), LINGER_NS), linger_over, d);
 }
 
 static void
@@ -343,11 +368,14 @@ open_all(struct drill *d, char **word, struct err *err)
 	d->elector = elector_new(&(struct elector_opts){
 		.site = d->site, .service = ELECT_SERVICE, .group = DRILL_GROUP, .instance = d->id,
 		.profile = word[DRILL_PROFILE], .word = &d->word, .data = { d->conn },
-		.role = on_role, .reap = on_reap, .failed = on_failed, .ended = on_ended, .arg = d,
+		.role = on_role, .reap = on_reap, .holder = on_holder, .failed = on_failed, .ended = on_ended, .arg = d,
 	}, err);
 	if (d->elector == NULL)
 		return err->code;
 	lease_nonce_format(elector_nonce(d->elector), d->nonce);
+	d->calls_by_queue = drill_calls_new(d->loop, d->conn, d->id, elector_gate(d->elector), err);
+	if (d->calls_by_queue == NULL)
+		return err->code;
 	d->on_call = sub_new(&(struct sub_opts){ .conn = d->conn, .subject = DRILL_CALL, .handler = on_call, .arg = d }, err);
 	d->on_state = sub_new(&(struct sub_opts){ .conn = d->conn, .subject = DRILL_STATE, .handler = on_state, .arg = d }, err);
 	return d->on_call == NULL || d->on_state == NULL ? err->code : ERR_OK;

@@ -2,7 +2,8 @@
  *
  * A member is a process of this same program with a part in one election and nothing else
  * (app/drill.h).  Every member hears every call; the one whose gate is open serves it, the
- * others are silent.  So two that are open answer the same call twice, which no routing hides.
+ * others are silent.  So two that are open answer the same call twice, which no routing hides.  Beside
+ * that they serve a method as every exclusive one is served, by their queue (bench/flow.h).
  *
  * All of it stays on one host and in one build, so structs travel as they are. */
 #ifndef BENCH_DRILL_H
@@ -16,6 +17,8 @@
 #define DRILL_GROUP "drill"
 
 #define DRILL_CALL "aegis.drill.call"		/* to all members: struct drill_call */
+#define DRILL_SERVICE "drill"			/* of the method by the queue */
+#define DRILL_METHOD "count"
 #define DRILL_STATE "aegis.drill.state"		/* to all members, empty: struct drill_state */
 
 /* What the words behind the verb are, in this order. */

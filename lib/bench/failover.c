@@ -8,6 +8,7 @@
 
 #include "base/magic.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "bench/failover_inner.h"
 #include "sys/clock.h"
 #include "sys/thread.h"
@@ -154,7 +155,7 @@ static const struct fault faults[] = {
 	{ .name = "partition", .what = "the leader is cut off from every NATS node", .lead = FAULT_CHANGES, .proxied = true,
 	    .inject = cut_leader, .heal = join_leader },
 	{ .name = "graceful", .what = "the leader is asked to end (SIGTERM), and hands over", .lead = FAULT_CHANGES,
-	    .inject = end_leader, .heal = renew_leader },
+	    .rate = 5000, .inject = end_leader, .heal = renew_leader },
 	{ .name = "crash", .what = "the program under the lease is killed, and its supervisor gives the lease back",
 	    .lead = FAULT_CHANGES, .work = true, .inject = kill_work, .heal = nothing },
 };
@@ -239,6 +240,18 @@ count(struct failover *f, struct failover_tally *t, struct prober_view v)
 	f->r->changes += changed;
 }
 
+/* begin_flow: once somebody leads; from then on every one of its calls counts. */
+static enum err_code
+begin_flow(struct failover *f, struct err *err)
+{
+	struct str urls = STR_INIT;
+
+	nats_cluster_urls(arena_cluster(f->arena), &urls);
+	f->flow = flow_new(str_text(&urls), f->rate, err);
+	str_release(&urls);
+	return f->flow != NULL ? ERR_OK : err->code;
+}
+
 static enum err_code
 round_of(struct failover *f, struct failover_tally *t, struct err *err)
 {
@@ -248,6 +261,8 @@ round_of(struct failover *f, struct failover_tally *t, struct err *err)
 	enum err_code code;
 
 	if ((code = arena_settle(f->arena, SETTLE_NS, err)) != ERR_OK)
+		return code;
+	if (f->rate > 0 && f->flow == NULL && (code = begin_flow(f, err)) != ERR_OK)
 		return code;
 	look_around(f);
 	prober_excuse(p, false);
@@ -317,6 +332,7 @@ finish(struct failover *f, struct boot began)
 {
 	struct failover_result *r = f->r;
 
+	flow_end(f->flow, &r->flow);
 	struct prober_view v = prober_look(arena_prober(f->arena));
 	r->calls = v.sent;
 	r->ok = v.ok;
@@ -339,6 +355,7 @@ failover_run(const struct failover_opts *o, struct failover_result *out, struct 
 		out->tally[i] = (struct failover_tally){ .fault = o->faults[i], .outage = histogram_new() };
 		ao.proxied = ao.proxied || o->faults[i]->proxied;
 		ao.work = ao.work || o->faults[i]->work;
+		f.rate = f.rate > o->faults[i]->rate ? f.rate : o->faults[i]->rate;
 	}
 	out->n = o->nfaults;
 	if ((f.arena = arena_new(&ao, err)) == NULL)

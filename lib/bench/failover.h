@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "bench/arena.h"
+#include "bench/flow.h"
 #include "bench/histogram.h"
 #include "bench/machine.h"
 #include "bench/verify.h"
@@ -26,6 +27,7 @@ struct fault {
 	const char *name, *what;
 	enum fault_lead lead;
 	bool cluster, proxied, work;	/* needs three nodes, proxies, a program under the lease */
+	unsigned rate;			/* so many calls/s by the queue beside the prober's, none of which may fail */
 	bool chaos;			/* for chaos, not for measuring */
 	enum err_code (*inject)(struct failover *f, struct err *err);
 	enum err_code (*heal)(struct failover *f, struct err *err);
@@ -59,6 +61,7 @@ struct failover_result {
 	struct failover_tally tally[FAILOVER_FAULTS];
 	unsigned n;
 	uint64_t rounds, changes, calls, ok, lost, overlap;
+	struct flow_view flow;		/* calls by the queue; nothing sent: there were none */
 	char first[256];		/* the first overlap or finding in words, C6 apart; "" */
 	double seconds;
 	bool interrupted;

@@ -8,6 +8,8 @@ struct failover {
 	const struct failover_opts *o;
 	struct failover_result *r;
 	struct arena *arena;
+	struct flow *flow;		/* NULL: no fault wants one, or nobody has led yet */
+	unsigned rate;
 	uint64_t random;
 	unsigned leader;		/* when the round began */
 	unsigned standby;		/* another member, by chance */

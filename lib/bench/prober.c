@@ -269,6 +269,8 @@ prober_excuse(struct prober *p, bool on)
 {
 	pthread_mutex_lock(&p->lock);
 	p->excusing = on;
+	for (uint64_t req = p->settled + 1; on && req <= p->view.sent; req++)
+		place_of(p, req)->excused = true;
 	pthread_mutex_unlock(&p->lock);
 }
 

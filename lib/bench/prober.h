@@ -31,7 +31,7 @@ void prober_free(struct prober *p);		/* NULL is fine */
 void prober_through(struct prober *p, unsigned i);
 
 /* prober_mark(p): the longest silence is counted anew, from the newest answer on.
- * prober_excuse(p, on): calls made meanwhile may stay without an answer; all others that do
+ * prober_excuse(p, on): calls made meanwhile, and those under way when it begins, may stay without an answer; all others that do
  * for 1 s are lost.  It begins with on. */
 void prober_mark(struct prober *p);
 void prober_excuse(struct prober *p, bool on);

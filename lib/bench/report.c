@@ -105,7 +105,7 @@ failover_map(struct pack *p, const struct bench_result *r)
 	const struct histogram *h = r->ours.latency;
 
 	pack_key(p, "failover");
-	pack_map(p, 11);
+	pack_map(p, 14);
 	put_real(p, "p50_ms", (double)histogram_at(h, 50) / MS);
 	put_real(p, "p99_ms", (double)histogram_at(h, 99) / MS);
 	put_real(p, "max_ms", (double)histogram_max(h) / MS);
@@ -116,6 +116,9 @@ failover_map(struct pack *p, const struct bench_result *r)
 	put_uint(p, "overlap", f->overlap);
 	put_uint(p, "findings", f->findings);
 	put_uint(p, "unprovoked", f->unprovoked);
+	put_uint(p, "queue_calls", f->flow_calls);
+	put_uint(p, "queue_failed", f->flow_failed);
+	put_real(p, "queue_longest_ms", f->flow_longest_ms);
 	put_text(p, "first", f->first[0] != '\0' ? f->first : NULL);
 }
 

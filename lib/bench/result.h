@@ -39,6 +39,8 @@ struct bench_failover {
 	uint64_t rounds, changes, calls, lost, overlap;
 	uint64_t findings;		/* of the checks of the history, but for the next */
 	uint64_t unprovoked;		/* changes of leader without a fault */
+	uint64_t flow_calls, flow_failed;	/* by the queue; 0 calls: none were made */
+	double flow_longest_ms;
 	const char *first;		/* the first overlap or finding in words; "" */
 };
 

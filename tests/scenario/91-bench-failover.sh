@@ -34,6 +34,9 @@ left_nothing
 code 0 "${bench[@]}" --nodes 1 --kill graceful --rounds 1 --profile fast
 says stdout OVERLAP
 says stdout graceful
+# Clients that know nothing of elections lose nothing to it: whoever gets a call passes it on, or keeps it.
+code 0 "${bench[@]}" --kill graceful --rounds 3 --profile relaxed --json
+json '(f => f.changes === 3 && f.overlap === 0 && f.lost === 0 && f.queue_calls > 5000 && f.queue_failed === 0)(v.runs[0].failover)'
 code 0 "${bench[@]}" --nodes 1 --kill crash --rounds 1 -o csv
 says stdout "failover,crash,"
 # A proxy cuts the leader off; another node's death changes nothing.
