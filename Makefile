@@ -77,7 +77,7 @@ LIBS     := -L$(LIBDIR) $(WRAP) $(DYNAMIC)
 endif
 
 
-.PHONY: all sim-long chaos tests-built up deps deps-refresh check unit scenario coverage soak fuzz bench man install install-program install-man \
+.PHONY: all sim-long chaos tests-built up deps deps-refresh check unit scenario coverage soak fuzz bench bench-failover idle man install install-program install-man \
 	install-completion install-library clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -253,6 +253,10 @@ chaos: $(CHAOS)
 	@NATS_SERVER=$(CURDIR)/$(ROOT)/sbin/nats-server $(V)/chaos/chaos --rounds $(or $(N),1000) --profile $(or $(PROFILE),default) \
 	    --faults $(or $(FAULTS),all) $(if $(SEED),--seed $(SEED)) $(if $(RECORD),--record benchmarks/results/chaos.jsonl)
 
+## make idle         an hour of three members with which nothing is wrong; SECONDS=600 BUSY=1 PROFILE=fast
+idle: $(AEGIS)
+	@tests/chaos/idle $(or $(SECONDS),3600) $(if $(BUSY),busy)
+
 ## make coverage     line and branch coverage of lib/, from the whole suite
 coverage:
 	@scripts/coverage
@@ -283,25 +287,30 @@ build/.npm: tests/support/package.json tests/support/package-lock.json tests/sup
 
 BENCH_SRC := $(sort $(wildcard benchmarks/micro/*.c benchmarks/load/*.c))
 BENCH     := $(addprefix $(V)/bench/,$(basename $(notdir $(BENCH_SRC))))
+BENCH_OBJ := $(patsubst benchmarks/%.c,$(V)/obj/%.o,$(wildcard benchmarks/*.c))
 BENCH_CC   = $(CC) $(CFLAGS) $(OWN) -Ibenchmarks $(INCLUDE)
-BENCH_LD   = $(TEST_LD) $(V)/obj/bench.o $(LIB_A) -L$(LIBDIR) $(WRAP) $(DYNAMIC)
+BENCH_LD   = $(TEST_LD) $(BENCH_OBJ) $(LIB_A) -L$(LIBDIR) $(WRAP) $(DYNAMIC)
 
-$(V)/obj/bench.o: benchmarks/bench.c build/root/.stamp build/gen/version.h
+$(BENCH_OBJ): $(V)/obj/%.o: benchmarks/%.c build/root/.stamp build/gen/version.h
 	@mkdir -p $(@D)
 	$(Q)$(BENCH_CC) -c $< -o $@
-$(V)/bench/%: benchmarks/micro/%.c $(V)/obj/bench.o $(LIB_A)
+$(V)/bench/%: benchmarks/micro/%.c $(BENCH_OBJ) $(LIB_A)
 	@mkdir -p $(@D)
 	$(call say,bench,$@)
 	$(Q)$(BENCH_CC) -o $@ $< $(BENCH_LD)
-$(V)/bench/%: benchmarks/load/%.c $(V)/obj/bench.o $(LIB_A)
+$(V)/bench/%: benchmarks/load/%.c $(BENCH_OBJ) $(LIB_A)
 	@mkdir -p $(@D)
 	$(call say,bench,$@)
 	$(Q)$(BENCH_CC) -o $@ $< $(BENCH_LD)
--include $(BENCH:=.d) $(V)/obj/bench.d
+-include $(BENCH:=.d) $(BENCH_OBJ:.o=.d)
 
 ## make bench        what the release promises, measured; one line into benchmarks/results; LONG=1: all of it
 bench: $(AEGIS) $(BENCH)
 	@scripts/benchrun $(V) benchmarks/results/runs.jsonl $(if $(LONG),--long)
+
+## make bench-failover  its rows of the election alone; LONG=1: 300 and 100 rounds of each fault, an hour
+bench-failover: $(AEGIS) $(V)/bench/failover
+	@$(V)/bench/failover $(if $(LONG),--long)
 
 # --- install ----------------------------------------------------------------------------
 

@@ -30,7 +30,7 @@
 #include "sys/dir.h"
 #include "version.h"
 
-#define FIGURES_MAX 16
+#define FIGURES_MAX 24
 #define AWAIT_NS (20 * NS_PER_S)
 #define LOOK_NS (1 * NS_PER_MS)
 

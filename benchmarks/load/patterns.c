@@ -3,14 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "app/config.h"
+#include "answer.h"
 #include "base/magic.h"
-#include "base/mem.h"
-#include "base/str.h"
 #include "bench.h"
-#include "codec/codec.h"
 
-#define ARGS_MAX 24
+#define ARGS_MAX 20
 
 struct wanted {
 	const char *pattern;
@@ -57,28 +54,6 @@ static const struct run runs[] = {
 	} },
 };
 
-static const struct value *
-find_run(const struct value *v, const char *pattern)
-{
-	const struct value *list = value_field(v, "runs");
-	struct text t;
-
-	for (uint32_t i = 0; list != NULL && list->type == VALUE_ARRAY && i < list->n; i++)
-		if (value_text(value_field(&list->u.items[i], "pattern"), &t) && text_is(t, pattern))
-			return &list->u.items[i];
-	bench_die("aegis bench told nothing of '%s'", pattern);
-}
-
-static double
-number(const struct value *v, const char *key)
-{
-	double d;
-
-	if (!value_real(value_field(v, key), &d))
-		bench_die("aegis bench told no %s", key);
-	return d;
-}
-
 /* spread_of: the same figure of every round. */
 static void
 spread_of(const struct value *run, const char *key, struct samples *out)
@@ -86,74 +61,59 @@ spread_of(const struct value *run, const char *key, struct samples *out)
 	const struct value *rounds = value_field(run, "rounds");
 
 	for (uint32_t i = 0; rounds != NULL && rounds->type == VALUE_ARRAY && i < rounds->n; i++)
-		samples_add(out, number(&rounds->u.items[i], key));
+		samples_add(out, answer_number(&rounds->u.items[i], key));
 }
 
 static void
-tell(const struct value *v, const struct wanted *w)
+tell(const struct answer *a, const struct wanted *w)
 {
-	const struct value *run = find_run(v, w->pattern), *base = value_field(run, "baseline");
+	const struct value *run = answer_run(a, w->pattern), *base = value_field(run, "baseline");
 	struct samples spread = { NULL, 0, 0 };
 	char detail[160], key[32];
 
-	if (number(run, "errors") > 0)
-		bench_die("'%s': %g operations failed", w->pattern, number(run, "errors"));
+	if (answer_number(run, "errors") > 0)
+		bench_die("'%s': %g operations failed", w->pattern, answer_number(run, "errors"));
 	snprintf(key, sizeof key, w->figure != NULL ? "ratio_%s" : "p50_us", w->figure);
 	spread_of(run, key, &spread);
 	if (w->figure == NULL)
-		snprintf(detail, sizeof detail, "p99 %.0f us", number(run, "p99_us"));
+		snprintf(detail, sizeof detail, "p99 %.0f us", answer_number(run, "p99_us"));
 	else if (strcmp(w->figure, "throughput") == 0)
-		snprintf(detail, sizeof detail, "%.0f : %.0f k/s; rounds p10 to p90 %.2f to %.2f", number(run, "per_second") / 1e3,
-		    number(base, "per_second") / 1e3, samples_at(&spread, 10), samples_at(&spread, 90));
+		snprintf(detail, sizeof detail, "%.0f : %.0f k/s; rounds p10 to p90 %.2f to %.2f", answer_number(run, "per_second") / 1e3,
+		    answer_number(base, "per_second") / 1e3, samples_at(&spread, 10), samples_at(&spread, 90));
 	else
 		snprintf(detail, sizeof detail, "p50 %.0f : %.0f us, p99 %.0f : %.0f us; rounds p10 to p90 %.2f to %.2f",
-		    number(run, "p50_us"), number(base, "p50_us"), number(run, "p99_us"), number(base, "p99_us"),
+		    answer_number(run, "p50_us"), answer_number(base, "p50_us"), answer_number(run, "p99_us"), answer_number(base, "p99_us"),
 		    samples_at(&spread, 10), samples_at(&spread, 90));
 	bench_figure(&(struct bench_figure){
 		.id = w->id, .what = w->what, .unit = w->figure != NULL ? "x" : "us", .limit = w->limit, .sense = w->sense,
-		.value = w->figure != NULL ? number(value_field(run, "ratio"), w->figure) : number(run, "p50_us"),
+		.value = w->figure != NULL ? answer_number(value_field(run, "ratio"), w->figure) : answer_number(run, "p50_us"),
 		.detail = detail, .spread = &spread,
 	});
 	samples_release(&spread);
 }
 
 static void
-measure(const char *binary, const struct run *r)
+measure(const struct run *r)
 {
-	const char *argv[ARGS_MAX + 8] = { binary, "bench" };
-	struct str json = STR_INIT;
-	struct codec *codec = codec_new();
-	struct value v;
-	struct err err;
-	size_t n = 2;
+	const char *args[ARGS_MAX + 3];
+	size_t n = 0;
 
-	for (size_t i = 0; r->args[i] != NULL; i++)
-		argv[n++] = r->args[i];
-	argv[n++] = "--server";
-	argv[n++] = bench_nats();
-	argv[n++] = "--json";
-	argv[n] = NULL;
-	int code = bench_reap(bench_spawn(argv, "answer"));
-	char *file = mem_printf("%s/answer", bench_dir());
-	if (code != 0)
-		bench_die("aegis bench %s ended with %d; its errors are in the terminal when it is run by hand", r->args[0], code);
-	bench_must(config_read(file, &json, &err), &err);
-	bench_must(codec_parse(codec, (struct data){ DATA_JSON, str_text(&json), json.len }, &v, &err), &err);
+	for (; r->args[n] != NULL; n++)
+		args[n] = r->args[n];
+	args[n++] = "--server";
+	args[n++] = bench_nats();
+	args[n] = NULL;
+	struct answer *a = answer_new(args);
 	for (size_t i = 0; i < COUNT_OF(r->wanted) && r->wanted[i].id != NULL; i++)
-		tell(&v, &r->wanted[i]);
-	mem_free(file);
-	str_release(&json);
-	codec_free(codec);
+		tell(a, &r->wanted[i]);
+	answer_free(a);
 }
 
 int
 main(int argc, char **argv)
 {
 	bench_begin("patterns", argc, argv);
-	char *binary = bench_beside("../aegis");
-
 	for (size_t i = 0; i < COUNT_OF(runs); i++)
-		measure(binary, &runs[i]);
-	mem_free(binary);
+		measure(&runs[i]);
 	return bench_end();
 }
