@@ -28,6 +28,7 @@ finds "goes sideways" lib/registry/x.c '"discovery/table.h"'
 finds "pure core" lib/runner/supervisor.c '"sys/clock.h"'
 finds "door" lib/registry/x.c '<nats.h>'
 finds "door" lib/net/x.c '<openssl/ssl.h>'
+finds "door" lib/auth/x.c '<mbedtls/sha256.h>'
 finds "no floor" lib/base/x.c '"other/thing.h"'
 finds "stands on no floor" lib/other/x.c '"base/err.h"'
 mkdir -p "$t/lib/discovery" "$t/lib/registry"
