@@ -322,16 +322,14 @@ look_at(struct registry *r, const struct rm_opts *o, struct victim *v, struct er
 	enum err_code code;
 
 	if (v->id == NULL) {
-		if ((code = registry_get(r, v->service, &d, &v->revision, err)) != ERR_OK)
-			return code;
-		definition_release(&d);
+		if ((code = registry_get(r, v->service, &d, &v->revision, err)) == ERR_OK)
+			definition_release(&d);
 	} else {
-		code = registry_get_instance(r, v->service, v->id, &i, &v->revision, err);
-		if (code == ERR_OK)
+		if ((code = registry_get_instance(r, v->service, v->id, &i, &v->revision, err)) == ERR_OK)
 			instance_release(&i);
-		else if (code != ERR_CORRUPT)		/* what cannot be read may still be removed */
-			return code;
 	}
+	if (code != ERR_OK && code != ERR_CORRUPT)		/* what cannot be read may still be removed */
+		return code;
 	if ((code = registry_list(r, &q, &list, err)) != ERR_OK)
 		return code;
 	for (size_t k = 0; k < list.n; k++)

@@ -175,12 +175,13 @@ registry_get(struct registry *r, const char *name, struct definition *def, uint6
 		return code;
 	}
 	code = definition_decode(codec_mine(), e.value, e.n, def, err);
-	if (code == ERR_OK && rev != NULL)
+	if (rev != NULL)
 		*rev = e.revision;
 	kv_entry_release(&e);
-	if (code != ERR_OK)
-		err_prefix(err, "registry: get '%s'", name);
-	return code;
+	if (code == ERR_OK)
+		return ERR_OK;
+	err_prefix(err, "registry: get '%s'", name);
+	return ERR_CORRUPT;
 }
 
 enum err_code

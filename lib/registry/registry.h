@@ -50,7 +50,7 @@ enum err_code registry_create(struct registry *r, const struct definition *def, 
     uint64_t *rev, struct err *err);
 
 /* registry_get(r, name, def, rev, err): ERR_SERVICE_UNKNOWN, with names that are near, when
- * there is none.  def owns its memory on success. */
+ * there is none; ERR_CORRUPT when it cannot be read (*rev is set).  def owns its memory on success. */
 enum err_code registry_get(struct registry *r, const char *name, struct definition *def,
     uint64_t *rev, struct err *err);
 
