@@ -9,8 +9,8 @@
 #include "codec/beat.h"
 #include "codec/subject.h"
 #include "election/elector.h"
+#include "election/observe_inner.h"
 #include "election/site_inner.h"
-#include "election/streams.h"
 #include "model/names.h"
 #include "nats/kv.h"
 #include "sys/clock.h"
@@ -115,26 +115,39 @@ remember(struct observer *o, unsigned r, struct observed_register *g)
 	g->age_ns = mono_since(now, o->memory[r].since);
 }
 
-static void
-read_register(struct observer *o, unsigned r, const struct lease_set *set, struct observed *out)
+void
+observe_site(struct conn *c, const struct lease_set *set, struct observed_site *out)
 {
+	memset(out, 0, sizeof *out);
+	out->set = *set;
+	for (unsigned r = 0; r < set->n; r++) {
+		struct observed_stream *s = &out->reg[r];
+		struct err err = { 0 };
+		s->number = set->n == 1 ? REGISTER_ALONE : r + 1;
+		s->code = streams_look(c, s->number, STREAM_NS, &s->stream, &err);
+		if (s->code != ERR_OK)
+			snprintf(s->why, sizeof s->why, "%.*s", (int)sizeof s->why - 1, err.text);
+		else if (s->stream.drift[0] != '\0' || strcmp(s->stream.set, set->uuid) != 0)
+			snprintf(s->why, sizeof s->why, "%.*s", (int)sizeof s->why - 1,
+			    s->stream.drift[0] != '\0' ? s->stream.drift : "it belongs to another set");
+	}
+	out->lonely = set->n == 1 && out->reg[0].stream.replicas <= 1 && site_servers(c) >= 3;
+}
+
+static void
+read_register(struct observer *o, unsigned r, const struct observed_site *site, struct observed *out)
+{
+	const struct observed_stream *s = &site->reg[r];
 	struct observed_register *g = &out->reg[r];
 	struct register_reply reply;
-	struct lease_stream s;
 	struct err err = { 0 };
 
-	g->number = set->n == 1 ? REGISTER_ALONE : r + 1;
-	snprintf(g->node, sizeof g->node, "%s", set->node[r]);
-	if (streams_look(o->conn, g->number, STREAM_NS, &s, &err) != ERR_OK) {
-		snprintf(g->why, sizeof g->why, "%.*s", (int)sizeof g->why - 1, err.text);
+	g->number = s->number;
+	snprintf(g->node, sizeof g->node, "%s", s->stream.leader[0] != '\0' ? s->stream.leader : site->set.node[r]);
+	memcpy(g->why, s->why, sizeof g->why);
+	if (s->code != ERR_OK)
 		return;
-	}
-	if (s.leader[0] != '\0')
-		memcpy(g->node, s.leader, sizeof g->node);
-	out->site.replicated |= s.replicas > 1;
-	if (s.drift[0] != '\0' || strcmp(s.set, set->uuid) != 0)
-		snprintf(g->why, sizeof g->why, "%.*s", (int)sizeof g->why - 1,
-		    s.drift[0] != '\0' ? s.drift : "it belongs to another set");
+	out->site.replicated |= s->stream.replicas > 1;
 	if (streams_read(o->conn, g->number, o->gid, &reply, &err) != ERR_OK) {
 		snprintf(g->why, sizeof g->why, "%.*s", (int)sizeof g->why - 1, err.text);
 		return;
@@ -234,7 +247,7 @@ find_obstacle(const struct observed *s)
 }
 
 static void
-judge(struct observer *o, struct observed *s)
+judge(struct observed *s)
 {
 	bool quorum;
 	const struct lease_record *top = find_holder(s, &quorum);
@@ -253,31 +266,40 @@ judge(struct observer *o, struct observed *s)
 		s->since = s->changes.list[0].at;
 	}
 	s->obstacle = find_obstacle(s);
-	s->site.lonely = s->site.n == 1 && !s->site.replicated && site_servers(o->conn) >= 3;
+}
+
+bool
+observer_see(struct observer *o, const struct observed_site *site, struct observed *out)
+{
+	bool blank = true;
+
+	memcpy(out->service, o->service, sizeof out->service);
+	memcpy(out->group, o->group, sizeof out->group);
+	out->site.ready = true;
+	out->site.n = site->set.n;
+	out->site.lonely = site->lonely;
+	memcpy(out->site.uuid, site->set.uuid, sizeof out->site.uuid);
+	for (unsigned r = 0; r < site->set.n; r++) {
+		read_register(o, r, site, out);
+		blank &= out->reg[r].reached && out->reg[r].reading == REGISTER_BLANK;
+	}
+	judge(out);
+	return !blank;
 }
 
 enum err_code
 observer_look(struct observer *o, struct observed *out, struct err *err)
 {
+	struct observed_site site;
 	struct lease_set set;
 	enum err_code code;
-	bool blank = true;
 
 	memset(out, 0, sizeof *out);
-	memcpy(out->service, o->service, sizeof out->service);
-	memcpy(out->group, o->group, sizeof out->group);
 	if ((code = read_set(o, &set, err)) != ERR_OK || (code = read_group(o, out, err)) != ERR_OK)
 		return code;
-	out->site.ready = true;
-	out->site.n = set.n;
-	memcpy(out->site.uuid, set.uuid, sizeof out->site.uuid);
-	for (unsigned r = 0; r < set.n; r++) {
-		read_register(o, r, &set, out);
-		blank &= out->reg[r].reached && out->reg[r].reading == REGISTER_BLANK;
-	}
-	if (blank && !out->known)
+	observe_site(o->conn, &set, &site);
+	if (!observer_see(o, &site, out) && !out->known)
 		return err_set(err, ERR_NOT_FOUND, "there is no group '%s' of %s: nobody ever took part in it", o->group, o->service);
-	judge(o, out);
 	return ERR_OK;
 }
 
