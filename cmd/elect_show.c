@@ -11,19 +11,11 @@
 #include "base/wall.h"
 #include "codec/codec.h"
 #include "elect.h"
+#include "election/election_check.h"
 #include "sys/clock.h"
 
 #define ROWS_MAX (8 + LEASE_REGISTERS + LEASE_CHANGES)
 #define LOOK_NS (100 * NS_PER_MS)	/* how often a watch looks; a third of the time in which the lead moves */
-
-/* What an obstacle means to somebody who wants a leader. */
-static const char *const remedies[] = {
-	[LEASE_WHY_CLEAR] = "", [LEASE_WHY_UNPINNED] = "too few registers answer; look after their NATS nodes",
-	[LEASE_WHY_NO_QUORUM] = "no value is known of a quorum of registers; look after their NATS nodes",
-	[LEASE_WHY_EMPTY] = "registers lost their data, and members may not fill them; aegis elect --repair",
-	[LEASE_WHY_GONE] = "the set of registers was replaced; start the members anew",
-	[LEASE_WHY_NOT_ELIGIBLE] = "the registers are well, but no member takes the lead; is one running and healthy?",
-};
 
 static const char *const readings[] = {
 	[REGISTER_LOST] = "lost", [REGISTER_BLANK] = "blank", [REGISTER_UNREADABLE] = "unreadable",
@@ -157,7 +149,7 @@ line_leader(struct sheet *t, const struct observed *s)
 	char since[WALL_TEXT_MAX];
 
 	if (!s->led) {
-		line(t, OUT_BAD, "leader", mem_printf("nobody (%s): %s", lease_obstacle_name(s->obstacle), remedies[s->obstacle]));
+		line(t, OUT_BAD, "leader", mem_printf("nobody (%s): %s", lease_obstacle_name(s->obstacle), obstacle_sentence(s->obstacle)));
 		if (s->instance[0] != '\0')
 			line(t, OUT_PLAIN, "last leader", mem_printf("%s, epoch %" PRIu64, s->instance, s->epoch));
 		return;

@@ -99,6 +99,16 @@ enum err_code stream_delete(struct conn *c, const char *name, uint64_t seq, stru
 enum err_code stream_purge(struct conn *c, const char *name, const char *filter, struct err *err);
 enum err_code bucket_remove(struct conn *c, const char *name, struct err *err);
 
+/* stream_readers(c, name, each, arg, err): every consumer of the stream, made by whomever; r lives during the call.
+ * Blocks. */
+struct stream_reader {
+	const char *name;
+	uint64_t pending, unacked;	/* not delivered yet; delivered and not settled */
+	bool listened;			/* somebody pulls, or is subscribed, right now */
+};
+enum err_code stream_readers(struct conn *c, const char *name, void (*each)(void *arg, const struct stream_reader *r),
+    void *arg, struct err *err);
+
 /* server_version(c, stream, out, n): the version that the server tells of itself with one of its streams
  * ("2.12.0"), which it does since 2.11; "" when it does not.  Blocks. */
 void server_version(struct conn *c, const char *stream, char *out, size_t n);

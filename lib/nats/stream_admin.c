@@ -1,4 +1,4 @@
-/* stream_admin.c - removing what is in streams, and buckets. */
+/* stream_admin.c - removing what is in streams, and buckets; who reads a stream. */
 #include "nats/conn_inner.h"
 #include "nats/stream.h"
 
@@ -37,4 +37,28 @@ bucket_remove(struct conn *c, const char *name, struct err *err)
 	if (s == NATS_NOT_FOUND)
 		return err_set(err, ERR_NOT_FOUND, "bucket '%s' does not exist", name);
 	return s == NATS_OK ? ERR_OK : conn_explain(c, conn_fail(s, 0, err, "bucket '%s'", name), err);
+}
+
+enum err_code
+stream_readers(struct conn *c, const char *name, void (*each)(void *arg, const struct stream_reader *r), void *arg,
+    struct err *err)
+{
+	jsConsumerInfoList *list = NULL;
+	jsErrCode js = 0;
+	enum err_code code = is_up(c, err);
+
+	if (code != ERR_OK)
+		return code;
+	natsStatus s = js_Consumers(&list, conn_js(c), name, NULL, &js);
+	if (s == NATS_NOT_FOUND && js == 0)		/* none at all */
+		return ERR_OK;
+	if (s != NATS_OK)
+		return conn_explain(c, conn_fail(s, js, err, "stream '%s': consumers", name), err);
+	for (int i = 0; i < list->Count; i++) {
+		const jsConsumerInfo *ci = list->List[i];
+		each(arg, &(struct stream_reader){ .name = ci->Name, .pending = ci->NumPending,
+		    .unacked = (uint64_t)ci->NumAckPending, .listened = ci->PushBound || ci->NumWaiting > 0 });
+	}
+	jsConsumerInfoList_Destroy(list);
+	return ERR_OK;
 }

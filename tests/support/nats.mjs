@@ -10,7 +10,11 @@
 //	many SERVICE N				so many instances of it, pipelined
 //	stream NAME				the stream's info as JSON
 //	streams					the names of all
+//	edit NAME JSON				changes a stream's configuration
+//	remove NAME				deletes a stream
 //	consumers NAME				how many consumers it has
+//	consume NAME N				adds so many, which read nothing
+//	unconsume NAME [CONSUMER]		deletes that one, or all
 //	consumer-list NAME			their infos, one per line
 //	identities DIR				keys, tokens and credentials for scenario 16
 import { connect } from '@nats-io/transport-node';
@@ -130,6 +134,27 @@ case 'streams': {
 	for await (const si of (await jetstreamManager(nc)).streams.list())
 		names.push(si.config.name);
 	console.log(names.sort().join(' '));
+	break;
+}
+case 'edit':
+	await (await jetstreamManager(nc)).streams.update(args[0], JSON.parse(args[1]));
+	break;
+case 'remove':
+	await (await jetstreamManager(nc)).streams.delete(args[0]);
+	break;
+case 'consume': {
+	const jsm = await jetstreamManager(nc);
+	for (let i = 0; i < Number(args[1]); i++)
+		await jsm.consumers.add(args[0], { durable_name: `reader-${i}`, ack_policy: 'explicit' });
+	break;
+}
+case 'unconsume': {
+	const jsm = await jetstreamManager(nc), names = args[1] ? [args[1]] : [];
+	if (names.length === 0)
+		for await (const c of jsm.consumers.list(args[0]))
+			names.push(c.name);
+	for (const name of names)
+		await jsm.consumers.delete(args[0], name);
 	break;
 }
 case 'purge':

@@ -161,7 +161,7 @@ nouns_and_commands_fit(void **state)
 		assert_ptr_equal(command_find(c->noun, c->verb), c);
 	}
 	assert_null(command_find("registry", NULL));
-	assert_null(command_find("registry", "init"));
+	assert_null(command_find("registry", "reset"));
 	assert_null(command_find("nothing", NULL));
 }
 
