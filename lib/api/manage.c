@@ -63,6 +63,22 @@ manage_route_of(const struct web_route *w)
 	return &ours[w - routes];
 }
 
+/* --- who may ------------------------------------------------------------------------------ */
+
+#define SESSION "/api/session"	/* logging in and out changes nothing but one's own session */
+
+static enum err_code
+admit(void *arg, struct web_request *r, const struct web_route *route, struct err *err)
+{
+	const struct manage *m = arg;
+	enum err_code code = manage_admit(arg, r, route, err);
+
+	if (code == ERR_OK && route != NULL && m->read_only && strcmp(route->method, "GET") != 0 &&
+	    strcmp(route->path, SESSION) != 0)
+		return err_set(err, ERR_DENIED, "this server only reads: it was started with --read-only");
+	return code;
+}
+
 /* --- where it listens -------------------------------------------------------------------- */
 
 #define SCHEME "http://"
@@ -93,6 +109,7 @@ serve_at(struct manage *m, const char *option, const struct web_server_opts *o, 
 	for (size_t i = 0; i < o->nlisten && code == ERR_OK; i++)
 		code = manage_check(o->listen[i], err);
 	mine.headers = manage_policy;
+	mine.done = manage_done;
 	mine.arg = m;
 	if (code == ERR_OK && (*out = web_server_new(&mine, err)) == NULL)
 		code = ERR_CONFIG;
@@ -110,7 +127,7 @@ enum err_code
 manage_start(struct manage *m, const struct manage_opts *o, struct err *err)
 {
 	struct web_server_opts web = {
-		.listen = o->listen, .nlisten = o->nlisten, .routes = routes, .nroutes = COUNT_OF(routes), .admit = manage_admit,
+		.listen = o->listen, .nlisten = o->nlisten, .routes = routes, .nroutes = COUNT_OF(routes), .admit = admit,
 	};
 	struct web_server_opts health = {
 		.listen = &o->health_listen, .nlisten = 1, .routes = health_routes, .nroutes = COUNT_OF(health_routes),
@@ -118,6 +135,7 @@ manage_start(struct manage *m, const struct manage_opts *o, struct err *err)
 	enum err_code code;
 
 	m->magic = MANAGE_MAGIC;
+	m->meter = manage_meter_new();
 	if ((code = serve_at(m, "--listen", &web, &m->web, err)) != ERR_OK || o->health_listen == NULL)
 		return code;
 	return serve_at(m, "--health-listen", &health, &m->health, err);
@@ -131,4 +149,6 @@ manage_stop(struct manage *m)
 	web_server_free(m->web);
 	web_server_free(m->health);
 	m->web = m->health = NULL;
+	manage_meter_free(m->meter);
+	m->meter = NULL;
 }

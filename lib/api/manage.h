@@ -16,6 +16,9 @@
 
 struct conn;
 struct discovery;
+struct janitor;
+struct loop;
+struct manage_meter;
 struct registry;
 struct str;
 struct web_request;
@@ -42,11 +45,15 @@ struct manage_route {
 
 struct manage {
 	unsigned magic;
-	struct conn *conn;			/* all outlive it */
+	struct loop *loop;			/* all outlive it */
+	struct conn *conn;
 	struct discovery *discovery;
+	struct janitor *janitor;
 	_Atomic(struct registry *) registry;	/* NULL until the bucket could be looked at; stays then */
 	const char *version;			/* of aegis */
 	const char *base_path;			/* before all paths, without a slash at its end; "": none */
+	bool read_only;				/* nothing is changed through it */
+	const char *environment, *deployment;	/* for GET /status (wire.md §12) */
 	struct mono began;
 
 	/* What the process tells, by clock_mono in ns; any thread. */
@@ -55,7 +62,10 @@ struct manage {
 	_Atomic int64_t rtt_ns;			/* how long that took */
 	atomic_bool draining;			/* asked to stop */
 
-	struct web_server *web, *health;	/* manage_start's */
+	_Atomic uint64_t cpu_busy, cpu_total;	/* of the machine, when it was last asked */
+
+	struct web_server *web, *health;	/* manage_start's, as what follows */
+	struct manage_meter *meter;		/* of answered requests */
 };
 
 #define MANAGE_MAGIC 0xae619001u
@@ -73,6 +83,9 @@ const struct manage_route *manage_route_of(const struct web_route *w);
 /* manage_up(m, err): NATS answers and the registry is followed; else ERR_UNAVAILABLE with what is
  * missing.  Does not block: the first statement of what reads or writes data. */
 enum err_code manage_up(struct manage *m, struct err *err);
+
+/* manage_answers(m): NATS answered a moment ago. */
+bool manage_answers(struct manage *m);
 
 /* --- its life ----------------------------------------------------------------------------- */
 

@@ -101,6 +101,14 @@ manage_up(struct manage *m, struct err *err)
 	return ERR_OK;
 }
 
+bool
+manage_answers(struct manage *m)
+{
+	char buf[WRONG_MAX];
+
+	return nats_wrong(m, buf, sizeof buf) == NULL;
+}
+
 /* --- answering --------------------------------------------------------------------------- */
 
 /* named: whether the list, divided by commas, has the name. */

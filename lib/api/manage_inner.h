@@ -28,6 +28,12 @@ const char *manage_caller(struct web_request *r);
  * who may frame it (conventions.md §3). */
 void manage_policy(void *arg, struct web_request *r);
 
+/* --- counting requests (manage_metrics.c) --------------------------------------------------- */
+
+struct manage_meter *manage_meter_new(void);
+void manage_meter_free(struct manage_meter *x);		/* NULL is fine */
+void manage_done(void *arg, const struct web_route *route, int status, int64_t ns);	/* web_server_opts */
+
 /* --- what was sent (manage_input.c) ---------------------------------------------------------- */
 
 /* manage_flag(r, name, out, err): ?name, ?name=true and ?name=false; *out is false when absent.

@@ -155,10 +155,15 @@ open_api(struct serve_api *s, struct err *err)
 	    (code = loop_signal(s->loop, SIGHUP, on_reload, s, err)) != ERR_OK)
 		return code;
 	struct mono now = clock_mono(clock_system());
+	s->manage.loop = s->loop;
 	s->manage.conn = s->conn;
 	s->manage.discovery = s->discovery;
+	s->manage.janitor = s->janitor;
+	s->manage.environment = s->o->environment;
+	s->manage.deployment = s->o->deployment;
 	s->manage.version = s->o->version;
 	s->manage.base_path = "";
+	s->manage.read_only = s->o->read_only;
 	s->manage.began = now;
 	atomic_store(&s->manage.turned, now.ns);
 	return manage_start(&s->manage, &(struct manage_opts){

@@ -6,6 +6,7 @@
 #ifndef APP_SERVE_API_H
 #define APP_SERVE_API_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,7 +16,10 @@
 struct serve_api_opts {
 	struct conn_opts conn;
 	const char *version;		/* of aegis */
+	const char *environment;	/* where it runs, for GET /status: "development", "local-k8s", … */
+	const char *deployment;		/* which deployment, for the same */
 	int64_t stale_ns;
+	bool read_only;			/* refuse to change anything */
 	const char *const *listen;	/* as of manage_opts */
 	size_t nlisten;
 	const char *health_listen;	/* the same; NULL: none */

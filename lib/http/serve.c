@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "http/media.h"
 #include "http/server_inner.h"
+#include "sys/clock.h"
 
 /* enter: a place among those of its kind; false when there is none. */
 static bool
@@ -148,7 +149,10 @@ serve_request(struct mg_connection *mg)
 
 	request_init(&r, mg_get_user_data(mg_get_context(mg)), mg, mg_get_request_info(mg)->local_uri_raw);
 	atomic_fetch_add(&r.server->requests, 1);
+	struct mono began = clock_mono(clock_system());
 	serve(&r);
+	if (r.server->o.done != NULL)
+		r.server->o.done(r.server->o.arg, r.match.route, r.status, mono_since(clock_mono(clock_system()), began));
 	request_release(&r);
 	return r.status;
 }

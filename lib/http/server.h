@@ -39,6 +39,9 @@ struct web_server_opts {
 	 * itself and to what is no request: all of r may be missing.  Before admit; a handler
 	 * may replace them.  On a thread of the server. */
 	void (*headers)(void *arg, struct web_request *r);
+	/* done(arg, route, status, ns): a request was answered with that status, so long after its head was read;
+	 * route is NULL when none was for it.  On a thread of the server. */
+	void (*done)(void *arg, const struct web_route *route, int status, int64_t ns);
 	void *arg;			/* of admit, headers and all handlers */
 	unsigned max_waiting;		/* 0: 32 */
 	unsigned max_streams;		/* 0: 8 */

@@ -7,13 +7,13 @@
 #include <pthread.h>
 #include <sys/socket.h>
 
-#include "api/manage.h"
+#include "api/manage_inner.h"
 #include "base/magic.h"
 #include "base/wall.h"
 #include "bus.h"
 #include "codec/codec.h"
 #include "discovery/discovery.h"
-#include "http/server.h"
+#include "messaging/janitor.h"
 #include "nats/conn.h"
 #include "registry/registry.h"
 #include "sys/loop.h"
@@ -67,10 +67,11 @@ serve(void)
 		w.routes[i] = *manage_web_route(i);
 	w.web = web_server_new(&(struct web_server_opts){
 		.listen = (const char *const[]){ "127.0.0.1:0" }, .nlisten = 1, .routes = w.routes, .nroutes = n,
-		.admit = admit, .arg = &w.manage,
+		.admit = admit, .done = manage_done, .arg = &w.manage,
 	}, &w.err);
 	if (w.web == NULL)
 		fail_msg("%s", w.err.text);
+	w.manage.web = w.web;
 }
 
 static int
@@ -83,11 +84,14 @@ begin(void **state)
 	if (w.conn == NULL)
 		return 1;
 	w.registry = registry_new(&(struct registry_opts){ .conn = w.conn, .create = true, .terse = true }, &w.err);
-	w.manage = (struct manage){ .magic = MANAGE_MAGIC, .conn = w.conn, .version = "9.8.7", .base_path = "" };
+	w.manage = (struct manage){ .magic = MANAGE_MAGIC, .conn = w.conn, .version = "9.8.7", .base_path = "",
+		.environment = "staging", .deployment = "v2", .loop = w.loop, .began = clock_mono(clock_system()) };
+	w.manage.meter = manage_meter_new();
+	w.manage.janitor = janitor_new(w.conn, w.loop, &w.err);
 	w.manage.registry = w.registry;
 	w.manage.discovery = discovery_new(&(struct discovery_opts){ .loop = w.loop, .conn = w.conn });
-	w.manage.answered = INT64_MAX / 2;	/* NATS answers, until a test says otherwise */
-	if (w.registry == NULL || loop_thread_start(&w.thread, w.loop, &w.err) != ERR_OK ||
+	w.manage.answered = w.manage.turned = INT64_MAX / 2;	/* all is well, until a test says otherwise */
+	if (w.registry == NULL || w.manage.janitor == NULL || loop_thread_start(&w.thread, w.loop, &w.err) != ERR_OK ||
 	    discovery_start(w.manage.discovery, &w.err) != ERR_OK)
 		return 1;
 	serve();
@@ -100,6 +104,8 @@ end(void **state)
 	(void)state;
 	web_server_free(w.web);
 	loop_thread_stop(&w.thread);
+	janitor_free(w.manage.janitor);
+	manage_meter_free(w.manage.meter);
 	discovery_free(w.manage.discovery);
 	registry_free(w.registry);
 	conn_free(w.conn);
@@ -494,6 +500,53 @@ pages_follow_each_other(void **state)
 	expect(200, next, NULL, NULL, "\"instanceId\":\"aa\"");
 }
 
+/* --- health and metrics ------------------------------------------------------------------- */
+
+static double
+number_after(const char *text)
+{
+	const char *at = strstr(body_of(), text);
+
+	if (at == NULL)
+		fail_msg("no %s in %s", text, body_of());
+	return strtod(at + strlen(text), NULL);
+}
+
+static void
+health_is_true(void **state)
+{
+	char url[96];
+
+	(void)state;
+	w.manage.rtt_ns = 1500000;
+	put_instance("order", "zz", INSTANCE_ACTIVE, 0);
+	assert_true(told(4));
+	snprintf(url, sizeof url, "\"nats_url\":\"%s\"}", bus_url(&w.bus));
+	expect(200, "GET /health", NULL, NULL, "{\"status\":\"healthy\",\"service\":\"", "\"version\":\"9.8.7\"", url);
+	expect(200, "GET /ready", NULL, NULL, "\r\n\r\n{\"status\":\"ready\"}");
+	expect(200, "GET /status", NULL, NULL, "{\"timestamp\":\"20", "\"environment\":\"staging\"", "\"deployment_version\":\"v2\"}");
+	assert_true(number_after("\"connected_services\":") == 3);
+	assert_true(number_after("\"uptime_seconds\":") > 0 && number_after("\"uptime_seconds\":") < 600);
+	expect(200, "GET /health/detailed", NULL, NULL, "\"dependencies\":{\"nats\":{\"status\":\"healthy\",\"latency_ms\":1.5}}}");
+	assert_true(number_after("\"cpu_percent\":") >= 0 && number_after("\"cpu_percent\":") <= 100);
+	assert_true(number_after("\"memory_percent\":") > 0 && number_after("\"disk_usage_percent\":") > 0);
+	w.manage.draining = true;
+	expect(503, "GET /ready", NULL, NULL, "SERVICE_UNAVAILABLE", "\"details\":null");
+	expect(503, "GET /readyz?verbose", NULL, NULL, "[-] draining");
+	w.manage.draining = false;
+}
+
+static void
+figures_are_told(void **state)
+{
+	(void)state;
+	expect(200, "GET /metrics", NULL, NULL, "aegis_build_info{version=\"9.8.7\"} 1\n", "\nprocess_open_fds ", "\naegis_nats_connected 1\n",
+	    "\naegis_nats_rtt_seconds 0.0015\n", "\naegis_registry_instances{service=\"order\",status=\"ACTIVE\"} 1\n",
+	    "\naegis_registry_instances{service=\"billing\",status=\"ACTIVE\"} 0\n",
+	    "aegis_http_request_duration_seconds_count{method=\"GET\",route=\"/api/instances/{service}/{instance}\",code=\"404\"} 2\n",
+	    "code=\"422\"", "{method=\"_none\",route=\"_none\",code=\"404\"} ");
+}
+
 /* --- without NATS -------------------------------------------------------------------------- */
 
 static void
@@ -520,6 +573,11 @@ data_wants_nats(void **state)
 			expect(503, rows[i].line, NULL, rows[i].body, "\"code\":\"SERVICE_UNAVAILABLE\"", "Retry-After: ");
 			assert_true(now_ns() - began < NS_PER_S);
 		}
+		expect(503, "GET /health", NULL, NULL, "\"code\":\"HEALTH_CHECK_FAILED\"", "\"details\":null");
+		expect(503, "GET /ready", NULL, NULL, "SERVICE_UNAVAILABLE");
+		expect(200, "GET /health/detailed", NULL, NULL, "\"status\":\"unhealthy\",\"service\"",
+		    "{\"nats\":{\"status\":\"unhealthy\",\"latency_ms\":null}}");
+		expect(200, "GET /livez", NULL, NULL, "ok");
 		w.manage.answered = INT64_MAX / 2;
 	}
 }
@@ -555,6 +613,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(writers_do_not_lose_each_other),
 		cmocka_unit_test(instances_are_listed),
 		cmocka_unit_test(pages_follow_each_other),
+		cmocka_unit_test(health_is_true),
+		cmocka_unit_test(figures_are_told),
 		cmocka_unit_test(routes_are_told_as_openapi),
 		cmocka_unit_test(data_wants_nats),	/* the last: NATS is gone afterwards */
 	};
