@@ -6,6 +6,8 @@
 
 #include "base/mem.h"
 #include "http/etag.h"
+#include "http/lobby.h"
+#include "http/seam.h"
 #include "http/server_inner.h"
 
 #define RETRY_AFTER "1"		/* seconds */
@@ -62,16 +64,32 @@ web_set_header(struct web_request *r, const char *name, const char *value)
 	r->headers[i].value = header_value(value);
 }
 
-/* may_stay: whether the connection may wait for another request without keeping others out. */
+/* wants_more: whether the client means to send another request. */
 static bool
-may_stay(const struct web_request *r)
+wants_more(const struct web_request *r)
 {
 	const char *wish = mg_get_header(r->mg, "Connection");
 	bool old = r->info->http_version == NULL || strcmp(r->info->http_version, "1.1") != 0;
 
-	if (atomic_load(&r->server->stopping) || atomic_load(&r->server->connections) > r->server->threads / 2)
-		return false;
 	return wish != NULL ? strcasecmp(wish, "keep-alive") == 0 || (!old && strcasecmp(wish, "close") != 0) : !old;
+}
+
+/* may_stay: whether the connection may wait for another request.  A waiting one holds a thread; there are places
+ * for so many, and who has one keeps it until he leaves. */
+static bool
+may_stay(const struct web_request *r)
+{
+	struct web_server *s = r->server;
+	unsigned *stays = guest_flag(mg_get_ticket(r->mg));
+
+	if (atomic_load(&s->stopping) || !wants_more(r))
+		return false;
+	if (*stays == 0 && atomic_fetch_add(&s->kept, 1) >= s->o.max_kept) {
+		atomic_fetch_sub(&s->kept, 1);
+		return false;
+	}
+	*stays = 1;
+	return true;
 }
 
 /* put_head: status line and headers that every answer has, and those that were set. */

@@ -154,14 +154,25 @@ web_precondition(struct web_request *r, const char *etag, bool required, struct 
 
 /* --- the body ---------------------------------------------------------------------------- */
 
-/* A chunk may come late, and the next one, too: so little is asked for at a time that the time-out of
- * a read bounds the whole body.  A read of known length has it as a whole. */
+/* So little is asked for at a time that a read ends soon enough for the rate to be looked at; of a body in
+ * chunks still less, because each of them may come late. */
+#define READ 4096
 #define CHUNKED_READ 32
+#define SLOWEST 1024		/* bytes per second, beyond the first moments */
+
+/* is_late: whether less has come than a slow line would have brought. */
+static bool
+is_late(const struct web_request *r, struct mono began)
+{
+	int64_t allowed = r->server->o.receive_ns + (int64_t)r->body.len * (NS_PER_S / SLOWEST);
+
+	return mono_since(clock_mono(clock_system()), began) > allowed;
+}
 
 bool
 request_body(struct web_request *r, size_t max)
 {
-	struct mono end = mono_after(clock_mono(clock_system()), r->server->o.receive_ns);
+	struct mono began = clock_mono(clock_system());
 	long long length = r->info->content_length;
 
 	if (length > (long long)max) {
@@ -172,11 +183,11 @@ request_body(struct web_request *r, size_t max)
 		mg_write(r->mg, go_on, strlen(go_on));
 	str_puts(&r->body, "");
 	while (length < 0 || r->body.len < (size_t)length) {
-		size_t want = length < 0 ? CHUNKED_READ : (size_t)length - r->body.len;
+		size_t rest = (size_t)length - r->body.len, want = length < 0 ? CHUNKED_READ : rest < READ ? rest : READ;
 		int n = mg_read(r->mg, str_room(&r->body, want), want);
 		if (n == 0 && length < 0)
 			return true;
-		if (n <= 0 || mono_reached(clock_mono(clock_system()), end)) {
+		if (n <= 0 || is_late(r, began)) {
 			atomic_fetch_add(&r->server->malformed, 1);
 			answer_code(r, 400, ERR_OK, "the body is not as it was announced, or did not come in time", false);
 			return false;

@@ -21,7 +21,7 @@ enter(struct web_server *s, enum web_kind kind)
 	return false;
 }
 
-/* run: the place is taken before the body is read, so that slow bodies keep out their own kind only. */
+/* run: the place is taken after the body was read: a slow one holds its own thread only. */
 static void
 run(struct web_request *r, bool empty)
 {
@@ -29,13 +29,15 @@ run(struct web_request *r, bool empty)
 	struct web_server *s = r->server;
 	struct err err = { ERR_OK, "" };
 
+	if (!empty && !request_body(r, route->max_body))
+		return;
 	if (!enter(s, route->kind)) {
 		log_warning(EV_HTTP_FULL, LOG_F(LOG_S("path", route->path)),
 		    "too many requests wait or stream; further ones are answered with 503");
 		answer_code(r, 0, ERR_BUSY, "too many requests wait here already", false);
 		return;
 	}
-	enum err_code code = empty || request_body(r, route->max_body) ? route->handler(s->o.arg, r, &err) : ERR_OK;
+	enum err_code code = route->handler(s->o.arg, r, &err);
 	if (code != ERR_OK)
 		answer_code(r, 0, code, err.text, true);
 	MUST(r->status != 0);

@@ -1,37 +1,54 @@
-/* server.c - the server's life: where it listens, its threads, its end.
+/* server.c - the server's life: what listens, its threads, its end.
  *
- * civetweb brings sockets, threads and the parsing of heads; everything else of it is compiled
- * out or switched off. */
+ * Connections arrive in the lobby (lobby.h).  civetweb brings threads and the parsing of heads;
+ * everything else of it is compiled out or switched off. */
 #include "http/server.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/un.h>
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "http/head.h"
+#include "http/lobby.h"
+#include "http/seam.h"
 #include "http/server_inner.h"
+#include "http/tls.h"
 #include "sys/pool.h"
 
 #define MAX_WAITING 32
 #define MAX_STREAMS 8
-#define SPARE 8			/* threads that no kind of request may use up */
+#define MAX_KEPT 128
+#define MAX_PER_PEER 128
+#define MAX_CONNECTIONS 4096
+#define SPARE 8			/* threads that nothing with a bound of its own may use up */
 #define RECEIVE_NS (5 * NS_PER_S)
+#define SEND_NS (10 * NS_PER_S)
+#define SLOWEST 1024		/* bytes per second that a reader takes, beyond the first moments */
 #define KEEP_ALIVE_MS "5000"	/* an idle connection holds a thread so long */
-#define MAX_HEAD "8192"		/* bytes of a request's head; a longer one is answered 400 */
+#define MAX_HEAD 8192		/* bytes of a request's head */
 
-/* --- threads, connections, words --------------------------------------------------------- */
+/* --- civetweb's questions and words ------------------------------------------------------ */
 
-/* What the system said when civetweb could not start; it has no other way to tell. */
-static _Thread_local int start_errno;
+int
+seam_head_ok(const char *p, size_t n)
+{
+	return head_is_strict(p, n);
+}
+
+uint64_t
+seam_write_ns(void *server, size_t n)
+{
+	const struct web_server *s = server;
+
+	return (uint64_t)s->o.send_ns + n * (NS_PER_S / SLOWEST);
+}
 
 static int
 on_words(const struct mg_connection *mg, const char *text)
 {
-	if (start_errno == 0)
-		start_errno = errno;
 	(void)mg;
 	log_debug(EV_HTTP_NOTE, LOG_NONE, "civetweb: %s", text);
 	return 1;
@@ -41,7 +58,7 @@ static void *
 on_thread(const struct mg_context *ctx, int type)
 {
 	struct web_server *s = mg_get_user_data(ctx);
-	char name[16] = "http";
+	char name[16] = "http end";	/* waits for that alone */
 
 	if (type == 1)
 		snprintf(name, sizeof name, "http-%u", atomic_fetch_add(&s->thread_number, 1) % 10000);
@@ -59,76 +76,55 @@ on_thread_end(const struct mg_context *ctx, int type, void *arg)
 		pool_thread_end();
 }
 
-static int
-on_connection(const struct mg_connection *mg, void **data)
-{
-	struct web_server *s = mg_get_user_data(mg_get_context(mg));
-
-	(void)data;
-	atomic_fetch_add(&s->connections, 1);
-	return 0;
-}
-
 static void
 on_connection_end(const struct mg_connection *mg)
 {
 	struct web_server *s = mg_get_user_data(mg_get_context(mg));
+	struct guest *g = mg_get_ticket(mg);
 
-	atomic_fetch_sub(&s->connections, 1);
+	if (*guest_flag(g) != 0)
+		atomic_fetch_sub(&s->kept, 1);
+	lobby_leave(g);
+}
+
+/* take: the lobby's; a thread for a connection. */
+static bool
+take(void *arg, int fd, bool secure, struct guest *g)
+{
+	struct web_server *s = arg;
+
+	return mg_take_socket(s->ctx, fd, secure, g) != 0;
 }
 
 /* --- the server -------------------------------------------------------------------------- */
 
-/* where: an address as civetweb wants it in its list; NULL, and err set, when it is none. */
-static char *
-where(const char *listen, struct err *err)
+static enum err_code
+open_all(struct web_server *s, const struct web_server_opts *o, struct err *err)
 {
-	bool local = strncmp(listen, "unix:", 5) == 0;
+	enum err_code code = ERR_OK;
 
-	/* civetweb takes a list, and a colon for the end of a host. */
-	if (local && strpbrk(listen + 5, ",:") != NULL) {
-		err_set(err, ERR_CONFIG, "http: the path '%s' holds a comma or a colon", listen + 5);
-		return NULL;
+	if (o->tls_cert != NULL) {
+		s->tls = tls_new(&(struct tls_files){ o->tls_cert, o->tls_key, o->tls_client_ca }, s->o.receive_ns, err);
+		if (s->tls == NULL)
+			return err->code;
 	}
-	if (local && strlen(listen + 5) >= sizeof(((struct sockaddr_un *)0)->sun_path) - 1) {
-		err_set(err, ERR_CONFIG, "http: the path '%s' is too long for a socket", listen + 5);
-		return NULL;
+	for (; code == ERR_OK && s->nat < o->nlisten; s->nat++) {
+		code = listen_open(o->listen[s->nat], &s->at[s->nat], err);
+		if (code == ERR_OK && s->at[s->nat].secure && s->tls == NULL)
+			code = err_set(err, ERR_CONFIG, "http: %s wants a certificate, and there is none", o->listen[s->nat]);
 	}
-	if (local)
-		return mem_printf("x%s", listen + 5);
-	if (strncmp(listen, "https://", 8) == 0) {
-		err_set(err, ERR_CONFIG, "http: %s wants a certificate, and there is none", listen);
-		return NULL;
-	}
-	listen += strncmp(listen, "http://", 7) == 0 ? 7 : 0;
-	if (strcspn(listen, ",/ ") != strlen(listen) || strrchr(listen, ':') == NULL) {
-		err_set(err, ERR_CONFIG, "http: '%s' is no address; it should be http://ADDRESS:PORT", listen);
-		return NULL;
-	}
-	return mem_text(listen);
+	return code;
 }
 
-/* set_addresses: where it listens in truth; ports may be the system's choice.  civetweb tells those of
- * TCP only. */
-static bool
-set_addresses(struct web_server *s)
+/* threads: as many as all that is bounded may hold at once; one address alone never holds all of them. */
+static unsigned
+threads(const struct web_server *s)
 {
-	struct mg_server_port port[WEB_LISTEN_MAX];
-	int n = mg_get_server_ports(s->ctx, (int)COUNT_OF(port), port), next = 0;
+	bool far = false;
 
-	s->address = mem_array(s->o.nlisten, sizeof *s->address);
-	for (; s->naddress < s->o.nlisten; s->naddress++) {
-		const char *listen = s->o.listen[s->naddress];
-		if (strncmp(listen, "unix:", 5) == 0) {
-			s->address[s->naddress] = mem_text(listen);
-			continue;
-		}
-		if (next >= n)
-			return false;
-		listen += strncmp(listen, "http://", 7) == 0 ? 7 : 0;
-		s->address[s->naddress] = mem_printf("http://%.*s:%d", (int)(strrchr(listen, ':') - listen), listen, port[next++].port);
-	}
-	return true;
+	for (size_t i = 0; i < s->nat; i++)
+		far = far || s->at[i].path == NULL;
+	return s->limit[WEB_WAITS] + s->limit[WEB_STREAMS] + s->o.max_kept + (far ? s->o.max_per_peer : 0) + SPARE;
 }
 
 static enum err_code
@@ -136,67 +132,67 @@ start(struct web_server *s, struct err *err)
 {
 	static const struct mg_callbacks callbacks = {
 		.begin_request = serve_request, .http_error = serve_unreadable, .log_message = on_words,
-		.init_thread = on_thread, .exit_thread = on_thread_end,
-		.init_connection = on_connection, .connection_closed = on_connection_end,
+		.init_thread = on_thread, .exit_thread = on_thread_end, .connection_closed = on_connection_end,
 	};
-	char threads[16], receive[16], why[256] = "";
-	struct str list = STR_INIT;
+	char num[16], receive[16], head[16], why[256] = "";
 
-	for (size_t i = 0; i < s->o.nlisten; i++) {
-		char *at = where(s->o.listen[i], err);
-		if (at == NULL) {
-			str_release(&list);
-			return ERR_CONFIG;
-		}
-		str_printf(&list, "%s%s", i > 0 ? "," : "", at);
-		mem_free(at);
-	}
-	snprintf(threads, sizeof threads, "%u", s->threads);
+	snprintf(num, sizeof num, "%u", threads(s));
 	snprintf(receive, sizeof receive, "%lld", (long long)(s->o.receive_ns / NS_PER_MS));
+	snprintf(head, sizeof head, "%d", MAX_HEAD);
 	const char *options[] = {
-		"listening_ports", str_text(&list), "num_threads", threads, "request_timeout_ms", receive,
-		"keep_alive_timeout_ms", KEEP_ALIVE_MS, "enable_keep_alive", "yes", "max_request_size", MAX_HEAD,
-		"decode_url", "no", "decode_query_string", "no", "tcp_nodelay", "1", NULL,
+		"listening_ports", "", "num_threads", num, "request_timeout_ms", receive,
+		"keep_alive_timeout_ms", KEEP_ALIVE_MS, "enable_keep_alive", "yes", "max_request_size", head,
+		"decode_url", "no", "decode_query_string", "no", NULL,
 	};
 	struct mg_error_data told = { .text = why, .text_buffer_size = sizeof why };
 	struct mg_init_data init = { .callbacks = &callbacks, .user_data = s, .configuration_options = options };
 
-	start_errno = errno = 0;
-	s->ctx = mg_start2(&init, &told);
-	bool listens = s->ctx != NULL && set_addresses(s);
-	enum err_code code = ERR_OK;
-	if (!listens && start_errno == 0)
-		code = err_set(err, ERR_CONFIG, "http: cannot listen on %s: %s", str_text(&list), why);
-	if (!listens && start_errno != 0) {
-		bool full = start_errno == EMFILE || start_errno == ENFILE || start_errno == ENOMEM || start_errno == EAGAIN;
-		code = err_errno(err, full ? ERR_SYSTEM : ERR_CONFIG, start_errno, "http: cannot listen on %s", str_text(&list));
-	}
-	str_release(&list);
-	return code;
+	if ((s->ctx = mg_start2(&init, &told)) == NULL)
+		return err_set(err, ERR_SYSTEM, "http: cannot serve: %s", why);
+	s->lobby = lobby_new(&(struct lobby_opts){ .at = s->at, .n = s->nat, .max = s->o.max_connections,
+	    .max_per_peer = s->o.max_per_peer, .max_head = MAX_HEAD, .patience_ns = s->o.receive_ns, .serve = take, .arg = s }, err);
+	return s->lobby != NULL ? ERR_OK : ERR_SYSTEM;
+}
+
+static unsigned
+or_else(unsigned told, unsigned otherwise)
+{
+	return told > 0 ? told : otherwise;
 }
 
 struct web_server *
 web_server_new(const struct web_server_opts *o, struct err *err)
 {
 	struct web_server *s = mem_new(sizeof *s);
+	struct err own = { ERR_OK, "" };
 
+	MUST(o->nlisten > 0 && o->nlisten <= WEB_LISTEN_MAX);
 	s->magic = WEB_MAGIC;
 	s->o = *o;
-	s->limit[WEB_WAITS] = o->max_waiting > 0 ? o->max_waiting : MAX_WAITING;
-	s->limit[WEB_STREAMS] = o->max_streams > 0 ? o->max_streams : MAX_STREAMS;
+	s->o.max_kept = or_else(o->max_kept, MAX_KEPT);
+	s->o.max_per_peer = or_else(o->max_per_peer, MAX_PER_PEER);
+	s->o.max_connections = or_else(o->max_connections, MAX_CONNECTIONS);
 	s->o.receive_ns = o->receive_ns > 0 ? o->receive_ns : RECEIVE_NS;
-	s->threads = s->limit[WEB_WAITS] + s->limit[WEB_STREAMS] + SPARE;
-	MUST(o->nlisten > 0 && o->nlisten <= WEB_LISTEN_MAX);
-	if (start(s, err) == ERR_OK)
+	s->o.send_ns = o->send_ns > 0 ? o->send_ns : SEND_NS;
+	s->limit[WEB_WAITS] = or_else(o->max_waiting, MAX_WAITING);
+	s->limit[WEB_STREAMS] = or_else(o->max_streams, MAX_STREAMS);
+	if (open_all(s, o, &own) == ERR_OK && start(s, &own) == ERR_OK)
 		return s;
+	err_set(err, own.code, "%s", own.text);
 	web_server_free(s);
 	return NULL;
+}
+
+enum err_code
+web_server_reload(struct web_server *s, struct err *err)
+{
+	return s->tls != NULL ? tls_reload(s->tls, err) : ERR_OK;
 }
 
 const char *
 web_server_address(const struct web_server *s, size_t i)
 {
-	return i < s->naddress ? s->address[i] : NULL;
+	return i < s->nat ? s->at[i].address : NULL;
 }
 
 void
@@ -213,11 +209,13 @@ web_server_free(struct web_server *s)
 		return;
 	MAGIC_CHECK(s, WEB_MAGIC);
 	web_server_leave(s);
+	lobby_close(s->lobby);
 	if (s->ctx != NULL)
 		mg_stop(s->ctx);
-	for (size_t i = 0; i < s->naddress; i++)
-		mem_free(s->address[i]);
-	mem_free(s->address);
+	lobby_free(s->lobby);
+	for (size_t i = 0; i < s->nat; i++)
+		listen_close(&s->at[i]);
+	tls_free(s->tls);
 	MAGIC_WIPE(s);
 	mem_free(s);
 }
@@ -227,19 +225,22 @@ web_counters(const struct web_server *s)
 {
 	struct web_server *mine = (struct web_server *)(uintptr_t)s;
 
+	struct lobby_counters l = lobby_counters(s->lobby);
+
 	return (struct web_counters){
 		.requests = atomic_load(&mine->requests), .refused = atomic_load(&mine->refused),
 		.malformed = atomic_load(&mine->malformed), .waiting = atomic_load(&mine->busy[WEB_WAITS]),
-		.streams = atomic_load(&mine->busy[WEB_STREAMS]), .connections = atomic_load(&mine->connections),
+		.streams = atomic_load(&mine->busy[WEB_STREAMS]), .connections = l.here, .idle = l.waiting,
+		.crowded = l.crowded, .late = l.late, .insecure = tls_refused(s->tls),
 	};
 }
 
 const char *
 web_versions(void)
 {
-	static char text[32];
+	static char text[64];
 
 	if (text[0] == '\0')
-		snprintf(text, sizeof text, "civetweb %s", mg_version());
+		snprintf(text, sizeof text, "civetweb %s, mbedTLS %s", mg_version(), MBEDTLS_VERSION_STRING);
 	return text;
 }

@@ -1,13 +1,15 @@
-/* server.h - an HTTP/1.1 server for our own APIs; the only door to civetweb.
+/* server.h - an HTTP/1.1 server for our own APIs, with TLS if it is to; the only door to civetweb.
  *
- * Every connection has a thread while it is open.  Threads are started when connections need them, stay,
- * and there is a fixed most of them (platform.md §5).  So that what waits never keeps out what answers at once, routes say what
- * they do with their thread (router.h): at most max_waiting requests wait, at most max_streams
- * stream, and the threads beyond both are for the rest.  Policy when a kind is full: 503 with
- * Retry-After.  When connections get scarce, they are closed after their answer.
+ * Connections wait in a lobby until a head has come (lobby.h), then each has a thread.  Threads are started
+ * when connections need them, stay, and there is a fixed most of them (platform.md §5).  So that what waits
+ * never keeps out what answers at once, routes say what they do with their thread (router.h): at most
+ * max_waiting requests wait, at most max_streams stream, at most max_kept connections stay for another
+ * request, one address has at most max_per_peer connections, and the threads beyond all these together
+ * are for the rest.  Policy when a kind is full: 503 with Retry-After; when connections
+ * get scarce: closed after their answer.
  *
  * A request that is malformed, too large or does not come in time is answered with a 4xx or its
- * connection is closed; errors have the body of problem.h. */
+ * connection is closed; errors have the body of problem.h.  A head has at most 8 KiB. */
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H
 
@@ -23,9 +25,9 @@ struct web_server;
 #define WEB_LISTEN_MAX 16
 
 struct web_server_opts {
-	/* Where: "unix:PATH", the directory being the caller's to protect and to clear; or "ADDRESS:PORT",
-	 * with or without "http://" in front, PORT 0: the system chooses.  1 to WEB_LISTEN_MAX; read
-	 * only until web_server_new returns. */
+	/* Where (listen.h): "unix:PATH", the directory being the caller's to protect and to clear;
+	 * "http://ADDRESS:PORT" or "https://ADDRESS:PORT", PORT 0: the system chooses.  1 to
+	 * WEB_LISTEN_MAX; all texts are read only until web_server_new returns. */
 	const char *const *listen;
 	size_t nlisten;
 	const struct web_route *routes;	/* must outlive the server */
@@ -43,14 +45,25 @@ struct web_server_opts {
 	 * route is NULL when none was for it.  On a thread of the server. */
 	void (*done)(void *arg, const struct web_route *route, int status, int64_t ns);
 	void *arg;			/* of admit, headers and all handlers */
+	const char *tls_cert, *tls_key;	/* PEM files (tls.h); NULL cert: no "https://", NULL key: in the same file */
+	const char *tls_client_ca;	/* PEM; clients must show a certificate of it.  NULL: nobody is asked */
 	unsigned max_waiting;		/* 0: 32 */
 	unsigned max_streams;		/* 0: 8 */
-	int64_t receive_ns;		/* how long a head, and then a body, may take to come; 0: 5 s */
+	unsigned max_kept;		/* 0: 128 */
+	unsigned max_per_peer;		/* 0: 128 */
+	unsigned max_connections;	/* 0: 4096; descriptors must suffice */
+	int64_t receive_ns;		/* how long a handshake, a head, and the first of a body may take; 0: 5 s.
+					   A body comes with at least 1 KiB/s after that */
+	int64_t send_ns;		/* how long a write may take, and 1 s more for each KiB; 0: 10 s */
 };
 
 /* web_server_new(o, err): listens and serves at once.  ERR_CONFIG when it cannot listen
- * there, ERR_SYSTEM when the system is out of descriptors or threads. */
+ * there or a certificate is none, ERR_SYSTEM when the system is out of descriptors or threads. */
 struct web_server *web_server_new(const struct web_server_opts *o, struct err *err);
+
+/* web_server_reload(s, err): reads the certificates again, for the connections that come.  On failure the old
+ * ones stay.  Nothing to do without them.  Any thread. */
+enum err_code web_server_reload(struct web_server *s, struct err *err);
 
 /* web_server_address(s, i): the i-th of where it listens, with the port that it has: "unix:PATH" or
  * "http://127.0.0.1:PORT"; NULL behind the last.  The server's. */
@@ -65,10 +78,14 @@ struct web_counters {
 	uint64_t requests;		/* that had a head */
 	uint64_t refused;		/* with 503, because their kind was full */
 	uint64_t malformed;		/* heads and bodies that were none, or did not come */
+	uint64_t crowded;		/* connections closed for want of room */
+	uint64_t late;			/* connections closed because no head came */
+	uint64_t insecure;		/* TLS handshakes that failed */
 	unsigned waiting, streams, connections;		/* now */
+	unsigned idle;			/* of the connections: those that have not said enough yet */
 };
 struct web_counters web_counters(const struct web_server *s);
 
-const char *web_versions(void);		/* "civetweb 1.16" */
+const char *web_versions(void);		/* "civetweb 1.16, mbedTLS 3.6.6" */
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/id.h"
 #include "base/magic.h"
 #include "base/str.h"
+#include "http/listen.h"
 #include "http/request.h"
 #include "http/server.h"
 
@@ -21,12 +22,14 @@ struct web_server {
 	unsigned magic;
 	struct mg_context *ctx;
 	struct web_server_opts o;	/* its texts are not ours after web_server_new */
-	char **address;			/* of all that it listens on */
-	size_t naddress;
+	struct listener at[WEB_LISTEN_MAX];
+	size_t nat;
+	struct lobby *lobby;
+	struct tls *tls;		/* NULL: no certificate */
 	unsigned limit[3];		/* by enum web_kind; 0: none */
 	atomic_uint busy[3];		/* by enum web_kind */
-	unsigned threads;
-	atomic_uint connections, thread_number;
+	atomic_uint kept;		/* connections that may stay for another request */
+	atomic_uint thread_number;
 	atomic_ullong requests, refused, malformed;
 	atomic_bool stopping;
 };

@@ -23,6 +23,7 @@
 #include "talk.h"
 
 #define RECEIVE_NS (300 * NS_PER_MS)
+#define KEPT 4
 
 /* --- handlers ---------------------------------------------------------------------------- */
 
@@ -93,7 +94,7 @@ serve(const char *listen, unsigned max_waiting, unsigned max_streams)
 	struct err err = { ERR_OK, "" };
 	struct web_server *s = web_server_new(&(struct web_server_opts){
 		.listen = &listen, .nlisten = 1, .routes = routes, .nroutes = COUNT_OF(routes), .admit = admit, .max_waiting = max_waiting,
-		.max_streams = max_streams, .receive_ns = RECEIVE_NS,
+		.max_streams = max_streams, .max_kept = KEPT, .receive_ns = RECEIVE_NS,
 	}, &err);
 
 	if (s == NULL)
@@ -293,7 +294,7 @@ threads(void)
 }
 
 static void
-threads_come_with_connections(void **state)
+threads_come_with_requests(void **state)
 {
 	int fd[20];
 
@@ -301,14 +302,27 @@ threads_come_with_connections(void **state)
 	assert_in_range(threads(), 0, 1);		/* the first may still have its old name */
 	for (int i = 0; i < 5; i++)
 		assert_int_equal(ask("GET /echo/x HTTP/1.1\r\n" HOST "\r\n"), 200);
-	assert_in_range(threads(), 1, 3);		/* one after the other, but who goes is not idle at once */
+	assert_in_range(threads(), 1, 4);		/* one after the other, but who goes is not idle at once */
 	for (size_t i = 0; i < COUNT_OF(fd); i++)
-		fd[i] = dial(server);			/* more than there may be threads, which are 2 + 2 + 8 */
-	WAIT_FOR(threads() == 12);
+		fd[i] = dial(server);
+	WAIT_FOR(web_counters(server).idle == COUNT_OF(fd));
+	assert_in_range(threads(), 1, 4);		/* who says nothing has none */
+	for (size_t i = 0; i < COUNT_OF(fd); i++)
+		say(fd[i], "GET /echo/x HTTP/1.1\r\n" HOST "\r\n");
+	unsigned stay = 0;
+	for (size_t i = 0; i < COUNT_OF(fd); i++) {
+		assert_int_equal(hear(fd[i]), 200);
+		stay += heard("Connection: keep-alive");
+	}
+	assert_int_equal(stay, KEPT);			/* a waiting connection keeps a thread: there are places for so many */
 	for (size_t i = 0; i < COUNT_OF(fd); i++)
 		close(fd[i]);
-	assert_int_equal(ask("GET /echo/x HTTP/1.1\r\n" HOST "\r\n"), 200);
-	assert_int_equal(threads(), 12);
+	WAIT_FOR(web_counters(server).connections == 0);
+	int again = dial(server);			/* a place that was left is free again */
+	say(again, "GET /echo/x HTTP/1.1\r\n" HOST "\r\n");
+	assert_int_equal(hear(again), 200);
+	assert_true(heard("Connection: keep-alive"));
+	close(again);
 }
 
 static void
@@ -375,9 +389,15 @@ says_where_it_cannot_listen(void **state)
 	assert_null(web_server_new(&o, &err));
 	assert_int_equal(err.code, ERR_CONFIG);
 	assert_non_null(strstr(err.text, at));
-	at = "unix:/tmp/a,b";
+	at = "http://127.0.0.1";
 	assert_null(web_server_new(&o, &err));
-	at = "unix:/tmp/0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789/x";
+	assert_non_null(strstr(err.text, "no address"));
+	at = "http://127.0.0.1:65536";
+	assert_null(web_server_new(&o, &err));
+	at = "https://127.0.0.1:0";
+	assert_null(web_server_new(&o, &err));
+	assert_non_null(strstr(err.text, "certificate"));
+	at = "unix:/tmp/01234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789/x";
 	assert_null(web_server_new(&o, &err));
 	assert_non_null(strstr(err.text, "too long"));
 
@@ -402,7 +422,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(refuses_by_name, begin, end),
 		cmocka_unit_test_setup_teardown(survives_garbage, begin, end),
 		cmocka_unit_test_setup_teardown(survives_slowness, begin, end),
-		cmocka_unit_test_setup_teardown(threads_come_with_connections, begin, end),
+		cmocka_unit_test_setup_teardown(threads_come_with_requests, begin, end),
 		cmocka_unit_test_setup_teardown(keeps_kinds_apart, begin, end),
 		cmocka_unit_test_setup_teardown(ends_while_they_wait, begin, end),
 		cmocka_unit_test_setup_teardown(says_where_it_cannot_listen, begin, end),
