@@ -20,7 +20,7 @@ if (!out) {
 }
 
 // What a class of files may weigh, in kB of gzip (1 kB = 1000 bytes).
-const BUDGETS = { initial: 25, style: 8, html: 3, icons: 3, chart: 27, all: 70 };
+const BUDGETS = { initial: 25, style: 8, html: 3, icons: 3, demand: 27, all: 70 };
 const TINY = 1200;		// below this a file is kept unpacked as well, for readers without gzip
 
 const TYPES = {
@@ -57,7 +57,7 @@ const made = (result, name) => {
 // The worker comes first: the page must know its address.
 const worker = await esbuild.build({ ...common, entryPoints: ['src/live/worker.ts'], format: 'iife' });
 for (const f of worker.outputFiles)
-	put('/assets/' + f.path.split('/').pop(), f.contents, 'other');
+	put('/assets/' + f.path.split('/').pop(), f.contents, 'demand');
 const workerName = made(worker, 'src/live/worker.ts').split('/').pop();
 
 const icons = readdirSync(join(here, 'icons')).sort();
@@ -93,8 +93,7 @@ const follow = (path) => {
 follow(main);
 for (const f of page.outputFiles) {
 	const path = 'assets/' + f.path.split('/').pop();
-	const kind = path === style ? 'style' : initial.has(path) ? 'initial' :
-	    outputs[path].entryPoint?.includes('/chart/') ? 'chart' : 'other';
+	const kind = path === style ? 'style' : initial.has(path) ? 'initial' : 'demand';
 	put('/' + path, f.contents, kind);
 }
 

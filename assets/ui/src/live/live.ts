@@ -6,8 +6,8 @@
 import { batch, computed, signal, type Signal } from '@preact/signals';
 import { base, call } from '../api';
 import type { Card, Figures, Gone, Group, Overview, Service } from '../types';
-import { Feed, type Link } from './feed';
-import { apply, cardKey, emptyState, type Event, type State } from './state';
+import type { Link } from './feed';
+import { cardKey, stateOf, type Event, type State } from './state';
 import type { FromWorker, ToWorker } from './worker';
 
 export const cards = new Map<string, Signal<Card>>();
@@ -78,12 +78,9 @@ let asked = false;
 
 function put(e: Event): void {
 	switch (e.name) {
-	case 'snapshot': {
-		const s = emptyState();
-		apply(s, e);
-		putState(s);
+	case 'snapshot':
+		putState(stateOf(e.data));
 		break;
-	}
 	case 'instance':
 		if (putCard(cardKey(e.data), e.data))
 			shape.value++;
@@ -154,7 +151,7 @@ function enqueue(e: Event): void {
 	}
 }
 
-// --- where they come from: the worker, or a stream of our own while we are seen -----------------
+// --- where they come from ---------------------------------------------------------------------
 
 let send: (m: ToWorker) => void = () => {};
 let close: () => void = () => {};
@@ -182,75 +179,53 @@ function took(m: FromWorker): void {
 	}
 }
 
-function openWorker(url: string): void {
-	const address = `${base}/assets/${WORKER}`;
-	// The address of a worker is where scripts could come in; this policy lets in one.
+// policy: the address of a worker is where scripts could come in; this lets in one.
+function policy(address: string): string {
 	const tt = (window as unknown as { trustedTypes?: { createPolicy: (n: string, r: object) =>
 	    { createScriptURL: (s: string) => string } } }).trustedTypes;
-	const policy = tt?.createPolicy('aegis', {
+	allowed ??= tt?.createPolicy('aegis', {
 		createScriptURL(s: string) {
 			if (s !== address)
 				throw new TypeError('no script but the worker');
 			return s;
 		},
 	});
-	const worker = new SharedWorker(policy?.createScriptURL(address) ?? address, { name: 'aegis' });
-	worker.port.onmessage = (m: MessageEvent<FromWorker>) => took(m.data);
-	worker.onerror = () => {
-		link.value = { state: 'lost', since: Date.now(), status: 0, retryAt: 0 };
-	};
-	send = (m) => worker.port.postMessage(m);
-	send({ what: 'open', url });
-	const alive = setInterval(() => send({ what: 'alive' }), 20_000);
+	return allowed?.createScriptURL(address) ?? address;
+}
+let allowed: { createScriptURL: (s: string) => string } | undefined;
+
+// openWorker: with shared workers one for all tabs; without, each tab has its own while it is seen, so
+// that those behind do not use up the browser's connections.
+function openWorker(url: string): void {
+	const script = policy(`${base}/assets/${WORKER}`), shares = typeof SharedWorker === 'function';
+	const shared = shares ? new SharedWorker(script, { name: 'aegis' }) : null;
+	const worker = shared ?? new Worker(script);
+	const port = shared?.port ?? worker as Worker;
+	port.onmessage = (m: MessageEvent<FromWorker>) => took(m.data);
+	worker.onerror = () => (link.value = { state: 'lost', since: Date.now(), status: 0, retryAt: 0 });
+	send = (m) => port.postMessage(m);
 	const seen = () => {
 		if (!document.hidden)
 			send({ what: 'open', url });
+		else if (!shares)
+			send({ what: 'close' });
 	};
 	const leave = () => send({ what: 'close' });
+	const alive = setInterval(() => (shares || !document.hidden) && send({ what: 'alive' }), 20_000);
 	document.addEventListener('visibilitychange', seen);
 	window.addEventListener('pageshow', seen);
 	window.addEventListener('pagehide', leave);
+	send({ what: 'open', url });
 	close = () => {
 		clearInterval(alive);
 		document.removeEventListener('visibilitychange', seen);
 		window.removeEventListener('pageshow', seen);
 		window.removeEventListener('pagehide', leave);
 		leave();
-		worker.port.close();
-	};
-}
-
-function openAlone(url: string): void {
-	let feed: Feed | null = null;
-	let state = emptyState();
-	const open = () => {
-		if (document.hidden) {
-			feed?.stop();
-			feed = null;
-			return;
-		}
-		feed ??= new Feed({
-			url,
-			event(e) {
-				apply(state, e);
-				took({ what: 'event', event: e });
-			},
-			link: (l) => took({ what: 'link', link: l }),
-			heard: (at) => took({ what: 'heard', at }),
-		});
-	};
-	send = (m) => {
-		if (m.what === 'now')
-			feed?.now();
-		else if (m.what === 'sync' && loaded.peek())
-			took({ what: 'state', state });
-	};
-	document.addEventListener('visibilitychange', open);
-	open();
-	close = () => {
-		document.removeEventListener('visibilitychange', open);
-		feed?.stop();
-		state = emptyState();
+		if (shared)
+			shared.port.close();
+		else
+			(worker as Worker).terminate();
 	};
 }
 
@@ -261,10 +236,7 @@ export function openLive(): void {
 		return;
 	opened = true;
 	const url = new URL(base + topics, location.href).href;
-	if (typeof SharedWorker === 'function')
-		openWorker(url);
-	else
-		openAlone(url);
+	openWorker(url);
 }
 
 export function closeLive(): void {

@@ -1,7 +1,6 @@
 // state.ts - what the stream has told so far, and how one more event changes it.  Pure.
 //
-// The worker keeps one of these for all tabs; a tab without a worker keeps its own.  Both apply the
-// same function, so they cannot disagree.
+// The worker keeps one of these for all tabs, so that a tab that comes later begins with it.
 import type { Card, Figures, Gone, Group, Overview, Service, Snapshot } from '../types';
 
 export interface State {
@@ -31,20 +30,18 @@ export const cardKey = (c: Card): string => keyOf(c.serviceName, c.instanceId);
 
 const GONE_MAX = 500;		// tombstones kept; the oldest goes first
 
-export function emptyState(): State {
-	return { asOf: '', instances: new Map(), services: new Map(), groups: new Map(), metrics: new Map(),
-		gone: new Map(), overview: null };
+export function stateOf(d: Snapshot): State {
+	return {
+		asOf: d.as_of,
+		instances: new Map(d.instances.map((c) => [cardKey(c), c])),
+		services: new Map(d.services.map((x) => [x.service_name, x])),
+		groups: new Map(d.groups.map((g) => [keyOf(g.service, g.group), g])),
+		metrics: new Map(Object.entries(d.metrics)),
+		gone: new Map(),
+		overview: d.overview,
+	};
 }
-
-function replace(s: State, d: Snapshot): void {
-	s.asOf = d.as_of;
-	s.instances = new Map((d.instances ?? []).map((c) => [cardKey(c), c]));
-	s.services = new Map((d.services ?? []).map((x) => [x.service_name, x]));
-	s.groups = new Map((d.groups ?? []).map((g) => [keyOf(g.service, g.group), g]));
-	s.metrics = new Map(Object.entries(d.metrics ?? {}));
-	s.gone = new Map();
-	s.overview = d.overview ?? null;
-}
+export const emptyState = (): State => stateOf({ as_of: '', instances: [], services: [], groups: [], metrics: {}, overview: null });
 
 function leave(s: State, g: Gone): void {
 	const key = keyOf(g.service, g.instance);
@@ -58,7 +55,7 @@ function leave(s: State, g: Gone): void {
 export function apply(s: State, e: Event): void {
 	switch (e.name) {
 	case 'snapshot':
-		replace(s, e.data);
+		Object.assign(s, stateOf(e.data));
 		break;
 	case 'instance':
 		s.instances.set(cardKey(e.data), e.data);

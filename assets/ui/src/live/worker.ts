@@ -1,4 +1,5 @@
-// worker.ts - the one event stream of a browser, shared by its tabs.
+// worker.ts - the one event stream of a browser, shared by its tabs; where there are no shared workers, the
+// one of a tab.
 //
 // Browsers open six connections to one host over HTTP/1.1; a stream per tab would use them up and every
 // further call would hang.  The worker owns the stream and the state, and posts both to all tabs.
@@ -12,7 +13,8 @@ export type FromWorker =
 	| { what: 'heard'; at: number };
 export type ToWorker = { what: 'open'; url: string } | { what: 'sync' | 'now' | 'alive' | 'close' };
 
-const scope = self as unknown as { onconnect: (e: MessageEvent) => void };
+type Port = Pick<MessagePort, 'postMessage'> & { onmessage: ((m: MessageEvent<ToWorker>) => void) | null };
+const scope = self as unknown as Port & { onconnect: (e: MessageEvent) => void };
 const QUIET_MS = 150_000;	// a tab silent for so long is gone; hidden ones may speak but once a minute
 
 let feed: Feed | null = null;
@@ -20,7 +22,7 @@ let synced = false;
 let state = emptyState();
 let link: Link = { state: 'connecting' };
 let heardAt = 0;
-const tabs = new Map<MessagePort, number>();
+const tabs = new Map<Port, number>();
 
 function tell(m: FromWorker): void {
 	for (const port of tabs.keys())
@@ -47,7 +49,7 @@ function open(url: string): void {
 	});
 }
 
-function forget(port: MessagePort): void {
+function forget(port: Port): void {
 	tabs.delete(port);
 	if (tabs.size > 0)
 		return;
@@ -59,9 +61,8 @@ function forget(port: MessagePort): void {
 	link = { state: 'connecting' };
 }
 
-scope.onconnect = (e) => {
-	const port = e.ports[0] as MessagePort;
-	port.onmessage = (m: MessageEvent<ToWorker>) => {
+function listen(port: Port): void {
+	port.onmessage = (m) => {
 		tabs.set(port, Date.now());
 		switch (m.data.what) {
 		case 'open':
@@ -81,7 +82,12 @@ scope.onconnect = (e) => {
 			break;
 		}
 	};
-};
+}
+
+if ('onconnect' in self)
+	scope.onconnect = (e) => listen(e.ports[0] as MessagePort);
+else
+	listen(scope);
 
 setInterval(() => {
 	for (const [port, at] of tabs)

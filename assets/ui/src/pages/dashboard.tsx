@@ -70,14 +70,14 @@ function Strip(): JSX.Element {
 	for (const s of services.value.keys())
 		kinds.add(s);
 	return <ul class="strip" aria-label={t('Summary')}>
-		<li><span class="fact">{plural(kinds.size, '{0} service', '{0} services')}</span></li>
+		<li><a class="fact" href={href('/manage')}>{plural(kinds.size, '{0} service', '{0} services')}</a></li>
 		<Fact n={all.length} q="">{plural(all.length, '{0} instance', '{0} instances')}</Fact>
 		<Fact n={bad} q="status:unhealthy" tone="unhealthy"><Icon name="unhealthy" />{t('{0} unhealthy', bad)}</Fact>
 		{stale > 0 && <Fact n={stale} q="is:stale" tone="stale"><Icon name="stale" />{t('{0} stale', stale)}</Fact>}
 		<Fact n={active} q="status:active" tone="active"><Icon name="active" />{t('{0} active', active)}</Fact>
 		{standby > 0 && <Fact n={standby} q="status:standby" tone="standby"><Icon name="standby" />{t('{0} standby', standby)}</Fact>}
 		<Fact n={lead} q="is:leader" tone="leader"><Icon name="leader" />{plural(lead, '{0} leader', '{0} leaders')}</Fact>
-		{alone > 0 && <li><span class="fact unhealthy"><Icon name="warning" />{plural(alone, '{0} group without leader', '{0} groups without leader')}</span></li>}
+		{alone > 0 && <li><a class="fact unhealthy" href={href('/groups')}><Icon name="warning" />{plural(alone, '{0} group without leader', '{0} groups without leader')}</a></li>}
 	</ul>;
 }
 

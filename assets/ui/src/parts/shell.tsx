@@ -7,7 +7,7 @@ import { chooseLang, lang, t } from '../i18n';
 import { columns, keysOn, startKeys, step, switchKeys } from '../keys';
 import { asOf, heardAt, link, loaded, now, overview, pause, paused, retryNow, unhealthy } from '../live/live';
 import { address, go, href, route } from '../router';
-import { leave, session } from '../session';
+import { isAdmin, leave, session } from '../session';
 import { nextTheme, theme } from '../theme';
 import { announce, mention } from './announce';
 import { Dialog } from './dialog';
@@ -92,6 +92,10 @@ export function Shell({ children }: { children: ComponentChildren }): JSX.Elemen
 			<a class="brand" href={href('/')}><img src={href('/assets/' + ICONS.favicon)} alt="" width="24" height="24" />aegis</a>
 			{s && <nav aria-label={t('Places')}>
 				<Place to="/">{t('Dashboard')}</Place>
+				<Place to="/groups">{t('Leaders')}</Place>
+				<Place to="/manage">{t('Definitions')}</Place>
+				{isAdmin() && <Place to="/tokens">{t('Tokens')}</Place>}
+				{isAdmin() && <Place to="/audit">{t('Audit')}</Place>}
 			</nav>}
 			<div class="tools">
 				{s && <Live />}
@@ -115,8 +119,8 @@ export function Shell({ children }: { children: ComponentChildren }): JSX.Elemen
 function Help(): JSX.Element {
 	const rows: [string, string][] = [
 		['/', t('Search')], ['↑ ↓ ← → · j k', t('Move')], ['Enter', t('Open')],
-		['g d', t('Dashboard')], ['g s', t('Sort')],
-		['p', t('Hold updates')], ['t', t('Theme')], ['?', t('This help')], ['Esc', t('Close')],
+		['g d', t('Dashboard')], ['g l', t('Leaders')], ['g m', t('Definitions')], ['g s', t('Sort')],
+		['g a', t('Audit')], ['p', t('Hold updates')], ['t', t('Theme')], ['?', t('This help')], ['Esc', t('Close')],
 	];
 	return <Dialog title={t('Keyboard')} onClose={() => (helping.value = false)}>
 		<table class="keys"><tbody>{rows.map(([k, w]) => <tr key={k}><th scope="row"><kbd>{k}</kbd></th><td>{w}</td></tr>)}</tbody></table>
@@ -138,7 +142,7 @@ export function startShell(): void {
 		t: turnTheme,
 		'?': () => (helping.value = true),
 	}, {
-		d: to('/'),
+		d: to('/'), l: to('/groups'), m: to('/manage'), a: to('/audit'), k: to('/tokens'),
 		s: () => document.querySelector<HTMLSelectElement>('select[name=sort]')?.focus(),
 	});
 }
