@@ -16,6 +16,7 @@
 
 struct conn;
 struct discovery;
+struct groups;
 struct janitor;
 struct loop;
 struct manage_meter;
@@ -49,6 +50,7 @@ struct manage {
 	struct conn *conn;
 	struct discovery *discovery;
 	struct janitor *janitor;
+	struct groups *groups;
 	_Atomic(struct registry *) registry;	/* NULL until the bucket could be looked at; stays then */
 	const char *version;			/* of aegis */
 	const char *base_path;			/* before all paths, without a slash at its end; "": none */

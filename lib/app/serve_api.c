@@ -13,6 +13,7 @@
 #include "base/magic.h"
 #include "base/mem.h"
 #include "discovery/discovery.h"
+#include "election/groups.h"
 #include "messaging/janitor.h"
 #include "registry/registry.h"
 #include "sys/clock.h"
@@ -139,6 +140,8 @@ open_bus(struct serve_api *s, struct err *err)
 	s->discovery = discovery_new(&(struct discovery_opts){ .loop = s->loop, .conn = s->conn, .stale_ns = s->o->stale_ns });
 	if (discovery_start(s->discovery, err) != ERR_OK || (s->janitor = janitor_new(s->conn, s->loop, err)) == NULL)
 		return ERR_SYSTEM;
+	if ((s->manage.groups = groups_new(&(struct groups_opts){ .conn = s->conn }, err)) == NULL)
+		return ERR_SYSTEM;
 	return ERR_OK;
 }
 
@@ -181,6 +184,7 @@ close_api(struct serve_api *s)
 	}
 	s->stopping = true;
 	pool_free(s->pool);
+	groups_free(s->manage.groups);
 	janitor_free(s->janitor);
 	discovery_free(s->discovery);
 	registry_free(atomic_load(&s->manage.registry));

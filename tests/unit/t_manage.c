@@ -13,6 +13,9 @@
 #include "bus.h"
 #include "codec/codec.h"
 #include "discovery/discovery.h"
+#include "election/groups.h"
+#include "electors.h"
+#include "http/server.h"
 #include "messaging/janitor.h"
 #include "nats/conn.h"
 #include "registry/registry.h"
@@ -90,6 +93,7 @@ begin(void **state)
 	w.manage.janitor = janitor_new(w.conn, w.loop, &w.err);
 	w.manage.registry = w.registry;
 	w.manage.discovery = discovery_new(&(struct discovery_opts){ .loop = w.loop, .conn = w.conn });
+	w.manage.groups = groups_new(&(struct groups_opts){ .conn = w.conn }, &w.err);
 	w.manage.answered = w.manage.turned = INT64_MAX / 2;	/* all is well, until a test says otherwise */
 	if (w.registry == NULL || w.manage.janitor == NULL || loop_thread_start(&w.thread, w.loop, &w.err) != ERR_OK ||
 	    discovery_start(w.manage.discovery, &w.err) != ERR_OK)
@@ -106,6 +110,7 @@ end(void **state)
 	loop_thread_stop(&w.thread);
 	janitor_free(w.manage.janitor);
 	manage_meter_free(w.manage.meter);
+	groups_free(w.manage.groups);
 	discovery_free(w.manage.discovery);
 	registry_free(w.registry);
 	conn_free(w.conn);
@@ -547,6 +552,57 @@ figures_are_told(void **state)
 	    "code=\"422\"", "{method=\"_none\",route=\"_none\",code=\"404\"} ");
 }
 
+/* --- groups ---------------------------------------------------------------------------------- */
+
+/* answers: the request is answered with that status, soon with text in it. */
+static bool
+answers(int status, const char *line, const char *text)
+{
+	return ask(line, NULL, NULL) == status && strstr(got, text) != NULL;
+}
+
+static void
+groups_are_told_and_led(void **state)
+{
+	static struct member m[2];
+	char text[200];
+
+	(void)state;
+	expect(200, "GET /api/groups", NULL, NULL, "\r\n\r\n[]");
+	expect(404, "GET /api/groups/ELECT/jobs", NULL, NULL, "HTTP_404", "nobody ever took part");
+	expect(404, "POST /api/groups/ELECT/jobs/step-down", NULL, "{}", "HTTP_404");
+	for (int i = 0; i < 2; i++) {
+		m[i] = (struct member){ .servers = bus_url(&w.bus), .instance = i == 0 ? "one" : "two", .group = "jobs", .profile = "relaxed" };
+		member_start(&m[i]);
+		if (i == 0)
+			WAIT_FOR(member_leads(&m[0]));
+	}
+	WAIT_FOR(atomic_load(&m[1].holder_epoch) != 0);
+	WAIT_FOR(answers(200, "GET /api/groups", "\"leader\":{\"instance\":\"one\""));
+	expect(200, "GET /api/groups", NULL, NULL, "[{\"service\":\"ELECT\",\"group\":\"jobs\"", "\"obstacle\":null,\"warnings\":[],"
+	    "\"profile\":\"relaxed\",\"lease_ms\":1050,\"members\":[]}");
+	expect(200, "GET /api/groups?filter=leader:two", NULL, NULL, "\r\n\r\n[]");
+	snprintf(text, sizeof text, "\"epoch\":%llu,", (unsigned long long)member_epoch(&m[0]));
+	expect(200, "GET /api/groups/ELECT/jobs", NULL, NULL, text, "\"registers\":[{\"number\":0,\"node\":\"aegis\",\"reached\":true,\"why\":null,"
+	    "\"state\":\"held\"", "\"owner\":\"one\"", "\"changes\":[{\"at\":\"", "\"cause\":\"first\"");
+	/* A tag that holds as long as nobody gains or loses the lead. */
+	expect(200, "GET /api/groups", NULL, NULL, "");
+	expect(304, "GET /api/groups", if_match("If-None-Match"), NULL, "");
+	/* Stepping down: what is wrong is told, and then another one leads. */
+	expect(422, "POST /api/groups/ELECT/jobs/step-down", NULL, "{\"who\":\"two\"}", "body.who");
+	expect(422, "POST /api/groups/ELECT/jobs/step-down", NULL, "{\"to\":7}", "body.to");
+	expect(422, "POST /api/groups/ELECT/jobs/step-down", NULL, "{\"to\":\"a b\"}", "body.to");
+	expect(409, "POST /api/groups/ELECT/jobs/step-down", NULL, "{\"to\":\"nobody\"}", "no live member 'nobody'");
+	/* The beat of the other may not have come yet. */
+	WAIT_FOR(ask("POST /api/groups/ELECT/jobs/step-down", NULL, "{\"to\":\"two\"}") == 200);
+	assert_non_null(strstr(got, "\"leader\":{\"instance\":\"two\""));
+	WAIT_FOR(member_leads(&m[1]));
+	member_stop(&m[0]);
+	member_stop(&m[1]);
+	WAIT_FOR(answers(200, "GET /api/groups", "\"leader\":null,\"obstacle\":\"the registers are well"));
+	expect(503, "POST /api/groups/ELECT/jobs/step-down", NULL, "{}", "nobody leads group 'jobs'");
+}
+
 /* --- without NATS -------------------------------------------------------------------------- */
 
 static void
@@ -557,7 +613,8 @@ data_wants_nats(void **state)
 		{ "GET /api/services/abc/history", NULL }, { "POST /api/services", ORDERS }, { "PUT /api/services/abc", "{\"owner\":\"o\"}" },
 		{ "DELETE /api/services/abc", NULL }, { "POST /api/services/abc/revert", "{\"revision\":1}" }, { "GET /api/instances", NULL },
 		{ "GET /api/instances/abc", NULL }, { "GET /api/instances/abc/a", NULL }, { "GET /api/instances/health/summary", NULL },
-		{ "GET /api/instances/status/ACTIVE", NULL },
+		{ "GET /api/instances/status/ACTIVE", NULL }, { "GET /api/groups", NULL }, { "GET /api/groups/ELECT/jobs", NULL },
+		{ "POST /api/groups/ELECT/jobs/step-down", "{}" },
 	};
 
 	(void)state;
@@ -615,6 +672,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(pages_follow_each_other),
 		cmocka_unit_test(health_is_true),
 		cmocka_unit_test(figures_are_told),
+		cmocka_unit_test_teardown(groups_are_told_and_led, members_end),
 		cmocka_unit_test(routes_are_told_as_openapi),
 		cmocka_unit_test(data_wants_nats),	/* the last: NATS is gone afterwards */
 	};

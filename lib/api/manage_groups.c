@@ -1,0 +1,402 @@
+/* manage_groups.c - groups and leaders over HTTP: from the picture that is kept current, joined with the members that
+ * the registry has; stepping down.
+ *
+ * Who leads is what the registers say.  Records of instances tell who else belongs to a group. */
+#include <stdio.h>
+#include <string.h>
+
+#include "api/manage_inner.h"
+#include "base/magic.h"
+#include "base/mem.h"
+#include "base/wall.h"
+#include "discovery/discovery.h"
+#include "election/election_check.h"
+#include "election/elector.h"
+#include "election/groups.h"
+#include "model/names.h"
+#include "sys/clock.h"
+#include "sys/thread.h"
+
+#define STEP_DOWN_NS (2 * NS_PER_S)	/* for the leader's answer, and then for somebody else to lead */
+#define LOOK_NS (20 * NS_PER_MS)
+
+/* A group, and who may be in it. */
+struct item {
+	const struct observed *s;
+	const struct service_group *members;	/* of the service; NULL: none */
+	struct wall now;
+	int64_t stale_ns;
+};
+
+/* --- one group as JSON ------------------------------------------------------------------------ */
+
+static void
+pack_word(struct pack *k, const char *key, const char *word)
+{
+	pack_key(k, key);
+	pack_puts(k, word);
+}
+
+static void
+pack_count(struct pack *k, const char *key, uint64_t n)
+{
+	pack_key(k, key);
+	pack_uint(k, n);
+}
+
+static void
+pack_when(struct pack *k, const char *key, struct wall at)
+{
+	char text[WALL_TEXT_MAX];
+
+	wall_rfc3339(at, text);
+	pack_word(k, key, at.ns != 0 ? text : NULL);
+}
+
+static void
+pack_leader(struct pack *k, const struct observed *s)
+{
+	pack_key(k, "leader");
+	if (!s->led) {
+		pack_null(k);
+		return;
+	}
+	pack_map(k, 3);
+	pack_word(k, "instance", s->instance);
+	pack_count(k, "epoch", s->epoch);
+	pack_when(k, "since", s->since);
+}
+
+/* warnings: what is not as it should be although somebody may lead. */
+static void
+pack_warnings(struct pack *k, const struct observed *s)
+{
+	char text[LEASE_REGISTERS][320];
+	const char *all[LEASE_REGISTERS + 2];
+	uint32_t n = 0;
+
+	if (s->site.lonely)
+		all[n++] = "one register (N=1) in a cluster of three nodes: nobody leads while its node is away";
+	if (s->site.n == 1 && s->site.replicated)
+		all[n++] = "the only register is replicated: nobody leads for 4 to 9 s when the node that leads its stream dies";
+	for (unsigned r = 0; r < s->site.n; r++)
+		if (s->reg[r].why[0] != '\0') {
+			snprintf(text[r], sizeof text[r], "register %u: %s", s->reg[r].number, s->reg[r].why);
+			all[n++] = text[r];
+		}
+	pack_key(k, "warnings");
+	pack_array(k, n);
+	for (uint32_t i = 0; i < n; i++)
+		pack_puts(k, all[i]);
+}
+
+static uint32_t
+lease_ms(const struct observed *s)
+{
+	uint32_t longest = 0;
+
+	for (unsigned r = 0; r < s->site.n; r++)
+		if (s->reg[r].reached && s->reg[r].reading == REGISTER_VALUE && s->reg[r].record.value.l_ms > longest)
+			longest = s->reg[r].record.value.l_ms;
+	return longest;
+}
+
+static bool
+belongs(const struct item *it, const struct instance *i)
+{
+	return i->group != NULL && strcmp(i->group, it->s->group) == 0;
+}
+
+/* role_of: the registers say who leads; a record that says so of somebody else is old. */
+static const char *
+role_of(const struct observed *s, const struct instance *i)
+{
+	if (s->led && strcmp(s->instance, i->id) == 0)
+		return "leader";
+	return i->sticky == STICKY_ELECTING ? "electing" : "standby";
+}
+
+static void
+pack_members(struct pack *k, const struct item *it)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; it->members != NULL && i < it->members->n; i++)
+		n += belongs(it, it->members->v[i]->instance);
+	pack_key(k, "members");
+	pack_array(k, n);
+	for (size_t i = 0; it->members != NULL && i < it->members->n; i++) {
+		const struct instance *x = it->members->v[i]->instance;
+		if (!belongs(it, x))
+			continue;
+		pack_map(k, 4);
+		pack_word(k, "instance", x->id);
+		pack_word(k, "role", role_of(it->s, x));
+		pack_word(k, "status", instance_status_name(x->status));
+		pack_key(k, "stale");
+		pack_bool(k, !instance_is_fresh(x, it->now, it->stale_ns));
+	}
+}
+
+static void
+pack_registers(struct pack *k, const struct observed *s)
+{
+	static const char *const readings[] = {
+		[REGISTER_LOST] = "lost", [REGISTER_BLANK] = "blank", [REGISTER_UNREADABLE] = "unreadable",
+	};
+
+	pack_key(k, "registers");
+	pack_array(k, s->site.n);
+	for (unsigned r = 0; r < s->site.n; r++) {
+		const struct observed_register *g = &s->reg[r];
+		bool has = g->reached && g->reading == REGISTER_VALUE;
+		pack_map(k, 9);
+		pack_count(k, "number", g->number);
+		pack_word(k, "node", g->node[0] != '\0' ? g->node : NULL);
+		pack_key(k, "reached");
+		pack_bool(k, g->reached);
+		pack_word(k, "why", g->why[0] != '\0' ? g->why : NULL);
+		pack_word(k, "state", has ? lease_mark_name(g->record.value.mark) : readings[g->reading]);
+		pack_count(k, "revision", g->revision);
+		pack_word(k, "owner", has ? g->record.holder : NULL);
+		pack_count(k, "epoch", has ? g->record.value.epoch : 0);
+		pack_count(k, "age_ms", g->age_ns > 0 ? (uint64_t)(g->age_ns / NS_PER_MS) : 0);
+	}
+}
+
+static void
+pack_changes(struct pack *k, const struct lease_changes *c)
+{
+	pack_key(k, "changes");
+	pack_array(k, c->n);
+	for (unsigned i = 0; i < c->n; i++) {
+		pack_map(k, 4);
+		pack_when(k, "at", c->list[i].at);
+		pack_word(k, "instance", c->list[i].instance);
+		pack_count(k, "epoch", c->list[i].epoch);
+		pack_word(k, "cause", c->list[i].reason);
+	}
+}
+
+static void
+pack_item(struct pack *k, const struct item *it, bool whole)
+{
+	const struct observed *s = it->s;
+
+	pack_map(k, whole ? 10 : 8);
+	pack_word(k, "service", s->service);
+	pack_word(k, "group", s->group);
+	pack_leader(k, s);
+	pack_word(k, "obstacle", s->led ? NULL : s->certain ? obstacle_sentence(s->obstacle) : "it is not known yet who leads");
+	pack_warnings(k, s);
+	pack_word(k, "profile", s->known ? s->record.profile : NULL);
+	pack_key(k, "lease_ms");
+	if (lease_ms(s) > 0)
+		pack_uint(k, lease_ms(s));
+	else
+		pack_null(k);
+	pack_members(k, it);
+	if (!whole)
+		return;
+	pack_registers(k, s);
+	pack_changes(k, &s->changes);
+}
+
+/* --- lists -------------------------------------------------------------------------------------- */
+
+static const char *const fields[] = { "service", "group", "leader", "profile", NULL };
+
+static const char *
+field_of(const void *item, size_t i, char buf[MANAGE_FIELD_MAX])
+{
+	const struct observed *s = ((const struct item *)item)->s;
+	const char *const texts[] = { s->service, s->group, s->led ? s->instance : "", s->known ? s->record.profile : "" };
+
+	(void)buf;
+	return texts[i];
+}
+
+static const char *
+key_of(const void *item, char buf[MANAGE_FIELD_MAX])
+{
+	const struct observed *s = ((const struct item *)item)->s;
+
+	snprintf(buf, MANAGE_FIELD_MAX, "%s\x01%s", s->service, s->group);
+	return buf;
+}
+
+static void
+pack_one(struct pack *k, const void *item)
+{
+	pack_item(k, item, false);
+}
+
+/* mark_of: FNV-1a of what pack_one says; groups are few. */
+static uint64_t
+mark_of(const void *item)
+{
+	struct str text = STR_INIT;
+	struct pack k;
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	pack_init(&k, &text, DATA_JSON, PACK_COMPACT);
+	pack_one(&k, item);
+	MUST(pack_end(&k, NULL) == ERR_OK);
+	for (size_t i = 0; i < text.len; i++)
+		h = (h ^ (unsigned char)text.p[i]) * UINT64_C(0x100000001b3);
+	str_release(&text);
+	return h;
+}
+
+static struct item
+item_of(struct manage *m, const struct directory *d, const struct observed *s)
+{
+	return (struct item){ s, directory_find(d, s->service), clock_wall(clock_system()), discovery_stale_ns(m->discovery) };
+}
+
+enum err_code
+manage_groups(void *arg, struct web_request *r, struct err *err)
+{
+	static const struct manage_list list = { fields, field_of, key_of, pack_one, mark_of, 0 };
+	struct manage *m = arg;
+	const char *bound = manage_bound(r);
+	enum err_code code = manage_up(m, err);
+	size_t n = 0;
+
+	if (code != ERR_OK)
+		return code;
+	const struct groups_list *l = groups_take(m->groups);
+	const struct directory *d = discovery_take(m->discovery);
+	struct item *items = mem_array(l->n + 1, sizeof *items);
+	const void **v = mem_array(l->n + 1, sizeof *v);
+	for (size_t i = 0; i < l->n; i++) {
+		if (bound != NULL && strcmp(bound, l->v[i].service) != 0)
+			continue;
+		items[n] = item_of(m, d, &l->v[i]);
+		v[n] = &items[n];
+		n++;
+	}
+	manage_list_reply(r, &list, v, n);
+	mem_free(v);
+	mem_free(items);
+	discovery_drop(d);
+	groups_drop(l);
+	return ERR_OK;
+}
+
+/* --- one ---------------------------------------------------------------------------------------- */
+
+static void
+reply_group(struct manage *m, struct web_request *r)
+{
+	const char *service = web_param(r, "service"), *group = web_param(r, "group");
+	const struct groups_list *l = groups_take(m->groups);
+	const struct observed *s = groups_list_find(l, service, group);
+	struct str out = STR_INIT;
+	struct pack k;
+	char detail[320];
+
+	if (s != NULL) {
+		const struct directory *d = discovery_take(m->discovery);
+		struct item it = item_of(m, d, s);
+		pack_init(&k, &out, DATA_JSON, PACK_COMPACT);
+		pack_item(&k, &it, true);
+		MUST(pack_end(&k, NULL) == ERR_OK);
+		discovery_drop(d);
+		manage_json(r, 200, &out, NULL);
+	} else {
+		snprintf(detail, sizeof detail, "service '%.128s' has no group '%.128s': nobody ever took part in it", service, group);
+		manage_fail(r, ERR_NOT_FOUND, 0, NULL, detail);
+	}
+	groups_drop(l);
+}
+
+enum err_code
+manage_group(void *arg, struct web_request *r, struct err *err)
+{
+	enum err_code code = manage_up(arg, err);
+
+	if (code == ERR_OK)
+		reply_group(arg, r);
+	return code;
+}
+
+/* --- stepping down ------------------------------------------------------------------------------ */
+
+/* read_wish: who shall lead then, "" for anybody; false: answered. */
+static bool
+read_wish(struct web_request *r, char to[129])
+{
+	static const char *const known[] = { "to", NULL };
+	struct manage_faults f = { 0 };
+	struct value body;
+	struct text t = { "", 0 };
+
+	if (!manage_body(r, &body))
+		return false;
+	manage_members(&body, known, &f);
+	const struct value *v = value_field(&body, "to");
+	if (v != NULL && v->type != VALUE_NULL && !value_text(v, &t))
+		manage_fault(&f, "body.to", "string_type", "must be the id of an instance, or null");
+	else if (t.n > 0 && !name_ok(NAME_INSTANCE_CALLED, t.p, t.n))
+		manage_fault(&f, "body.to", "string_pattern_mismatch", "is no id of an instance");
+	snprintf(to, 129, "%.*s", (int)t.n, t.p);
+	return !manage_refused(r, &f);
+}
+
+/* epoch_of: of whoever leads now, 0 for nobody. */
+static uint64_t
+epoch_of(struct manage *m, const char *service, const char *group, bool *there)
+{
+	const struct groups_list *l = groups_take(m->groups);
+	const struct observed *s = groups_list_find(l, service, group);
+	uint64_t epoch = s != NULL && s->led ? s->epoch : 0;
+
+	*there = s != NULL;
+	groups_drop(l);
+	return epoch;
+}
+
+/* await: until somebody else leads, so that the answer shows it; whoever leads may take its time. */
+static void
+await(struct manage *m, const char *service, const char *group, uint64_t before)
+{
+	struct mono end = mono_after(clock_mono(clock_system()), STEP_DOWN_NS);
+	bool there = true;
+
+	for (;;) {
+		uint64_t now = epoch_of(m, service, group, &there);
+		if (!there || (now != 0 && now != before) || mono_reached(clock_mono(clock_system()), end))
+			return;
+		groups_hurry(m->groups, service, group);
+		thread_pause(LOOK_NS);
+	}
+}
+
+enum err_code
+manage_step_down(void *arg, struct web_request *r, struct err *err)
+{
+	const char *service = web_param(r, "service"), *group = web_param(r, "group");
+	struct manage *m = arg;
+	char to[129];
+	bool there;
+	enum err_code code = manage_up(m, err);
+
+	if (code != ERR_OK || !read_wish(r, to))
+		return code;
+	uint64_t before = epoch_of(m, service, group, &there);
+	if (!there) {
+		reply_group(m, r);		/* says that there is no such group */
+		return ERR_OK;
+	}
+	code = observe_step_down(m->conn, service, group, to[0] != '\0' ? to : NULL, STEP_DOWN_NS, err);
+	if (code == ERR_NOT_ACTIVE) {
+		manage_fail(r, code, 409, NULL, err->text);
+		return ERR_OK;
+	}
+	if (code != ERR_OK)
+		return code;
+	await(m, service, group, before);
+	reply_group(m, r);
+	return ERR_OK;
+}
