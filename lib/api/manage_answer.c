@@ -20,15 +20,13 @@ manage_fail(struct web_request *r, enum err_code code, int status, const char *s
 	struct str details = STR_INIT;
 	struct pack k;
 
-	pack_init(&k, &details, DATA_JSON, PACK_COMPACT);
 	if (service != NULL) {
+		pack_init(&k, &details, DATA_JSON, PACK_COMPACT);
 		pack_map(&k, 1);
 		pack_key(&k, "service_name");
 		pack_puts(&k, service);
-	} else {
-		pack_null(&k);
+		MUST(pack_end(&k, NULL) == ERR_OK);
 	}
-	MUST(pack_end(&k, NULL) == ERR_OK);
 	web_fail(r, &(struct problem){
 		.status = status, .code = code, .detail = detail, .details = { DATA_JSON, details.p, details.len },
 	});

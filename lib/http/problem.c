@@ -129,10 +129,7 @@ problem_write(struct str *out, const struct problem *p)
 	pack_key(&k, "message");
 	pack_puts(&k, str_text(&detail));
 	pack_key(&k, "details");
-	if (p->details.p != NULL)
-		pack_data(&k, p->details);
-	else
-		pack_map(&k, 0);
+	pack_data(&k, p->details);
 	MUST(pack_end(&k, NULL) == ERR_OK);
 	str_release(&detail);
 	str_release(&path);

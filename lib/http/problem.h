@@ -23,7 +23,7 @@ struct problem {
 	const char *request_id;
 	const struct problem_error *errors;
 	size_t nerrors;
-	struct data details;	/* "error.details": one map, any format; absent: an empty one */
+	struct data details;	/* "error.details": one value, any format; absent: null */
 };
 
 /* problem_status(p): what stands in the answer's first line. */
