@@ -1,6 +1,6 @@
 /* serve_api.c - start and stop order of the management service.
  *
- * The loop owns discovery; what asks NATS and may wait is a job of the pool, one at a time: it opens
+ * The loop owns discovery; what asks NATS and may wait is a job of the pool.  One opens
  * the registry as soon as it can, and notes when NATS last answered, which is what readiness and
  * every data route go by.  A connection that looks open says nothing of a server that stands still. */
 #include "app/serve_api.h"
@@ -16,14 +16,18 @@
 #include "election/groups.h"
 #include "messaging/janitor.h"
 #include "registry/registry.h"
+#include "registry/sweeper.h"
 #include "sys/clock.h"
 #include "sys/loop.h"
 #include "sys/pool.h"
 
 #define MAILBOX 4096
+#define JOBS 2			/* look and sweep */
 #define TURN_NS (250 * NS_PER_MS)	/* how often the loop says that it turns */
 #define LOOK_NS (500 * NS_PER_MS)	/* from one look at NATS to the next */
 #define PING_NS NS_PER_S		/* how long one may take */
+#define SWEEP_NS (300 * NS_PER_S)	/* from one look for dead records to the next */
+#define STILL_NS (600 * NS_PER_S)	/* how long one must have stood still */
 
 struct serve_api {
 	const struct serve_api_opts *o;
@@ -34,9 +38,11 @@ struct serve_api {
 	struct janitor *janitor;
 	struct manage manage;
 
-	struct loop_timer turn, look;
-	struct pool_job job;		/* on its way exactly while `looking` */
-	bool looking, stopping;
+	struct sweeper *sweeper;	/* the pool's, once the registry is open */
+
+	struct loop_timer turn, look, sweep;
+	struct pool_job look_job, sweep_job;
+	bool stopping;
 	bool told;			/* that the registry cannot be opened */
 };
 
@@ -60,7 +66,7 @@ open_registry(struct serve_api *s)
 static void
 look_work(struct pool_job *job)
 {
-	struct serve_api *s = CONTAINER_OF(job, struct serve_api, job);
+	struct serve_api *s = CONTAINER_OF(job, struct serve_api, look_job);
 	struct mono sent = clock_mono(clock_system());
 
 	if (conn_state(s->conn) != CONN_UP || conn_flush(s->conn, PING_NS, NULL) != ERR_OK)
@@ -77,9 +83,8 @@ static void look(void *arg);
 static void
 look_done(struct pool_job *job)
 {
-	struct serve_api *s = CONTAINER_OF(job, struct serve_api, job);
+	struct serve_api *s = CONTAINER_OF(job, struct serve_api, look_job);
 
-	s->looking = false;
 	if (!s->stopping)
 		loop_timer_set(s->loop, &s->look, mono_after(loop_now(s->loop), LOOK_NS), look, s);
 }
@@ -89,9 +94,46 @@ look(void *arg)
 {
 	struct serve_api *s = arg;
 
-	s->job = (struct pool_job){ .work = look_work, .done = look_done };
-	s->looking = pool_run(s->pool, &s->job) == ERR_OK;
-	MUST(s->looking);	/* never more than this one */
+	s->look_job = (struct pool_job){ .work = look_work, .done = look_done };
+	MUST(pool_run(s->pool, &s->look_job) == ERR_OK);	/* it has a thread and a place of its own */
+}
+
+/* --- taking out what is dead ----------------------------------------------------------------- */
+
+static void
+sweep_work(struct pool_job *job)
+{
+	struct serve_api *s = CONTAINER_OF(job, struct serve_api, sweep_job);
+	struct registry *r = atomic_load(&s->manage.registry);
+	struct err err;
+
+	if (r == NULL)
+		return;
+	if (s->sweeper == NULL)
+		s->sweeper = sweeper_new(r, STILL_NS);
+	if (sweeper_pass(s->sweeper, clock_mono(clock_system()), &err) != ERR_OK)
+		log_debug(EV_REGISTRY_SWEPT, LOG_F(LOG_S("err", err.text)), "could not look for dead records: %s; trying again in %lld s",
+		    err.text, (long long)(SWEEP_NS / NS_PER_S));
+}
+
+static void sweep(void *arg);
+
+static void
+sweep_done(struct pool_job *job)
+{
+	struct serve_api *s = CONTAINER_OF(job, struct serve_api, sweep_job);
+
+	if (!s->stopping)
+		loop_timer_set(s->loop, &s->sweep, mono_after(loop_now(s->loop), SWEEP_NS), sweep, s);
+}
+
+static void
+sweep(void *arg)
+{
+	struct serve_api *s = arg;
+
+	s->sweep_job = (struct pool_job){ .work = sweep_work, .done = sweep_done };
+	MUST(pool_run(s->pool, &s->sweep_job) == ERR_OK);
 }
 
 /* --- the loop ----------------------------------------------------------------------------- */
@@ -151,7 +193,7 @@ open_api(struct serve_api *s, struct err *err)
 	enum err_code code;
 
 	if ((s->loop = loop_new(clock_system(), MAILBOX, err)) == NULL ||
-	    (s->pool = pool_new(s->loop, 1, 1, err)) == NULL)
+	    (s->pool = pool_new(s->loop, JOBS, JOBS, err)) == NULL)
 		return ERR_SYSTEM;
 	if ((code = open_bus(s, err)) != ERR_OK || (code = loop_signal(s->loop, SIGTERM, on_stop, s, err)) != ERR_OK ||
 	    (code = loop_signal(s->loop, SIGINT, on_stop, s, err)) != ERR_OK ||
@@ -181,10 +223,12 @@ close_api(struct serve_api *s)
 	if (s->loop != NULL) {
 		loop_timer_cancel(s->loop, &s->turn);
 		loop_timer_cancel(s->loop, &s->look);
+		loop_timer_cancel(s->loop, &s->sweep);
 	}
 	s->stopping = true;
 	pool_free(s->pool);
 	groups_free(s->manage.groups);
+	sweeper_free(s->sweeper);
 	janitor_free(s->janitor);
 	discovery_free(s->discovery);
 	registry_free(atomic_load(&s->manage.registry));
@@ -201,6 +245,7 @@ serve_api(const struct serve_api_opts *o, struct err *err)
 	if (code == ERR_OK) {
 		turn(&s);
 		look(&s);
+		loop_timer_set(s.loop, &s.sweep, mono_after(loop_now(s.loop), SWEEP_NS), sweep, &s);
 		loop_run(s.loop);
 	}
 	close_api(&s);
