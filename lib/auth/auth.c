@@ -86,7 +86,7 @@ auth_state(struct auth *a)
 {
 	pthread_mutex_lock(&a->lock);
 	struct auth_state s = a->counted;
-	s.stale = a->stale || !a->ever;
+	s.stale = !a->ever || mono_since(mono_now(), a->confirmed) > AUTH_STALE_NS;
 	s.age_ms = a->ever ? mono_since(mono_now(), a->confirmed) / NS_PER_MS : -1;
 	s.tokens = auth_table_tokens(a->table);
 	s.sessions = auth_table_sessions(a->table);
@@ -181,7 +181,16 @@ absent_place(struct auth *a, const char *id)
 	return &a->absent[place % AUTH_ABSENT];
 }
 
-/* may_ask: ERR_NOT_FOUND when the store did not have it just now, ERR_BUSY when too much is asked. */
+static enum err_code
+cannot_ask(enum err_code code, struct err *err)
+{
+	return err_set(err, code, code == ERR_NOT_FOUND ? "it is not there"
+	    : code == ERR_BUSY ? "too many unknown credentials are being looked up; try again"
+	    : "the store of tokens does not answer, and this one is not known here");
+}
+
+/* may_ask: ERR_NOT_FOUND when the store did not have it just now, ERR_BUSY when too much is asked, and
+ * ERR_UNAVAILABLE at once when the store has been silent anyway. */
 static enum err_code
 may_ask(struct auth *a, const char *id, struct err *err)
 {
@@ -192,6 +201,8 @@ may_ask(struct auth *a, const char *id, struct err *err)
 	const struct auth_absent *x = absent_place(a, id);
 	if (strcmp(x->id, id) == 0 && !mono_reached(now, x->until)) {
 		code = ERR_NOT_FOUND;
+	} else if (mono_since(now, a->confirmed) > AUTH_STALE_NS) {
+		code = ERR_UNAVAILABLE;
 	} else if (mono_since(a->asking, now) > (ASK_BURST - 1) * ASK_EACH_NS) {
 		code = ERR_BUSY;
 	} else {
@@ -199,8 +210,7 @@ may_ask(struct auth *a, const char *id, struct err *err)
 		a->counted.asked++;
 	}
 	pthread_mutex_unlock(&a->lock);
-	return code == ERR_OK ? ERR_OK : err_set(err, code, code == ERR_BUSY
-	    ? "too many unknown credentials are being looked up; try again" : "it is not there");
+	return code == ERR_OK ? ERR_OK : cannot_ask(code, err);
 }
 
 static void

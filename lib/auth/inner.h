@@ -12,6 +12,7 @@
 #include "nats/watch.h"
 
 #define AUTH_MAGIC 0xa0170001u
+#define AUTH_STALE_NS (2 * NS_PER_S)	/* a picture that nobody confirmed for so long is told as old */
 #define AUTH_ABSENT 256		/* ids that the store did not have a moment ago */
 
 struct auth {

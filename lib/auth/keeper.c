@@ -16,7 +16,6 @@
 
 #define TURN_NS (100 * NS_PER_MS)		/* how long a stop or a use waits */
 #define PROBE_NS (400 * NS_PER_MS)		/* two probes, a turn and a listing fit into a second */
-#define STALE_NS (2 * NS_PER_S)
 #define DROP_NS (60 * NS_PER_S)
 #define SWEEP_NS (600 * NS_PER_S)
 #define DUE_MOST 64				/* uses written in one turn; the rest in the next */
@@ -250,7 +249,7 @@ static void
 tell_age(struct auth *a)
 {
 	pthread_mutex_lock(&a->lock);
-	bool stale = mono_since(mono_now(), a->confirmed) > STALE_NS, was = a->stale, ever = a->ever;
+	bool stale = mono_since(mono_now(), a->confirmed) > AUTH_STALE_NS, was = a->stale, ever = a->ever;
 	a->stale = stale;
 	pthread_mutex_unlock(&a->lock);
 	if (stale && !was)

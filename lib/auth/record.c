@@ -133,22 +133,29 @@ auth_used_write(struct str *out, struct wall at)
 }
 
 void
+auth_token_pack(struct pack *p, const struct auth_token *t, const char *key, const char *value)
+{
+	pack_map(p, key != NULL ? 10 : 9);
+	put_text(p, "id", t->id);
+	put_text(p, "name", t->name);
+	put_text(p, "role", auth_role_name(t->role));
+	put_text(p, "service", t->service);
+	put_text(p, "prefix", t->prefix);
+	put_time(p, "created_at", t->created);
+	put_text(p, "created_by", t->created_by);
+	put_time(p, "expires_at", t->expires);
+	put_time(p, "last_used_at", t->used);
+	if (key != NULL)
+		put_text(p, key, value);
+}
+
+void
 auth_token_show(struct str *out, const struct auth_token *t, const char *key, const char *value)
 {
 	struct pack p;
 
-	begin(&p, out, key != NULL ? 10 : 9);
-	put_text(&p, "id", t->id);
-	put_text(&p, "name", t->name);
-	put_text(&p, "role", auth_role_name(t->role));
-	put_text(&p, "service", t->service);
-	put_text(&p, "prefix", t->prefix);
-	put_time(&p, "created_at", t->created);
-	put_text(&p, "created_by", t->created_by);
-	put_time(&p, "expires_at", t->expires);
-	put_time(&p, "last_used_at", t->used);
-	if (key != NULL)
-		put_text(&p, key, value);
+	pack_init(&p, out, DATA_JSON, PACK_COMPACT);
+	auth_token_pack(&p, t, key, value);
 	end(&p);
 }
 

@@ -35,4 +35,8 @@ enum err_code auth_used_read(const void *p, size_t n, struct wall *at, struct er
  * further member, unless key is NULL. */
 void auth_token_show(struct str *out, const struct auth_token *t, const char *key, const char *value);
 
+/* auth_token_pack: the same as part of something greater. */
+struct pack;
+void auth_token_pack(struct pack *k, const struct auth_token *t, const char *key, const char *value);
+
 #endif

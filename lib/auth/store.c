@@ -107,18 +107,23 @@ struct put {
 	const char *id;
 	uint64_t expect;
 	int64_t ttl_s;
+	const char *once;
 };
 
 static enum err_code
 put(struct auth_store *s, const struct put *p, struct str *text, uint64_t *revision, struct err *err)
 {
 	char key[AUTH_KEY_MAX];
+	bool repeated = false;
 
 	auth_key(p->kind, p->id, key);
 	enum err_code code = kv_put(&s->kv, &(struct kv_put){
-		.key = key, .value = text->p, .n = text->len, .expect = p->expect, .ttl_s = p->ttl_s,
+		.key = key, .value = text->p, .n = text->len, .expect = p->expect, .ttl_s = p->ttl_s, .id = p->once,
+		.repeated = &repeated,
 	}, revision, err);
 	str_release(text);
+	if (code == ERR_OK && repeated)
+		return err_set(err, ERR_EXISTS, "one was made under this key a moment ago, and its secret was shown then");
 	return code;
 }
 
@@ -194,7 +199,7 @@ auth_store_create(struct auth_store *s, const struct auth_wish *w, char secret[A
 	if (w->ttl_ns > 0)
 		t->expires = (struct wall){ t->created.ns + w->ttl_ns };
 	auth_token_write(&text, t);
-	code = put(s, &(struct put){ AUTH_KIND_TOKEN, t->id, KV_ABSENT, life(s, t->expires, TOKEN_LATE_S) }, &text,
+	code = put(s, &(struct put){ AUTH_KIND_TOKEN, t->id, KV_ABSENT, life(s, t->expires, TOKEN_LATE_S), w->once }, &text,
 	    &t->revision, err);
 	if (code == ERR_OK && secret != NULL)
 		memcpy(secret, unknown, sizeof unknown);
@@ -285,7 +290,7 @@ auth_store_used(struct auth_store *s, const char *id, struct wall at, struct err
 	struct str text = STR_INIT;
 
 	auth_used_write(&text, at);
-	return put(s, &(struct put){ AUTH_KIND_USED, id, KV_ANY, atomic_load(&s->ready) == WITH_TTL ? USED_S : 0 }, &text,
+	return put(s, &(struct put){ AUTH_KIND_USED, id, KV_ANY, atomic_load(&s->ready) == WITH_TTL ? USED_S : 0, NULL }, &text,
 	    NULL, err);
 }
 
@@ -303,7 +308,7 @@ auth_store_code(struct auth_store *s, const struct auth_token *t, char code[AUTH
 	memcpy(c.token, t->id, sizeof c.token);
 	draw(AUTH_CODE_PREFIX, code, &c.digest, c.id);
 	auth_code_write(&text, &c);
-	rc = put(s, &(struct put){ AUTH_KIND_CODE, c.id, KV_ABSENT, life(s, c.expires, LATE_S) }, &text, NULL, err);
+	rc = put(s, &(struct put){ AUTH_KIND_CODE, c.id, KV_ABSENT, life(s, c.expires, LATE_S), NULL }, &text, NULL, err);
 	if (rc != ERR_OK)
 		err_prefix(err, "login code");
 	return rc;
@@ -352,7 +357,7 @@ put_session(struct auth_store *s, struct auth_session *x, uint64_t expect, struc
 	struct str text = STR_INIT;
 
 	auth_session_write(&text, x);
-	return put(s, &(struct put){ AUTH_KIND_SESSION, x->id, expect, life(s, x->expires, LATE_S) }, &text, &x->revision,
+	return put(s, &(struct put){ AUTH_KIND_SESSION, x->id, expect, life(s, x->expires, LATE_S), NULL }, &text, &x->revision,
 	    err);
 }
 

@@ -33,6 +33,8 @@ struct auth_wish {
 	const char *service;		/* NULL or "": all */
 	int64_t ttl_ns;			/* 0: until revoked; at least a second */
 	const char *by;			/* who makes it, as auth_who.name */
+	const char *once;		/* NULL, or a key under which the store takes one within its window for duplicates:
+					   ERR_EXISTS for a second, as the first one's secret is gone */
 };
 
 /* auth_wish_check(w, member, err): ERR_INVALID with the sentence; *member (may be NULL) is then the member
