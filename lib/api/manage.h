@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/instant.h"
 
+struct auth;
 struct conn;
 struct discovery;
 struct groups;
@@ -51,6 +52,7 @@ struct manage {
 	struct discovery *discovery;
 	struct janitor *janitor;
 	struct groups *groups;
+	struct auth *auth;
 	_Atomic(struct registry *) registry;	/* NULL until the bucket could be looked at; stays then */
 	const char *version;			/* of aegis */
 	const char *base_path;			/* before all paths, without a slash at its end; "": none */

@@ -3,6 +3,7 @@
 #define API_MANAGE_INNER_H
 
 #include "api/manage.h"
+#include "auth/auth.h"
 #include "codec/codec.h"
 #include "http/server.h"
 
@@ -16,6 +17,20 @@
 
 /* manage_admit: the server's question before every request. */
 enum err_code manage_admit(void *arg, struct web_request *r, const struct web_route *route, struct err *err);
+
+/* manage_who(r): who asks; of role AUTH_NONE on public routes.  Lives as long as r. */
+const struct auth_who *manage_who(struct web_request *r);
+
+/* manage_cookie(r, out): the value of our cookie; false without one.  manage_set_cookie: sets it, or with "" ends
+ * it, in the browser. */
+bool manage_cookie(const struct web_request *r, char out[AUTH_TEXT_MAX]);
+void manage_set_cookie(struct web_request *r, const char *value);
+
+/* manage_own_origin(r, strict, err): as auth_own_origin. */
+enum err_code manage_own_origin(struct web_request *r, bool strict, struct err *err);
+
+/* manage_retry(m, r): sets Retry-After of who guesses too often. */
+void manage_retry(struct manage *m, struct web_request *r);
 
 /* manage_bound(r): the service that the request's credential is bound to; NULL: it is not.  What belongs
  * to others is left out of lists by their handlers; the rest was refused before. */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "api/manage.h"
+#include "auth/auth.h"
 #include "base/log.h"
 #include "base/magic.h"
 #include "base/mem.h"
@@ -36,6 +37,7 @@ struct serve_api {
 	struct pool *pool;
 	struct discovery *discovery;
 	struct janitor *janitor;
+	struct auth *auth;
 	struct manage manage;
 
 	struct sweeper *sweeper;	/* the pool's, once the registry is open */
@@ -180,6 +182,8 @@ open_bus(struct serve_api *s, struct err *err)
 	if ((s->conn = conn_new(&conn, err)) == NULL)
 		return err != NULL ? err->code : ERR_UNAVAILABLE;
 	s->discovery = discovery_new(&(struct discovery_opts){ .loop = s->loop, .conn = s->conn, .stale_ns = s->o->stale_ns });
+	if ((s->auth = auth_new(&(struct auth_opts){ .conn = s->conn, .create = true }, err)) == NULL)
+		return ERR_SYSTEM;
 	if (discovery_start(s->discovery, err) != ERR_OK || (s->janitor = janitor_new(s->conn, s->loop, err)) == NULL)
 		return ERR_SYSTEM;
 	if ((s->manage.groups = groups_new(&(struct groups_opts){ .conn = s->conn }, err)) == NULL)
@@ -206,6 +210,7 @@ open_api(struct serve_api *s, struct err *err)
 	s->manage.janitor = s->janitor;
 	s->manage.environment = s->o->environment;
 	s->manage.deployment = s->o->deployment;
+	s->manage.auth = s->auth;
 	s->manage.version = s->o->version;
 	s->manage.base_path = "";
 	s->manage.read_only = s->o->read_only;
@@ -229,6 +234,7 @@ close_api(struct serve_api *s)
 	pool_free(s->pool);
 	groups_free(s->manage.groups);
 	sweeper_free(s->sweeper);
+	auth_free(s->auth);
 	janitor_free(s->janitor);
 	discovery_free(s->discovery);
 	registry_free(atomic_load(&s->manage.registry));
