@@ -141,6 +141,19 @@ sick election.registers critical 3 "AEGIS_L0 is gone"
 remedy=${remedy/GROUP/jobs}
 cured
 
+# Instances of a group that live, and none leads, because all are unhealthy.
+spawn lone "$AEGIS" run-service --name lone-service --instance-id lone-1 --single-active --profile relaxed --app-stdio \
+    --health-cmd "test ! -e $T/ill" --health-interval 100ms --health-timeout 2s --health-failures 1 -- sh "$ROOT/deploy/examples/greeter.sh"
+until_true 20 registered lone-service lone-1 ACTIVE
+well
+touch "$T/ill"
+sick groups.members critical 8 "has 1 live instance, 1 of them unhealthy, and none leads"
+typed
+grep -q UNHEALTHY "$T/typed" || { cat "$T/typed"; fail "the remedy does not show who is unhealthy"; }
+rm "$T/ill"
+well
+end lone
+
 # Permissions: as the server tells them, by role; a note unless the role was asked for.
 end nats
 cat >>"$T/nats.conf" <<'EOC'
