@@ -278,12 +278,13 @@ hand_on(struct guest *g)
 	return false;
 }
 
+/* look_at: left, if its other end is closed: what is not complete then never will be. */
 static void
-look_at(struct guest *g)
+look_at(struct guest *g, bool left)
 {
 	enum said said = listen_to(g->lobby, g);
 
-	if (said == GONE)
+	if (said == GONE || (said == TOO_LITTLE && left))
 		send_away(g);
 	if (said != ENOUGH)
 		return;
@@ -402,7 +403,7 @@ run(void *arg)
 			if (is_listener(l, ready[i].data.ptr))
 				knocked[knocks++] = ready[i].data.ptr;
 			else
-				look_at(ready[i].data.ptr);
+				look_at(ready[i].data.ptr, (ready[i].events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0);
 		}
 		/* Last, because it may send others away, who must not be looked at after that. */
 		for (size_t i = 0; i < knocks; i++)

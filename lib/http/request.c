@@ -158,7 +158,6 @@ web_precondition(struct web_request *r, const char *etag, bool required, struct 
  * chunks still less, because each of them may come late. */
 #define READ 4096
 #define CHUNKED_READ 32
-#define SLOWEST 1024		/* bytes per second, beyond the first moments */
 
 /* is_late: whether less has come than a slow line would have brought. */
 static bool
@@ -187,13 +186,15 @@ request_body(struct web_request *r, size_t max)
 		int n = mg_read(r->mg, str_room(&r->body, want), want);
 		if (n == 0 && length < 0)
 			return true;
+		if (n > 0) {
+			r->body.len += (size_t)n;
+			str_end(&r->body);
+		}
 		if (n <= 0 || is_late(r, began)) {
 			atomic_fetch_add(&r->server->malformed, 1);
 			answer_code(r, 400, ERR_OK, "the body is not as it was announced, or did not come in time", false);
 			return false;
 		}
-		r->body.len += (size_t)n;
-		str_end(&r->body);
 		if (r->body.len > max) {
 			answer_code(r, 0, ERR_TOO_LARGE, "the body is larger than this path takes", false);
 			return false;

@@ -26,8 +26,6 @@
 #define SPARE 8			/* threads that nothing with a bound of its own may use up */
 #define RECEIVE_NS (5 * NS_PER_S)
 #define SEND_NS (10 * NS_PER_S)
-#define SLOWEST 1024		/* bytes per second that a reader takes, beyond the first moments */
-#define KEEP_ALIVE_MS "5000"	/* an idle connection holds a thread so long */
 #define MAX_HEAD 8192		/* bytes of a request's head */
 
 /* --- civetweb's questions and words ------------------------------------------------------ */
@@ -141,7 +139,7 @@ start(struct web_server *s, struct err *err)
 	snprintf(head, sizeof head, "%d", MAX_HEAD);
 	const char *options[] = {
 		"listening_ports", "", "num_threads", num, "request_timeout_ms", receive,
-		"keep_alive_timeout_ms", KEEP_ALIVE_MS, "enable_keep_alive", "yes", "max_request_size", head,
+		"keep_alive_timeout_ms", receive, "enable_keep_alive", "yes", "max_request_size", head,
 		"decode_url", "no", "decode_query_string", "no", NULL,
 	};
 	struct mg_error_data told = { .text = why, .text_buffer_size = sizeof why };

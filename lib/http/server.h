@@ -52,8 +52,8 @@ struct web_server_opts {
 	unsigned max_kept;		/* 0: 128 */
 	unsigned max_per_peer;		/* 0: 128 */
 	unsigned max_connections;	/* 0: 4096; descriptors must suffice */
-	int64_t receive_ns;		/* how long a handshake, a head, and the first of a body may take; 0: 5 s.
-					   A body comes with at least 1 KiB/s after that */
+	int64_t receive_ns;		/* how long a handshake, a head with the pause before it, and the first
+					   of a body may take, which then comes with 1 KiB/s at least; 0: 5 s */
 	int64_t send_ns;		/* how long a write may take, and 1 s more for each KiB; 0: 10 s */
 };
 

@@ -17,6 +17,7 @@
 #define WEB_REQUEST_MAGIC 0xae617002u
 
 #define HEADERS_MAX 16
+#define SLOWEST 1024		/* bytes per second of bodies and of readers, beyond the first moments */
 
 struct web_server {
 	unsigned magic;

@@ -22,29 +22,40 @@
 static struct web_server *server;
 static char got[65536];
 
-/* dial_at: a connection to one of a server's addresses; names are those of this machine. */
+/* dial_from: a connection to one of a server's addresses (names are those of this machine), from the
+ * loopback address 127.0.0.N. */
 static inline int
-dial_at(const char *address)
+dial_from(unsigned char n, const char *address)
 {
+	struct sockaddr_in from = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK - 1 + n) } };
+
 	uint16_t port = htons((uint16_t)strtoul(strrchr(address, ':') + 1, NULL, 10));
 	struct sockaddr_un local = { .sun_family = AF_UNIX };
 	struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = port, .sin_addr = { htonl(INADDR_LOOPBACK) } };
 	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = port, .sin6_addr = in6addr_loopback };
 	const struct sockaddr *to = (const struct sockaddr *)&four;
-	socklen_t n = sizeof four;
+	socklen_t len = sizeof four;
 
 	if (strncmp(address, "unix:", 5) == 0) {
 		snprintf(local.sun_path, sizeof local.sun_path, "%s", address + 5);
 		to = (const struct sockaddr *)&local;
-		n = sizeof local;
+		len = sizeof local;
 	} else if (strchr(address, '[') != NULL) {
 		to = (const struct sockaddr *)&six;
-		n = sizeof six;
+		len = sizeof six;
 	}
 	int fd = socket(to->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_true(fd >= 0);
-	assert_int_equal(connect(fd, to, n), 0);
+	if (n != 1)
+		assert_int_equal(bind(fd, (const struct sockaddr *)&from, sizeof from), 0);
+	assert_int_equal(connect(fd, to, len), 0);
 	return fd;
+}
+
+static inline int
+dial_at(const char *address)
+{
+	return dial_from(1, address);
 }
 
 static inline int
