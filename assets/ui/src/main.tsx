@@ -43,7 +43,7 @@ function Here(): JSX.Element {
 	if (first === undefined)
 		return <Dashboard />;
 	const page = first === 'services' ? third ? 'InstancePage' : second && 'ServicePage' : first === 'groups' && third ? 'GroupPage' : ROOTS[first];
-	return page ? <Later key={page} page={page} /> : <Empty title={t('There is no such page')}><a href={href('/')}>{t('Dashboard')}</a></Empty>;
+	return page ? <Later key={page} page={page} /> : <Empty whole title={t('There is no such page')}><a href={href('/')}>{t('Dashboard')}</a></Empty>;
 }
 
 startRouter();

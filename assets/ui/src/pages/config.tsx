@@ -166,6 +166,6 @@ function Body({ service }: { service: string }): JSX.Element {
 export function ConfigPage(): JSX.Element {
 	const [, service] = route.value;
 	if (service === undefined)
-		return <Empty title={t('There is no such page')}><a href={href('/manage')}>{t('Definitions')}</a></Empty>;
+		return <Empty whole title={t('There is no such page')}><a href={href('/manage')}>{t('Definitions')}</a></Empty>;
 	return <><Head name={t('Configuration of {0}', service)} up={[['/', t('Dashboard')], [at`/services/${service}`, service]]} /><Body key={service} service={service} /></>;
 }

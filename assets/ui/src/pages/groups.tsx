@@ -11,7 +11,7 @@ import { announce } from '../parts/announce';
 import { Badge } from '../parts/badge';
 import { Facts, Head, Live } from '../parts/bits';
 import { Dialog } from '../parts/dialog';
-import { Empty, Failed, Panel, useLoad } from '../parts/states';
+import { Empty, Failed, Panel, Scroll, useLoad } from '../parts/states';
 import { at, href, route } from '../router';
 import { may } from '../session';
 import type { Group, Member } from '../types';
@@ -30,14 +30,14 @@ function MemberBadge({ m }: { m: Member }): JSX.Element {
 }
 
 export function GroupTable({ groups: list }: { groups: Group[] }): JSX.Element {
-	return <div class="scroll"><table class="data">
+	return <Scroll><table class="data">
 		<thead><tr><th scope="col">{t('State')}</th><th scope="col">{t('Group')}</th><th scope="col">{t('Leader')}</th><th scope="col" class="num">{t('Epoch')}</th><th scope="col">{t('Since')}</th><th scope="col" class="num">{t('Members')}</th></tr></thead>
 		<tbody>{list.map((g) => <tr key={keyOf(g.service, g.group)} class={g.leader === null ? 'is-unhealthy' : ''}>
 			<td><State g={g} /></td>
 			<th scope="row"><a data-walk href={place(g)}>{g.service}/{g.group}</a>{(g.obstacle ?? g.warnings[0]) && <p class="hint">{g.obstacle ?? g.warnings[0]}</p>}</th>
 			<td>{g.leader ? <a href={href(at`/services/${g.service}/${g.leader.instance}`)}><code>{g.leader.instance}</code></a> : NONE}</td>
 			<td class="num">{g.leader?.epoch ?? NONE}</td><td>{g.leader?.since ? <Age at={g.leader.since} /> : NONE}</td><td class="num">{g.members.length}</td>
-		</tr>)}</tbody></table></div>;
+		</tr>)}</tbody></table></Scroll>;
 }
 
 export function GroupsPage(): JSX.Element {
@@ -96,14 +96,14 @@ function Detail({ live }: { live: Group }): JSX.Element {
 			[t('Profile'), live.profile], [t('Lease'), live.lease_ms === null ? null : ms(live.lease_ms)],
 		]} />
 		{live.leader && may('operator', live.service) && <p><button type="button" onClick={() => setAsking(true)}>{t('Step down…')}</button></p>}
-		<section class="stack"><h2>{t('Members')}</h2><div class="scroll"><table class="data"><thead><tr><th scope="col">{t('Role')}</th><th scope="col">{t('Instance')}</th></tr></thead>
-			<tbody>{live.members.map((m) => <tr key={m.instance}><td><MemberBadge m={m} /></td><th scope="row"><a data-walk href={href(at`/services/${live.service}/${m.instance}`)}><code>{m.instance}</code></a></th></tr>)}</tbody></table></div></section>
+		<section class="stack"><h2>{t('Members')}</h2><Scroll><table class="data"><thead><tr><th scope="col">{t('Role')}</th><th scope="col">{t('Instance')}</th></tr></thead>
+			<tbody>{live.members.map((m) => <tr key={m.instance}><td><MemberBadge m={m} /></td><th scope="row"><a data-walk href={href(at`/services/${live.service}/${m.instance}`)}><code>{m.instance}</code></a></th></tr>)}</tbody></table></Scroll></section>
 		<Panel load={load}>{(g) => <>
-			{g.registers && <section class="stack"><h2>{t('Registers')}</h2><div class="scroll"><table class="data">
+			{g.registers && <section class="stack"><h2>{t('Registers')}</h2><Scroll><table class="data">
 				<thead><tr><th scope="col" class="num">{t('Number')}</th><th scope="col">{t('Node')}</th><th scope="col">{t('State')}</th><th scope="col">{t('Owner')}</th><th scope="col" class="num">{t('Epoch')}</th><th scope="col" class="num">{t('Age')}</th></tr></thead>
 				<tbody>{g.registers.map((r) => <tr key={r.number}><td class="num">{r.number}</td><th scope="row">{r.node ?? NONE}</th>
 					<td>{r.reached ? <Badge tone="active">{r.state}</Badge> : <Badge tone="unhealthy">{t('not reached')}</Badge>}{r.why && <p class="hint">{r.why}</p>}</td>
-					<td><code>{r.owner ?? NONE}</code></td><td class="num">{r.epoch ?? NONE}</td><td class="num">{ms(r.age_ms)}</td></tr>)}</tbody></table></div></section>}
+					<td><code>{r.owner ?? NONE}</code></td><td class="num">{r.epoch ?? NONE}</td><td class="num">{ms(r.age_ms)}</td></tr>)}</tbody></table></Scroll></section>}
 			{g.changes && <section class="stack"><h2>{t('History')}</h2>{g.changes.length === 0 ? <p class="hint">{t('No change was seen yet; {0}.', plural(live.members.length, '{0} member', '{0} members'))}</p> :
 				<ol class="timeline">{g.changes.map((c, i) => <li key={i}><Badge tone="leader">e{c.epoch ?? '?'}</Badge><div><p><code>{c.instance ?? NONE}</code>{c.cause && <span class="hint"> {c.cause}</span>}</p><p class="hint"><When at={c.at} /></p></div></li>)}</ol>}</section>}
 		</>}</Panel>

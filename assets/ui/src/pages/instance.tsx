@@ -12,7 +12,7 @@ import { Facts, Head, Live, show, Tabs } from '../parts/bits';
 import { Chart, type Line } from '../parts/chart';
 import { Copy } from '../parts/copy';
 import { Icon } from '../parts/icon';
-import { Empty, Panel, useLoad } from '../parts/states';
+import { Empty, Panel, Scroll, useLoad } from '../parts/states';
 import { at, href, query, route } from '../router';
 import type { Card, InstanceEvent, Json, Series, Setting, Settings } from '../types';
 import { cause } from './dashboard';
@@ -85,9 +85,9 @@ function Configuration({ service, instance }: { service: string; instance: strin
 			<a class="end" href={href(at`/config/${service}`)}>{t('Configure the service')}</a></div>
 			<Panel load={settings}>{(s) => <>
 				{s.pending.length > 0 && <p class="note warning"><Icon name="warning" />{t('Waits for a restart: {0}', s.pending.join(', '))}</p>}
-				<div class="scroll"><table class="data"><thead><tr><th scope="col">{t('Setting')}</th><th scope="col">{t('Value')}</th><th scope="col">{t('Origin')}</th><th scope="col">{t('A change')}</th></tr></thead>
+				<Scroll><table class="data"><thead><tr><th scope="col">{t('Setting')}</th><th scope="col">{t('Value')}</th><th scope="col">{t('Origin')}</th><th scope="col">{t('A change')}</th></tr></thead>
 					<tbody>{s.settings.map((x) => <tr key={x.key}><th scope="row"><code>{x.key}</code></th><td><Value s={x} /></td><td>{ORIGINS[x.origin] ? t(ORIGINS[x.origin] as Text) : x.origin}</td>
-						<td>{x.pending ? <Badge tone="warning">{t('pending')}</Badge> : x.live ? t('applies at once') : t('waits for a restart')}</td></tr>)}</tbody></table></div>
+						<td>{x.pending ? <Badge tone="warning">{t('pending')}</Badge> : x.live ? t('applies at once') : t('waits for a restart')}</td></tr>)}</tbody></table></Scroll>
 				<p class="hint">{s.revision === null ? t('There is no central document.') : t('Central document at revision {0}; applied: {1}.', s.revision, s.applied_revision ?? NONE)}</p></>}</Panel></section>
 		<section class="stack"><h2>{t('What it says of itself')}</h2>
 			<Panel load={config}>{(c) => <pre class="card json" tabIndex={0}>{JSON.stringify(c.config, null, 2)}</pre>}</Panel></section>

@@ -14,7 +14,7 @@ import { Diff, Head, Live, SortHead, sorted } from '../parts/bits';
 import { Dialog } from '../parts/dialog';
 import { Icon } from '../parts/icon';
 import { Merge } from '../parts/merge';
-import { Empty, Failed, Panel, useLoad } from '../parts/states';
+import { Empty, Failed, Panel, Scroll, useLoad } from '../parts/states';
 import { at, go, guardLeave, href, query, route } from '../router';
 import { may } from '../session';
 import type { Card, Definition, DefinitionVersion, Service } from '../types';
@@ -32,13 +32,13 @@ function Table(): JSX.Element {
 			{t('A definition says who owns a service and what it is for. Services run without one, too.')}</Empty>;
 	const list = sorted<Service>(all, (s, by) => by === 'live' ? live.get(s.service_name) ?? 0 : by === 'changed' ? s.updated_at :
 		by === 'owner' ? s.owner : by === 'version' ? s.version : s.service_name, 'name');
-	return <div class="scroll"><table class="data">
+	return <Scroll><table class="data">
 		<thead><tr><SortHead by="name">{t('Service')}</SortHead><SortHead by="owner">{t('Owner')}</SortHead><th scope="col">{t('Description')}</th>
 			<SortHead by="version" num>{t('Version')}</SortHead><SortHead by="live" num>{t('Live')}</SortHead><SortHead by="changed">{t('Changed')}</SortHead></tr></thead>
 		<tbody>{list.map((s) => <tr key={s.service_name}>
 			<th scope="row"><a data-walk href={href(at`/manage/${s.service_name}`)}>{s.service_name}</a></th><td>{s.owner}</td><td>{s.description}</td>
 			<td class="num">{s.version}</td><td class="num"><a href={href(at`/services/${s.service_name}`)}>{live.get(s.service_name) ?? 0}</a></td><td><Age at={s.updated_at} /></td>
-		</tr>)}</tbody></table></div>;
+		</tr>)}</tbody></table></Scroll>;
 }
 
 // --- the form -------------------------------------------------------------------------------------

@@ -156,7 +156,7 @@ export function Chart(p: ChartProps): JSX.Element {
 	};
 	const forget = () => (cursor.value = null);
 	return <figure class="card chart">
-		<figcaption><h3>{p.name}</h3>
+		<figcaption><h2>{p.name}</h2>
 			<span class="end row tight"><button type="button" class="plain" onClick={() => setTable(!table)}>{table ? t('View as chart') : t('View as table')}</button>
 				<button type="button" class="plain" aria-label={`CSV: ${p.name}`} onClick={() => download(p)}>CSV</button></span></figcaption>
 		<Legend p={p} i={i ?? last} chosen={line} />

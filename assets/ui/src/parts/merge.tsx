@@ -4,6 +4,7 @@ import { useState } from 'preact/hooks';
 import type { JSX } from 'preact';
 import { t, type Text } from '../i18n';
 import { Dialog } from './dialog';
+import { Scroll } from './states';
 
 type Words = { [key: string]: string };
 
@@ -23,14 +24,14 @@ export function Merge({ name, base, theirs, mine, keys, labels, onClose, onSave 
 	const save = () => onSave({ ...mine, ...Object.fromEntries(keys.map((k) => [k, (ours.has(k) ? mine[k] : theirs[k]) ?? ''])) });
 	return <Dialog wide title={t('Somebody else changed {0} meanwhile', name)} onClose={onClose}>
 		<p>{t('Nothing was saved yet. Choose what is to hold.')}</p>
-		<div class="scroll"><table class="data merge">
+		<Scroll><table class="data merge">
 			<thead><tr><th scope="col">{t('Member')}</th><th scope="col">{t('Before')}</th><th scope="col">{t('Theirs')}</th><th scope="col">{t('Yours')}</th></tr></thead>
 			<tbody>{changed.map((k) => {
 				const both = theirs[k] !== base[k] && mine[k] !== base[k] && theirs[k] !== mine[k];
 				return <tr key={k}><th scope="row">{labels[k] ? t(labels[k]) : <code>{k}</code>}{both && <p class="badge warning">{t('both changed it')}</p>}</th><td>{base[k] ?? '–'}</td>
 					{([[false, theirs[k]], [true, mine[k]]] as const).map(([us, v]) => <td key={String(us)} class={ours.has(k) === us ? 'chosen' : ''}>
 						<label class="check"><input type="radio" name={'m-' + k} checked={ours.has(k) === us} onChange={() => choose(k, us)} />{v ?? t('without')}</label></td>)}</tr>;
-			})}</tbody></table></div>
+			})}</tbody></table></Scroll>
 		<div class="actions"><button type="button" onClick={onClose}>{t('Back to the form')}</button><button type="button" class="primary" onClick={save}>{t('Save the chosen')}</button></div>
 	</Dialog>;
 }

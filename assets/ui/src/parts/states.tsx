@@ -1,5 +1,5 @@
 // states.tsx - what a panel shows while it has nothing to show: loading, empty, failed.
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { ComponentChildren, JSX } from 'preact';
 import { ApiError, call } from '../api';
 import { t } from '../i18n';
@@ -20,10 +20,11 @@ export function Skeleton({ lines = 3, cards = 0 }: { lines?: number; cards?: num
 	</div>;
 }
 
-export function Empty({ title, children, command }: { title: string; children?: ComponentChildren; command?: string }): JSX.Element {
+// whole: it is all that the page has, so its words are the page's heading.
+export function Empty({ title, children, command, whole }: { title: string; children?: ComponentChildren; command?: string; whole?: boolean }): JSX.Element {
 	return <div class="empty">
 		<svg class="empty-art" viewBox="0 0 96 64" aria-hidden="true"><rect x="8" y="10" width="80" height="44" rx="8" /><path d="M20 26h26M20 36h40" /><circle cx="72" cy="28" r="7" /></svg>
-		<h2>{title}</h2>
+		{whole ? <h1 tabIndex={-1}>{title}</h1> : <h2>{title}</h2>}
 		{children && <p>{children}</p>}
 		{command && <p class="command"><code>{command}</code><Copy text={command} what={t('command')} /></p>}
 	</div>;
@@ -52,6 +53,19 @@ export interface Loaded<T> {
 	loading: boolean;
 	reload: () => void;
 	set: (data: T, etag?: string | null) => void;
+}
+
+// Scroll: a wide table in a narrow window; the keyboard reaches it when there is something to scroll.
+export function Scroll({ children }: { children: ComponentChildren }): JSX.Element {
+	const ref = useRef<HTMLDivElement>(null);
+	const [wide, setWide] = useState(false);
+	useEffect(() => {
+		const el = ref.current as HTMLElement;
+		const size = new ResizeObserver(() => setWide(el.scrollWidth > el.clientWidth));
+		size.observe(el);
+		return () => size.disconnect();
+	}, []);
+	return <div ref={ref} class="scroll" {...(wide ? { tabIndex: 0, role: 'region', 'aria-label': t('Table') } : {})}>{children}</div>;
 }
 
 // useLoad(path): what the API answers there; the old answer stays while a new one is fetched, and
