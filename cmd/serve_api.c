@@ -12,8 +12,9 @@ struct serve_api_cmd {
 	struct cmd_nats nats;
 	struct cmd_log log;
 	struct opts_list listen;
-	const char *health_listen, *deployment;
-	bool read_only;
+	const char *health_listen, *deployment, *tls_cert, *tls_key, *tls_client_ca;
+	uint64_t max_connections, max_per_address, max_streams;
+	bool read_only, no_tls_needed;
 	int64_t stale_ns;
 };
 
@@ -47,10 +48,28 @@ static const struct opt serve_rows[] = {
 	OPTS_END
 };
 
+static const struct opt http_rows[] = {
+	OPT_FILE(struct serve_api_cmd, tls_cert, "http-tls-cert", 0, "FILE",
+	    "certificate of https:// listeners, with its chain, as PEM; read again on HUP", .env = true),
+	OPT_FILE(struct serve_api_cmd, tls_key, "http-tls-key", 0, "FILE", "the key of that certificate", .def_text = "in the file of the certificate", .env = true),
+	OPT_FILE(struct serve_api_cmd, tls_client_ca, "http-tls-client-ca", 0, "FILE",
+	    "clients must show a certificate that one of these authorities signed", .env = true),
+	OPT_FLAG(struct serve_api_cmd, no_tls_needed, "no-tls-needed", 0,
+	    "serve plain http:// beyond the loopback interface, too, because something before it speaks TLS", .env = true),
+	OPT_UINT(struct serve_api_cmd, max_connections, "max-connections", 0, "N", "open connections in all", .def = "4096", .min = 16,
+	    .max = 65536, .env = true),
+	OPT_UINT(struct serve_api_cmd, max_per_address, "max-connections-per-address", 0, "N", "open connections of one address",
+	    .def = "128", .min = 1, .max = 65536, .env = true),
+	OPT_UINT(struct serve_api_cmd, max_streams, "max-streams", 0, "N", "open event streams; each has a thread", .def = "512", .min = 1,
+	    .max = 4096, .env = true),
+	OPTS_END
+};
+
 const struct cmd_form serve_api_form = {
 	sizeof(struct serve_api_cmd),
 	{
 		{ "API options", "serve_api", serve_rows, 0 },
+		{ "HTTP options", "http", http_rows, 0 },
 		FORM_NATS(struct serve_api_cmd),
 		FORM_SERVE_LOG(struct serve_api_cmd),
 		FORM_GENERAL(struct serve_api_cmd),
@@ -80,20 +99,19 @@ cmd_serve_api_run(struct cmd *c, struct err *err)
 {
 	const struct serve_api_cmd *o = c->opts;
 	struct serve_api_opts s = {
-		.version = AEGIS_VERSION, .stale_ns = o->stale_ns, .environment = environment(c), .deployment = o->deployment, .read_only = o->read_only,
-		 .listen = o->listen.v, .nlisten = o->listen.n,
-		.health_listen = o->health_listen,
+		.version = AEGIS_VERSION, .stale_ns = o->stale_ns, .environment = environment(c), .deployment = o->deployment,
+		.read_only = o->read_only,
+		.api = {
+			.listen = o->listen.v, .nlisten = o->listen.n, .no_tls_needed = o->no_tls_needed, .health_listen = o->health_listen,
+			.tls_cert = o->tls_cert, .tls_key = o->tls_key, .tls_client_ca = o->tls_client_ca,
+			.max_connections = (unsigned)o->max_connections, .max_per_peer = (unsigned)o->max_per_address,
+			.max_streams = (unsigned)o->max_streams,
+		},
 	};
+	enum err_code code = manage_check(&s.api, err);
 
-	for (size_t i = 0; i < o->listen.n; i++)
-		if (manage_check(o->listen.v[i], err) != ERR_OK) {
-			err_prefix(err, "--listen");
-			return ERR_CONFIG;
-		}
-	if (o->health_listen != NULL && manage_check(o->health_listen, err) != ERR_OK) {
-		err_prefix(err, "--health-listen");
-		return ERR_CONFIG;
-	}
+	if (code != ERR_OK)
+		return code;
 	s.conn = cmd_conn_opts(c, NULL);
 	return serve_api(&s, err);
 }

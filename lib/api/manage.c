@@ -2,12 +2,12 @@
 #include "api/manage.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "api/manage_inner.h"
 #include "base/log.h"
 #include "base/magic.h"
-#include "base/mem.h"
 #include "base/num.h"
 
 /* A schema is of JSON, a media type is itself, and of a star nothing is known: the compiler looks. */
@@ -81,44 +81,65 @@ admit(void *arg, struct web_request *r, const struct web_route *route, struct er
 
 /* --- where it listens -------------------------------------------------------------------- */
 
-#define SCHEME "http://"
-
-enum err_code
-manage_check(const char *where, struct err *err)
+/* is_loopback: whether only this machine reaches the address of n bytes. */
+static bool
+is_loopback(const char *p, size_t n)
 {
-	const char *host = where + strlen(SCHEME), *colon = strrchr(where, ':');
+	char host[64];
 	struct in_addr addr;
-	uint64_t port;
 
-	if (strncmp(where, SCHEME, strlen(SCHEME)) != 0 || colon < host || !num_uint(colon + 1, &port) || port > 65535)
-		return err_set(err, ERR_CONFIG, "'%s' is no address to listen on; write one such as " SCHEME "127.0.0.1:8100", where);
-	char *name = mem_text_n(host, (size_t)(colon - host));
-	bool loopback = inet_pton(AF_INET, name, &addr) == 1 && ntohl(addr.s_addr) >> 24 == 127;
-	mem_free(name);
-	return loopback ? ERR_OK : err_set(err, ERR_CONFIG, "'%s' is not an address of the loopback interface; write one such as "
-	    SCHEME "127.0.0.1:8100", where);
+	snprintf(host, sizeof host, "%.*s", (int)(n < sizeof host ? n : 0), p);
+	if (strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0)
+		return true;
+	return inet_pton(AF_INET, host, &addr) == 1 && ntohl(addr.s_addr) >> 24 == 127;
 }
 
-/* serve_at: m->web or m->health, by the option's name. */
 static enum err_code
-serve_at(struct manage *m, const char *option, const struct web_server_opts *o, struct web_server **out, struct err *err)
+check_listener(const struct manage_opts *o, const char *option, const char *where, bool open, struct err *err)
 {
-	struct web_server_opts mine = *o;
+	bool secure = strncmp(where, "https://", 8) == 0, plain = strncmp(where, "http://", 7) == 0;
+	const char *host = where + (secure ? 8 : 7), *colon = strrchr(where, ':');
+	uint64_t port;
+
+	if ((!secure && !plain) || colon <= host || !num_uint(colon + 1, &port) || port > 65535)
+		return err_set(err, ERR_CONFIG, "%s: '%s' is no address to listen on; write one such as http://127.0.0.1:8100", option,
+		    where);
+	if (secure && o->tls_cert == NULL)
+		return err_set(err, ERR_CONFIG, "%s: '%s' needs a certificate; name its file with --http-tls-cert", option, where);
+	if (plain && !open && !is_loopback(host, (size_t)(colon - host)))
+		return err_set(err, ERR_CONFIG, "%s: '%s' can be reached from elsewhere, and credentials would pass in the clear; use "
+		    "https:// with --http-tls-cert, an address such as http://127.0.0.1:8100, or --no-tls-needed if something "
+		    "before it speaks TLS", option, where);
+	return ERR_OK;
+}
+
+enum err_code
+manage_check(const struct manage_opts *o, struct err *err)
+{
 	enum err_code code = ERR_OK;
 
 	for (size_t i = 0; i < o->nlisten && code == ERR_OK; i++)
-		code = manage_check(o->listen[i], err);
-	mine.headers = manage_policy;
-	mine.done = manage_done;
-	mine.arg = m;
-	if (code == ERR_OK && (*out = web_server_new(&mine, err)) == NULL)
-		code = ERR_CONFIG;
-	if (code != ERR_OK)
-		err_prefix(err, "%s", option);
-	for (size_t i = 0; code == ERR_OK && web_server_address(*out, i) != NULL; i++)
-		log_info(EV_PROCESS_START, LOG_NONE, "%s is served at %s", *out == m->web ? "the management API" : "health",
-		    web_server_address(*out, i));
+		code = check_listener(o, "--listen", o->listen[i], o->no_tls_needed, err);
+	/* Probes carry no credentials. */
+	if (code == ERR_OK && o->health_listen != NULL)
+		code = check_listener(o, "--health-listen", o->health_listen, true, err);
 	return code;
+}
+
+static enum err_code
+serve_at(struct manage *m, const char *what, const struct manage_opts *o, struct web_server_opts *w, struct web_server **out,
+    struct err *err)
+{
+	w->tls_cert = o->tls_cert;
+	w->tls_key = o->tls_key;
+	w->tls_client_ca = o->tls_client_ca;
+	w->headers = manage_policy;
+	w->arg = m;
+	if ((*out = web_server_new(w, err)) == NULL)
+		return ERR_CONFIG;
+	for (size_t i = 0; web_server_address(*out, i) != NULL; i++)
+		log_info(EV_PROCESS_START, LOG_NONE, "%s is served at %s", what, web_server_address(*out, i));
+	return ERR_OK;
 }
 
 /* --- its life ---------------------------------------------------------------------------- */
@@ -127,18 +148,29 @@ enum err_code
 manage_start(struct manage *m, const struct manage_opts *o, struct err *err)
 {
 	struct web_server_opts web = {
-		.listen = o->listen, .nlisten = o->nlisten, .routes = routes, .nroutes = COUNT_OF(routes), .admit = admit,
+		.listen = o->listen, .nlisten = o->nlisten, .routes = routes, .nroutes = COUNT_OF(routes), .admit = admit, .done = manage_done,
+		.max_connections = o->max_connections, .max_per_peer = o->max_per_peer, .max_streams = o->max_streams,
 	};
 	struct web_server_opts health = {
 		.listen = &o->health_listen, .nlisten = 1, .routes = health_routes, .nroutes = COUNT_OF(health_routes),
 	};
-	enum err_code code;
+	enum err_code code = manage_check(o, err);
 
 	m->magic = MANAGE_MAGIC;
 	m->meter = manage_meter_new();
-	if ((code = serve_at(m, "--listen", &web, &m->web, err)) != ERR_OK || o->health_listen == NULL)
-		return code;
-	return serve_at(m, "--health-listen", &health, &m->health, err);
+	if (code == ERR_OK)
+		code = serve_at(m, "the management API", o, &web, &m->web, err);
+	if (code == ERR_OK && o->health_listen != NULL)
+		code = serve_at(m, "health", o, &health, &m->health, err);
+	return code;
+}
+
+enum err_code
+manage_reload(struct manage *m, struct err *err)
+{
+	enum err_code code = web_server_reload(m->web, err);
+
+	return code == ERR_OK && m->health != NULL ? web_server_reload(m->health, err) : code;
 }
 
 void

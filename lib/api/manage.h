@@ -94,14 +94,21 @@ bool manage_answers(struct manage *m);
 /* --- its life ----------------------------------------------------------------------------- */
 
 struct manage_opts {
-	/* "http://ADDR:PORT", of the loopback interface; PORT 0: the system chooses */
+	/* "http://ADDR:PORT" or "https://ADDR:PORT"; PORT 0: the system chooses.  Beyond the loopback
+	 * interface without TLS only if no_tls_needed. */
 	const char *const *listen;
 	size_t nlisten;
-	const char *health_listen;	/* one more, for the health routes alone; NULL: none */
+	bool no_tls_needed;
+	const char *health_listen;	/* one more, for the health routes alone, anywhere; NULL: none */
+	const char *tls_cert, *tls_key, *tls_client_ca;		/* as of web_server_opts, which knows the limits, too */
+	unsigned max_connections, max_per_peer, max_streams;
 };
 
-/* manage_check(where, err): ERR_CONFIG for what a listener may not be. */
-enum err_code manage_check(const char *where, struct err *err);
+/* manage_check(o, err): ERR_CONFIG for listeners that may not be, before anything is opened. */
+enum err_code manage_check(const struct manage_opts *o, struct err *err);
+
+/* manage_reload(m, err): certificates anew, for the connections that come; on failure the old ones stay. */
+enum err_code manage_reload(struct manage *m, struct err *err);
 
 /* manage_start(m, o, err): serves from now on; m was zeroed and its outside members filled in. */
 enum err_code manage_start(struct manage *m, const struct manage_opts *o, struct err *err);

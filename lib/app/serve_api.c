@@ -167,8 +167,16 @@ on_stop(void *arg, int signo)
 static void
 on_reload(void *arg, int signo)
 {
-	(void)arg;
-	log_info(EV_CONFIG_NOTE, LOG_F(LOG_N("signal", signo)), "nothing can be reloaded here; options wait for a restart");
+	struct serve_api *s = arg;
+	struct err err;
+
+	if (s->o->api.tls_cert == NULL)
+		log_info(EV_CONFIG_NOTE, LOG_F(LOG_N("signal", signo)), "there is no certificate to read again; options wait for a restart");
+	else if (manage_reload(&s->manage, &err) == ERR_OK)
+		log_info(EV_CONFIG_NOTE, LOG_F(LOG_N("signal", signo)), "read the certificate again; options wait for a restart");
+	else
+		log_error(EV_CONFIG_NOTE, LOG_F(LOG_N("signal", signo), LOG_S("err", err.text)),
+		    "the old certificate stays in use: %s", err.text);
 }
 
 /* --- start and end ------------------------------------------------------------------------ */
@@ -216,9 +224,7 @@ open_api(struct serve_api *s, struct err *err)
 	s->manage.read_only = s->o->read_only;
 	s->manage.began = now;
 	atomic_store(&s->manage.turned, now.ns);
-	return manage_start(&s->manage, &(struct manage_opts){
-		.listen = s->o->listen, .nlisten = s->o->nlisten, .health_listen = s->o->health_listen,
-	}, err);
+	return manage_start(&s->manage, &s->o->api, err);
 }
 
 static void

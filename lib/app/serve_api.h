@@ -7,9 +7,9 @@
 #define APP_SERVE_API_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
+#include "api/manage.h"
 #include "base/err.h"
 #include "nats/conn.h"
 
@@ -20,9 +20,7 @@ struct serve_api_opts {
 	const char *deployment;		/* which deployment, for the same */
 	int64_t stale_ns;
 	bool read_only;			/* refuse to change anything */
-	const char *const *listen;	/* as of manage_opts */
-	size_t nlisten;
-	const char *health_listen;	/* the same; NULL: none */
+	struct manage_opts api;
 };
 
 /* serve_api(o, err): serves until a signal asks to stop; the calling thread, with signals blocked,
