@@ -116,8 +116,8 @@ read_cursor(struct query *q, const char *text, struct manage_faults *f)
 		manage_fault(f, "query.cursor", "value_error", "this is no cursor that a list gave out; begin without one");
 		return;
 	}
-	snprintf(q->after[0], MANAGE_FIELD_MAX, "%s", place);
-	snprintf(q->after[1], MANAGE_FIELD_MAX, "%s", place + value + 1);
+	memcpy(q->after[0], place, value + 1);
+	memcpy(q->after[1], place + value + 1, strlen(place + value + 1) + 1);
 }
 
 /* read_query: false when the request was answered. */
