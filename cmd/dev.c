@@ -7,6 +7,7 @@ struct dev_form_opts {
 	struct cmd_general general;
 	struct cmd_log log;
 	struct dev_opts dev;
+	uint64_t port;
 };
 
 static const struct opt dev_rows[] = {
@@ -15,6 +16,8 @@ static const struct opt dev_rows[] = {
 	OPT_FLAG(struct dev_form_opts, dev.reset, "reset", 0, "begin with empty data"),
 	OPT_FILE(struct dev_form_opts, dev.nats_server, "nats-server", 0, "PATH", "the nats-server to start",
 	    .def_text = "beside this program's build, then in PATH", .env = true),
+	OPT_UINT(struct dev_form_opts, port, "port", 0, "N", "where the management API and its page listen, on the loopback interface; 0 "
+	    "is a free port", .def = "8100", .max = UINT16_MAX),
 	OPTS_END
 };
 
@@ -30,7 +33,8 @@ const struct cmd_form dev_form = {
 enum err_code
 cmd_dev_run(struct cmd *c, struct err *err)
 {
-	const struct dev_form_opts *o = c->opts;
+	struct dev_form_opts *o = c->opts;
 
+	o->dev.port = (uint16_t)o->port;
 	return dev_run(&o->dev, err);
 }

@@ -1,5 +1,5 @@
 /* dev.c - a system on one machine, made of the same parts as everywhere else: a nats-server,
- * services of their own processes under a runner each, a wrapped script.
+ * the management API and services as processes of their own under a runner each, a wrapped script.
  *
  * Nothing here is special to development but the list of what to start. */
 #include "app/dev.h"
@@ -15,12 +15,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/dev_api.h"
+#include "auth/store.h"
 #include "base/embed.h"
 #include "base/log.h"
 #include "base/magic.h"
 #include "base/mem.h"
 #include "discovery/discovery.h"
-#include "messaging/janitor.h"
 #include "nats/conn.h"
 #include "nats/server.h"
 #include "nats/stream.h"
@@ -48,12 +49,12 @@ static const struct { const char *demo, *service, *description; int copies; } de
 	{ NULL, "greeter-service", "a shell script under run-service --app-stdio", 1 },
 };
 
-#define UNITS 9
+#define UNITS 10
 
 struct unit {
 	struct dev *dev;
 	struct runner *runner;
-	const char *service;
+	const char *service;		/* NULL: the management API, which is none */
 	char instance[64];
 	bool gone;
 };
@@ -66,7 +67,8 @@ struct dev {
 	struct loop *loop;
 	struct conn *conn;
 	struct discovery *discovery;
-	struct janitor *janitor;
+	char url[DEV_URL_MAX];		/* of the management API */
+	char *link;			/* into its page */
 	struct unit units[UNITS];
 	size_t n;
 	struct loop_timer look, server_look;
@@ -156,28 +158,21 @@ greeter(void)
 	return mem_text_n(embed_greeter, EMBED_SIZE(embed_greeter));
 }
 
+/* launch: the next unit, whose names are set. */
 static enum err_code
-start_unit(struct dev *d, size_t kind, int copy, struct err *err)
+launch(struct dev *d, const char *const *argv, const struct runner_probe *ready, struct err *err)
 {
 	struct unit *u = &d->units[d->n];
-	char *script = greeter();
-	const char *self = child_self_path();
 
 	u->dev = d;
-	u->service = demos[kind].service;
-	snprintf(u->instance, sizeof u->instance, "%s-%d", u->service, copy + 1);
-	const char *demo[] = { self, "demo-service", demos[kind].demo, "--instance-id", u->instance, NULL };
-	const char *wrapped[] = { self, "run-service", "--name", u->service, "--instance-id", u->instance,
-		"--description", demos[kind].description, "--app-stdio", "--", "/bin/sh", "-c", script, NULL };
 	u->runner = runner_new(d->loop, &(struct runner_opts){
-		.name = u->instance, .argv = demos[kind].demo != NULL ? demo : wrapped,
+		.name = u->instance, .argv = argv, .ready = *ready,
 		.restart = { .when = RESTART_ALWAYS }, .kill_after_ns = KILL_AFTER_NS,
 	}, &(struct runner_callbacks){ .arg = u, .status = on_status, .gone = on_gone }, err);
-	mem_free(script);
 	if (u->runner == NULL)
 		return ERR_CONFIG;
 	runner_set_env(u->runner, "NATS_URL", nats_server_url(d->server));
-	/* Nine services that tell of every start would hide what this page of output is for. */
+	/* Ten processes that tell of every start would hide what this page of output is for. */
 	if (getenv("LOG_LEVEL") == NULL && getenv("AEGIS_LOG_LEVEL") == NULL)
 		runner_set_env(u->runner, "AEGIS_LOG_LEVEL", "warning");
 	d->n++;
@@ -186,9 +181,38 @@ start_unit(struct dev *d, size_t kind, int copy, struct err *err)
 }
 
 static enum err_code
+start_api(struct dev *d, struct err *err)
+{
+	const char *argv[] = { child_self_path(), "serve-api", "--listen", d->url, NULL };
+	char *readyz = mem_printf("%s/readyz", d->url);
+
+	snprintf(d->units[d->n].instance, sizeof d->units[d->n].instance, "serve-api");
+	enum err_code code = launch(d, argv, &(struct runner_probe){ .kind = RUNNER_PROBE_HTTP, .target = readyz }, err);
+	mem_free(readyz);
+	return code;
+}
+
+static enum err_code
+start_unit(struct dev *d, size_t kind, int copy, struct err *err)
+{
+	struct unit *u = &d->units[d->n];
+	char *script = greeter();
+	const char *self = child_self_path();
+
+	u->service = demos[kind].service;
+	snprintf(u->instance, sizeof u->instance, "%s-%d", u->service, copy + 1);
+	const char *demo[] = { self, "demo-service", demos[kind].demo, "--instance-id", u->instance, NULL };
+	const char *wrapped[] = { self, "run-service", "--name", u->service, "--instance-id", u->instance,
+		"--description", demos[kind].description, "--app-stdio", "--", "/bin/sh", "-c", script, NULL };
+	enum err_code code = launch(d, demos[kind].demo != NULL ? demo : wrapped, &(struct runner_probe){ .kind = RUNNER_PROBE_NONE }, err);
+	mem_free(script);
+	return code;
+}
+
+static enum err_code
 start_units(struct dev *d, struct err *err)
 {
-	enum err_code code = ERR_OK;
+	enum err_code code = start_api(d, err);
 
 	for (size_t kind = 0; code == ERR_OK && kind < COUNT_OF(demos); kind++)
 		for (int copy = 0; code == ERR_OK && copy < demos[kind].copies; copy++)
@@ -226,6 +250,8 @@ define(struct dev *d, struct err *err)
 static bool
 is_there(const struct directory *dir, const struct unit *u)
 {
+	if (u->service == NULL)
+		return runner_status(u->runner) == RUNNER_READY;
 	const struct service_group *g = directory_find(dir, u->service);
 	struct wall now = clock_wall(clock_system());
 
@@ -260,17 +286,24 @@ print_units(const struct dev *d, const struct directory *dir)
 	const char *url = nats_server_url(d->server), *self = own_name();
 
 	printf("\n  %-22s %-9d %s\n", "nats-server", (int)nats_server_pid(d->server), url);
-	for (size_t i = 0; i < d->n; i++)
-		printf("  %-22s %-9d %s\n", d->units[i].instance, (int)runner_pid(d->units[i].runner),
-		    is_there(dir, &d->units[i]) ? "registered" : "not registered yet, see the log above");
-	printf("\n  data in %s\n\nTry, in another terminal:\n\n"
+	for (size_t i = 0; i < d->n; i++) {
+		const struct unit *u = &d->units[i];
+		const char *there = u->service != NULL ? "registered" : d->url;
+		printf("  %-22s %-9d %s\n", u->instance, (int)runner_pid(u->runner),
+		    is_there(dir, u) ? there : "not there yet, see the log above");
+	}
+	printf("\n  data in %s\n\nOpen the page; this link logs one browser in, once, within %lld minutes:\n\n  %s\n\n"
+	    "Try, in another terminal:\n\n"
 	    "  export NATS_URL=%s\n"
+	    "  %s status\n"
 	    "  %s registry ls\n"
 	    "  %s call greeter-service greet '{\"name\": \"world\"}'\n"
 	    "  %s call order-service create_order '{\"symbol\": \"AAPL\", \"quantity\": 10}'\n"
 	    "  %s event subscribe 'events.>' --count 5\n"
-	    "  %s command send risk-service recalculate '{\"pace_ms\": 200}'\n\n"
-	    "Ctrl-C ends all of it.\n", d->dir, url, self, self, self, self, self);
+	    "  %s command send risk-service recalculate '{\"pace_ms\": 200}'\n"
+	    "  %s token create --role viewer --link %s\n\n"
+	    "Ctrl-C ends all of it.\n", d->dir, (long long)(AUTH_CODE_NS / NS_PER_S / 60), d->link, url, self, self, self, self, self,
+	    self, self, d->url);
 	fflush(stdout);
 }
 
@@ -358,7 +391,7 @@ open_dev(struct dev *d, struct err *err)
 {
 	enum err_code code;
 
-	if ((code = prepare_dir(d, err)) != ERR_OK)
+	if ((code = prepare_dir(d, err)) != ERR_OK || (code = dev_api_url(d->o->port, d->url, err)) != ERR_OK)
 		return code;
 	if ((d->loop = loop_new(clock_system(), MAILBOX, err)) == NULL)
 		return ERR_SYSTEM;
@@ -374,9 +407,8 @@ open_dev(struct dev *d, struct err *err)
 	d->discovery = discovery_new(&(struct discovery_opts){ .loop = d->loop, .conn = d->conn });
 	if ((code = stream_ensure(d->conn, STREAM_COMMANDS, 0, NULL, err)) != ERR_OK)
 		return code;
-	if ((d->janitor = janitor_new(d->conn, d->loop, err)) == NULL)
-		return ERR_UNAVAILABLE;
-	if ((code = define(d, err)) != ERR_OK || (code = discovery_start(d->discovery, err)) != ERR_OK)
+	if ((code = define(d, err)) != ERR_OK || (code = dev_api_link(d->conn, d->url, &d->link, err)) != ERR_OK ||
+	    (code = discovery_start(d->discovery, err)) != ERR_OK)
 		return code;
 	return start_units(d, err);
 }
@@ -390,7 +422,6 @@ close_dev(struct dev *d)
 	}
 	for (size_t i = 0; i < d->n; i++)
 		runner_free(d->units[i].runner);
-	janitor_free(d->janitor);
 	discovery_free(d->discovery);
 	conn_free(d->conn);
 	if (d->server != NULL)
@@ -403,6 +434,7 @@ close_dev(struct dev *d)
 		close(d->lock);
 	mem_free(d->dir);
 	mem_free(d->nats_dir);
+	mem_free(d->link);
 }
 
 enum err_code

@@ -1,6 +1,6 @@
 # `aegis dev`: everything is there and what it prints works word for word; its data outlives
 # it unless --reset; one at a time on a directory; Ctrl-C, and kill -9 as well, end all of it;
-# a nats-server that dies comes back.
+# a nats-server that dies comes back; the management API answers, and the printed link logs in once.
 . "$(dirname "$0")/../support/lib.sh"
 . "$(dirname "$0")/../support/wrap.sh"
 
@@ -13,7 +13,7 @@ dev() {
 	d=$1
 	shift
 	export MARK=dev-$$-$d
-	spawn "$d" "$AEGIS" dev --data-dir "$T/data" --nats-server "$NATS_SERVER" "$@"
+	spawn "$d" "$AEGIS" dev --data-dir "$T/data" --nats-server "$NATS_SERVER" --port 0 "$@"
 	until_true 20 grep -q 'Ctrl-C ends all of it' "$T/$d.out"
 	unset MARK
 	NATS_URL=$(sed -n 's/.*export NATS_URL=//p' "$T/$d.out")
@@ -45,6 +45,26 @@ done
 answers greeter-service greet '{"name": "world"}'
 says stdout 'Hello, world!'
 
+# The link logs in, and only once; nobody else is let in.
+link=$(sed -n 's/^  \(http.*#code=.*\)/\1/p' "$T/first.out")
+url=${link%/login*}
+[ "$(sed -n 's/^  serve-api .* //p' "$T/first.out")" = "$url" ] || fail "the management API is not told: $link"
+ask() {	# METHOD PATH [BODY [OPTION…]]: the status
+	curl -s -o "$T/answer" -w '%{http_code}' -X "$1" "$url$2" -H 'Content-Type: application/json' -H "Origin: $url" ${3:+-d "$3"} "${@:4}"
+}
+[ "$(ask GET /readyz)" = 200 ] || fail "the management API is not ready"
+[ "$(ask GET /api/services)" = 401 ] || fail "somebody without a credential is let in"
+[ "$(ask POST /api/session "{\"code\":\"${link#*code=}\"}" -c "$T/cookies")" = 200 ] || { cat "$T/answer"; fail "the link does not log in"; }
+json 'v.role === "admin" && v.via === "cookie"' answer
+[ "$(ask GET /api/services '' -b "$T/cookies")" = 200 ] || { cat "$T/answer"; fail "whoever logged in is not let in"; }
+json 'v.length === 5' answer
+[ "$(ask POST /api/session "{\"code\":\"${link#*code=}\"}")" = 401 ] || fail "the link logs in twice"
+
+# A port that somebody has is said at once, with what to do.
+code 5 "$AEGIS" dev --data-dir "$T/other" --nats-server "$NATS_SERVER" --port "${url##*:}"
+says stderr "port ${url##*:} is taken"
+says stderr '--port 0'
+
 # Demo services call each other all the time, whoever watches.
 served() {
 	bus request '$SRV.STATS.pricing-service' '' | js '(m.json.endpoints.find((x) => x.name === "get_price") ?? { num_requests: 0 }).num_requests > 0' |
@@ -53,7 +73,7 @@ served() {
 until_true 10 served
 
 # A second one on the same data is refused.
-code 5 "$AEGIS" dev --data-dir "$T/data" --nats-server "$NATS_SERVER"
+code 5 "$AEGIS" dev --data-dir "$T/data" --nats-server "$NATS_SERVER" --port 0
 says stderr "$T/data"
 says stderr '--data-dir'
 
@@ -109,7 +129,7 @@ grep -q '^aegis dev: the nats-server died and does not start again' "$T/hapless.
 # Somebody else's directory is not emptied.
 mkdir "$T/foreign"
 echo precious >"$T/foreign/file"
-spawn fourth "$AEGIS" dev --data-dir "$T/foreign" --reset --nats-server "$NATS_SERVER"
+spawn fourth "$AEGIS" dev --data-dir "$T/foreign" --reset --nats-server "$NATS_SERVER" --port 0
 until_true 20 bash -c "grep -q Ctrl-C '$T/fourth.out' || ! kill -0 $pid 2>/dev/null"
 end fourth
 [ "$(cat "$T/foreign/file")" = precious ] || fail "--reset removed what was not its own"

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../support/wrap.sh"
 . "$(dirname "$0")/../support/commands.sh"
 
-spawn dev "$AEGIS" dev --data-dir "$T/dev" --nats-server "$NATS_SERVER"
+spawn dev "$AEGIS" dev --data-dir "$T/dev" --nats-server "$NATS_SERVER" --port 0
 until_true 30 grep -q 'export NATS_URL=' "$T/dev.out"
 NATS_URL=$(sed -n 's/.*export NATS_URL=//p' "$T/dev.out")
 export NATS_URL
