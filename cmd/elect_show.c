@@ -14,7 +14,7 @@
 #include "election/election_check.h"
 #include "sys/clock.h"
 
-#define ROWS_MAX (8 + LEASE_REGISTERS + LEASE_CHANGES)
+#define ROWS_MAX (9 + LEASE_REGISTERS + LEASE_CHANGES)
 #define LOOK_NS (100 * NS_PER_MS)	/* how often a watch looks; a third of the time in which the lead moves */
 
 static const char *const readings[] = {
@@ -103,7 +103,7 @@ to_json(const struct observed *s, struct str *out, struct err *err)
 	struct pack p;
 
 	pack_init(&p, out, DATA_JSON, PACK_COMPACT);
-	pack_map(&p, 14);
+	pack_map(&p, 15);
 	pack_number(&p, "schema_version", 1);
 	pack_word(&p, "service", s->service);
 	pack_word(&p, "group", s->group);
@@ -116,6 +116,7 @@ to_json(const struct observed *s, struct str *out, struct err *err)
 	pack_word(&p, "obstacle", s->led ? NULL : lease_obstacle_name(s->obstacle));
 	pack_word(&p, "profile", s->known ? s->record.profile : NULL);
 	pack_word(&p, "set", s->site.uuid);
+	pack_word(&p, "records_problem", s->no_records[0] != '\0' ? s->no_records : NULL);
 	pack_key(&p, "one_register_in_a_cluster");
 	pack_bool(&p, s->site.lonely);
 	pack_changes(&p, &s->changes);
@@ -184,6 +185,8 @@ show(struct cmd *c, const struct observed *s, const char *json)
 	line_leader(&t, s);
 	if (s->known)
 		line(&t, OUT_PLAIN, "profile", mem_text(s->record.profile));
+	if (s->no_records[0] != '\0')
+		line(&t, OUT_WARN, "warning", mem_printf("neither profile nor changes are known: %s", s->no_records));
 	if (s->site.lonely)
 		line(&t, OUT_WARN, "warning", mem_text("one register in a cluster of three nodes: nobody leads while its node is away"));
 	for (unsigned r = 0; r < s->site.n; r++)

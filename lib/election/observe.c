@@ -25,6 +25,7 @@ struct observer {
 	char service[65], group[129], gid[200];
 	struct { bool seen, moved; uint64_t revision; struct mono since; } memory[LEASE_REGISTERS];
 	struct mono began;
+	struct lease_set set;		/* as known last; n 0: not yet */
 };
 
 static enum err_code
@@ -56,6 +57,25 @@ observer_free(struct observer *o)
 }
 
 /* --- reading ------------------------------------------------------------------------------ */
+
+/* guess_set: as a register tells whose it is. */
+static bool
+guess_set(struct observer *o, struct lease_set *set)
+{
+	struct lease_stream s;
+
+	*set = (struct lease_set){ .n = 0 };
+	for (unsigned i = 0; i <= LEASE_REGISTERS && set->n == 0; i++) {
+		unsigned number = (i + 1) % (LEASE_REGISTERS + 1);		/* the one that is alone at last */
+		if (streams_look(o->conn, number, STREAM_NS, &s, NULL) != ERR_OK || (number == REGISTER_ALONE) != (s.n == 1) ||
+		    s.n > LEASE_REGISTERS)
+			continue;
+		set->n = s.n;
+		set->ready = true;
+		snprintf(set->uuid, sizeof set->uuid, "%s", s.set);
+	}
+	return set->n != 0;
+}
 
 static enum err_code
 read_set(struct observer *o, struct lease_set *set, struct err *err)
@@ -97,6 +117,29 @@ read_group(struct observer *o, struct observed *out, struct err *err)
 		return code == ERR_NOT_FOUND ? ERR_OK : code;
 	lease_changes_decode(e.value, e.n, &out->changes, NULL);
 	kv_entry_release(&e);
+	return ERR_OK;
+}
+
+/* read_records: of the site and the group.  Whether somebody leads is written in the registers, so an
+ * AEGIS_META that does not answer is no reason to say nothing. */
+static enum err_code
+read_records(struct observer *o, struct lease_set *set, struct observed *out, struct err *err)
+{
+	struct err own = { .code = ERR_OK };
+	enum err_code code = read_set(o, set, &own);
+
+	if (code == ERR_OK) {
+		o->set = *set;
+		code = read_group(o, out, &own);
+	} else if (code != ERR_NOT_FOUND && o->set.n != 0) {
+		*set = o->set;
+	} else if (!guess_set(o, set)) {
+		if (err != NULL)
+			*err = own;
+		return code;
+	}
+	if (code != ERR_OK)
+		snprintf(out->no_records, sizeof out->no_records, "%.*s", (int)sizeof out->no_records - 1, own.text);
 	return ERR_OK;
 }
 
@@ -295,7 +338,7 @@ observer_look(struct observer *o, struct observed *out, struct err *err)
 	enum err_code code;
 
 	memset(out, 0, sizeof *out);
-	if ((code = read_set(o, &set, err)) != ERR_OK || (code = read_group(o, out, err)) != ERR_OK)
+	if ((code = read_records(o, &set, out, err)) != ERR_OK)
 		return code;
 	observe_site(o->conn, &set, &site);
 	if (!observer_see(o, &site, out) && !out->known)

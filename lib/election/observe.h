@@ -4,7 +4,8 @@
  * A register does not tell how old it is in anybody else's time, so an observer looks again: who
  * holds a quorum leads if it still moves, and leads no more if it stood still for Lw.  The first
  * look is therefore never certain, and observe() takes as long as it needs: a few ms with a
- * leader, Lw without.  Everything blocks; not on the loop. */
+ * leader, Lw without.  Where most nodes are away AEGIS_META does not answer; then a register that does tells what
+ * the set is.  Everything blocks; not on the loop. */
 #ifndef ELECTION_OBSERVE_H
 #define ELECTION_OBSERVE_H
 
@@ -42,6 +43,8 @@ struct observed {
 	struct wall since;		/* 0: not known */
 	enum lease_obstacle obstacle;	/* CLEAR with a leader; UNPINNED: too few registers answer;
 					   NOT_ELIGIBLE: all is well, but no member takes it */
+	char no_records[200];		/* why AEGIS_META could not be read, though a register was: profile and changes are
+					   not known then, and the other registers only as far as they answer; "" */
 	bool known;			/* AEGIS_META has a record of the group */
 	struct lease_group_record record;
 	struct lease_changes changes;

@@ -374,13 +374,27 @@ site_prepare(struct conn *c, const struct site_opts *o, const _Atomic bool *stop
 /* --- an operator's word ------------------------------------------------------------------- */
 
 static const _Atomic bool goes_on;
+static const struct site_opts no_tags;
+
+/* load_or_adopt: as members do when the record was lost, but nothing is begun here. */
+static enum err_code
+load_or_adopt(struct prepare *p, struct err *err)
+{
+	enum err_code code = load(p, err);
+	unsigned nodes = 1;
+
+	if (code != ERR_NOT_FOUND || (!is_there(p, 3) && !is_there(p, 1)))
+		return code;
+	code = ensure_meta(p, &nodes, err);
+	return code == ERR_OK ? adopt(p, err) : code;
+}
 
 enum err_code
 site_load(struct conn *c, struct site_set *out, struct err *err)
 {
-	struct prepare p = { .conn = c };
+	struct prepare p = { .conn = c, .o = &no_tags, .stop = &goes_on };
 	struct lease_stream s;
-	enum err_code code = load(&p, err);
+	enum err_code code = load_or_adopt(&p, err);
 
 	if (code == ERR_NOT_FOUND || (code == ERR_OK && !p.set.ready))
 		return err_set(err, ERR_NOT_FOUND, "no election was ever held here: there is no set of registers in %s", META_BUCKET);
@@ -406,7 +420,6 @@ where_they_are(struct prepare *p, unsigned but)
 enum err_code
 site_replace(struct conn *c, struct site_set *out, unsigned r, struct err *err)
 {
-	static const struct site_opts no_tags;
 	struct prepare p = { .conn = c, .o = &no_tags, .stop = &goes_on };
 	bool cannot = false;
 	enum err_code code = load(&p, err);

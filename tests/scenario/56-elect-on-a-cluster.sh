@@ -2,30 +2,9 @@
 # the lead although a node is away, and --observe tells of all that.
 . "$(dirname "$0")/../support/lib.sh"
 . "$(dirname "$0")/../support/elect.sh"
+. "$(dirname "$0")/../support/cluster.sh"
 
-for n in 1 2 3; do
-	client[n]=$(free_port) route[n]=$(free_port)
-done
-# server N: a node of the cluster, on the ports and data that are its own.
-server() {
-	mkdir -p "$T/n$1"
-	cat >"$T/n$1.conf" <<EOF
-server_name: n$1
-listen: "127.0.0.1:${client[$1]}"
-jetstream { store_dir: "$T/n$1" }
-cluster { name: c, listen: "127.0.0.1:${route[$1]}", routes: [ $(printf '"nats://127.0.0.1:%s", ' "${route[@]}") ] }
-EOF
-	spawn "n$1" "$NATS_SERVER" -c "$T/n$1.conf"
-}
-for n in 1 2 3; do
-	server $n
-done
-NATS_URL=$(printf 'nats://127.0.0.1:%s,' "${client[@]}")
-export NATS_URL=${NATS_URL%,}
-ready() {
-	grep -qh 'Self is new JetStream cluster metadata leader' "$T"/n?.log
-}
-until_true 30 ready
+cluster_start
 
 candidate a
 until_true 40 begun_by 1 a
@@ -51,7 +30,7 @@ until_true 40 eval '( one_away )'
 # Now the leader too: two registers are a quorum.
 end a KILL
 until_true 20 begun_by 2 b
-server 2
+node_start 2
 whole() {
 	"$AEGIS" elect jobs --observe --json >"$T/look.json" 2>/dev/null &&
 	    json 'v.leader === "b" && v.registers.every(r => r.reached && r.owner === "b")' look.json
