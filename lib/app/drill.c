@@ -22,11 +22,13 @@
 #include "election/elector.h"
 #include "nats/conn.h"
 #include "sys/child.h"
+#include "sys/clock.h"
 #include "sys/loop.h"
 #include "sys/reaper.h"
 #include "sys/thread.h"
 
 #define MAILBOX 4096
+#define SET_NS (3600 * NS_PER_S)	/* by which a clock is set */
 #define LINGER_NS (300 * NS_PER_MS)	/* between the end of the lease and that of the service */
 #define IDLE_NS NS_PER_MS		/* how often a drain looks whether calls are still running */
 #define COUNT_BITS 20			/* calls of one epoch; epochs are ms of the wall clock: 41 bits */
@@ -350,6 +352,13 @@ on_signal(void *arg, int signo)
 	d->ending = true;
 }
 
+static void
+on_clock(void *arg, int signo)
+{
+	(void)arg;
+	clock_shift_wall(signo == DRILL_AHEAD ? SET_NS : signo == DRILL_BEHIND ? -SET_NS : 0);
+}
+
 /* --- from the first to the last line ------------------------------------------------------ */
 
 static enum err_code
@@ -360,7 +369,10 @@ open_all(struct drill *d, char **word, struct err *err)
 	if (strcmp(word[DRILL_HISTORY], "-") != 0 && (d->history = history_create(word[DRILL_HISTORY], err)) < 0)
 		return err->code;
 	if ((d->loop = loop_new(clock_system(), MAILBOX, err)) == NULL || reaper_start(d->loop, err) != ERR_OK ||
-	    loop_signal(d->loop, SIGTERM, on_signal, d, err) != ERR_OK || (d->conn = conn_new(&co, err)) == NULL)
+	    loop_signal(d->loop, SIGTERM, on_signal, d, err) != ERR_OK ||
+	    loop_signal(d->loop, DRILL_AHEAD, on_clock, d, err) != ERR_OK ||
+	    loop_signal(d->loop, DRILL_BEHIND, on_clock, d, err) != ERR_OK ||
+	    loop_signal(d->loop, DRILL_RIGHT, on_clock, d, err) != ERR_OK || (d->conn = conn_new(&co, err)) == NULL)
 		return err->code;
 	d->site = site_new(&(struct site_opts){ .loop = d->loop, .conn = d->conn, .access = &co, .member = d->id }, err);
 	if (d->site == NULL)

@@ -9,6 +9,7 @@
 #ifndef BENCH_DRILL_H
 #define BENCH_DRILL_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -19,6 +20,11 @@
 #define DRILL_CALL "aegis.drill.call"		/* to all members: struct drill_call */
 #define DRILL_SERVICE "drill"			/* of the method by the queue */
 #define DRILL_METHOD "count"
+/* What signals do to a member, beside TERM: its wall clock is set by an hour, and set right again. */
+#define DRILL_AHEAD SIGUSR1
+#define DRILL_BEHIND SIGUSR2
+#define DRILL_RIGHT SIGHUP
+
 #define DRILL_STATE "aegis.drill.state"		/* to all members, empty: struct drill_state */
 
 /* What the words behind the verb are, in this order. */

@@ -346,6 +346,50 @@ unhog(struct failover *f, struct err *err)
 	return ERR_OK;
 }
 
+/* --- clocks ------------------------------------------------------------------------------ */
+
+static enum err_code
+set_ahead(struct failover *f, struct err *err)
+{
+	(void)err;
+	arena_signal(f->arena, f->leader, DRILL_AHEAD);
+	return ERR_OK;
+}
+
+static enum err_code
+set_behind(struct failover *f, struct err *err)
+{
+	(void)err;
+	arena_signal(f->arena, f->leader, DRILL_BEHIND);
+	return ERR_OK;
+}
+
+static enum err_code
+set_right(struct failover *f, struct err *err)
+{
+	(void)err;
+	arena_signal(f->arena, f->leader, DRILL_RIGHT);
+	return ERR_OK;
+}
+
+/* The next leader's clock is an hour behind the one that just set its epoch by it. */
+static enum err_code
+set_ahead_and_kill(struct failover *f, struct err *err)
+{
+	(void)err;
+	arena_signal(f->arena, f->standby, DRILL_AHEAD);
+	arena_signal(f->arena, f->leader, SIGKILL);
+	return ERR_OK;
+}
+
+static enum err_code
+right_and_renew(struct failover *f, struct err *err)
+{
+	arena_signal(f->arena, f->standby, DRILL_RIGHT);
+	arena_reap(f->arena, f->leader);
+	return arena_start(f->arena, f->leader, err);
+}
+
 #define CHAOS .chaos = true
 const struct fault chaos_faults[] = {
 	{ "nats-stop", "a NATS node is frozen", FAULT_KEEPS, .cluster = true, CHAOS, .inject = freeze_node, .heal = thaw_node },
@@ -375,5 +419,9 @@ const struct fault chaos_faults[] = {
 	{ "truncate", "one stream of the leader ends in the middle", FAULT_EITHER, .proxied = true, CHAOS,
 	    .inject = truncate_one, .heal = nothing },
 	{ "hog", "eight programs want the processor for themselves", FAULT_EITHER, CHAOS, .inject = hog, .heal = unhog },
+	{ "clock-ahead", "the leader's wall clock is set an hour ahead, then right", FAULT_KEEPS, CHAOS, .inject = set_ahead, .heal = set_right },
+	{ "clock-behind", "the leader's wall clock is set an hour back, then right", FAULT_KEEPS, CHAOS, .inject = set_behind, .heal = set_right },
+	{ "clock-and-kill", "a standby's wall clock is set an hour ahead, and the leader is killed", FAULT_CHANGES, CHAOS,
+	    .inject = set_ahead_and_kill, .heal = right_and_renew },
 	{ .name = NULL },
 };

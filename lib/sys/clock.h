@@ -15,6 +15,10 @@ struct clock {
 
 const struct clock *clock_system(void);
 
+/* clock_shift_wall(ns): from now on the wall clock of this process, and of no other, is so much ahead: what
+ * happens when somebody sets the machine's.  For drills (bench/drill.h).  Any thread. */
+void clock_shift_wall(int64_t ns);
+
 static inline struct mono clock_mono(const struct clock *c) { return c->mono(c); }
 static inline struct boot clock_boot(const struct clock *c) { return c->boot(c); }
 static inline struct wall clock_wall(const struct clock *c) { return c->wall(c); }
