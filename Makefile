@@ -34,6 +34,7 @@ CORES    := lib/runner/supervisor.c lib/runner/health.c lib/runner/restart.c lib
 	    lib/messaging/attempt.c lib/messaging/window.c lib/messaging/retry.c lib/messaging/relay.c lib/messaging/sticky.c \
 	    lib/election/lease.c lib/election/lease_due.c lib/election/lease_names.c \
 	    lib/auth/rules.c lib/auth/table.c lib/auth/throttle.c lib/auth/token.c lib/auth/digest_text.c \
+	    lib/monitor/figures.c lib/monitor/series.c lib/monitor/changes.c lib/monitor/hub.c \
 	    lib/election/register.c lib/election/quorum.c lib/election/campaign.c lib/election/profile.c
 LIB_SRC  := $(sort $(wildcard lib/*/*.c))
 CMD_SRC  := $(sort $(wildcard cmd/*.c))
