@@ -193,6 +193,12 @@ subject_dead(const char *subject)
 	return MADE("dlq.", subject);
 }
 
+struct subject
+subject_departed(const char *service, const char *instance)
+{
+	return MADE("aegis.departed.", service, ".", instance);
+}
+
 bool
 subject_token_ok(struct text t)
 {

@@ -52,6 +52,9 @@ struct subject subject_control(const char *service, const char *instance, const 
 /* subject_dead(subject): "dlq." in front, for messages nobody could handle. */
 struct subject subject_dead(const char *subject);
 
+/* subject_departed(service, instance): aegis.departed.{s}.{i}, of the stream of those that left. */
+struct subject subject_departed(const char *service, const char *instance);
+
 /* subject_token_ok(t): one token that may stand in a subject: not empty, at most 128 bytes,
  * no dot, blank, control character, '*' or '>'. */
 bool subject_token_ok(struct text t);

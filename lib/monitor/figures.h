@@ -9,6 +9,7 @@
 #ifndef MONITOR_FIGURES_H
 #define MONITOR_FIGURES_H
 
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 

@@ -84,6 +84,8 @@ fill_state(const jsStreamInfo *si, struct bucket_state *out)
 		.history = si->Config->MaxMsgsPerSubject,
 		.consumers = (uint64_t)si->State.Consumers,
 		.messages = si->State.Msgs,
+		.last_seq = si->State.LastSeq,
+		.made = { si->Created },
 	};
 }
 
@@ -226,6 +228,7 @@ static const struct stream_row rows[STREAM_IDS] = {
 	[STREAM_COMMANDS] = { "COMMANDS", "commands.>", js_WorkQueuePolicy, 10000, 0, false },
 	[STREAM_EVENTS_DLQ] = { "EVENTS_DLQ", "dlq.events.>", js_LimitsPolicy, 100000, 30 * DAY_NS, true },
 	[STREAM_COMMANDS_DLQ] = { "COMMANDS_DLQ", "dlq.commands.>", js_LimitsPolicy, 100000, 30 * DAY_NS, true },
+	[STREAM_DEPARTED] = { "AEGIS_DEPARTED", "aegis.departed.>", js_LimitsPolicy, 100000, DAY_NS, true },
 };
 
 const char *

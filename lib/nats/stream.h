@@ -38,6 +38,8 @@ struct bucket_state {
 	int replicas;
 	int64_t history;
 	uint64_t consumers, messages;
+	uint64_t last_seq;		/* the revision written last, of any key */
+	struct wall made;		/* when the bucket was made: one that was made again counts its revisions anew */
 };
 
 /* bucket_ensure(c, o, out, err): creates the bucket as o says, with max_consumers 100000
@@ -52,8 +54,12 @@ enum err_code bucket_inspect(struct conn *c, const char *name, struct bucket_sta
 /* bucket_enable_ttl: switches per-message TTL on by a stream update (cannot be undone). */
 enum err_code bucket_enable_ttl(struct conn *c, const char *name, struct err *err);
 
-/* The streams of wire.md §6-7, as rows. */
-enum stream_id { STREAM_EVENTS, STREAM_COMMANDS, STREAM_EVENTS_DLQ, STREAM_COMMANDS_DLQ, STREAM_IDS };
+/* The streams of wire.md §6-7, and aegis's own, as rows. */
+enum stream_id {
+	STREAM_EVENTS, STREAM_COMMANDS, STREAM_EVENTS_DLQ, STREAM_COMMANDS_DLQ,
+	STREAM_DEPARTED,		/* instances that left (design.md §6) */
+	STREAM_IDS
+};
 const char *stream_id_name(enum stream_id id);		/* "EVENTS", … */
 const char *stream_id_subjects(enum stream_id id);	/* "events.>", … */
 
