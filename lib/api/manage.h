@@ -19,6 +19,7 @@ struct conn;
 struct discovery;
 struct groups;
 struct janitor;
+struct monitor;
 struct loop;
 struct manage_meter;
 struct registry;
@@ -53,6 +54,7 @@ struct manage {
 	struct janitor *janitor;
 	struct groups *groups;
 	struct auth *auth;
+	struct monitor *monitor;
 	_Atomic(struct registry *) registry;	/* NULL until the bucket could be looked at; stays then */
 	const char *version;			/* of aegis */
 	const char *base_path;			/* before all paths, without a slash at its end; "": none */

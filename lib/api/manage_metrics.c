@@ -15,6 +15,7 @@
 #include "discovery/discovery.h"
 #include "messaging/janitor.h"
 #include "nats/conn.h"
+#include "monitor/monitor.h"
 #include "sys/clock.h"
 #include "sys/loop.h"
 #include "sys/mailbox.h"
@@ -242,6 +243,7 @@ manage_metrics(void *arg, struct web_request *r, struct err *err)
 	tell_instances(m, &out);
 	tell_requests(m, &out);
 	tell_server(m, &out);
+	monitor_prom(m->monitor, &out, NULL);	/* a loop that is too busy to tell leaves its part out */
 	one(&out, METRIC_LITTER, NULL, (double)janitor_removed(m->janitor));
 	web_reply(r, 200, "text/plain; version=0.0.4; charset=utf-8", (struct text){ str_text(&out), out.len });
 	str_release(&out);

@@ -16,6 +16,7 @@
 #include "discovery/discovery.h"
 #include "election/groups.h"
 #include "messaging/janitor.h"
+#include "monitor/monitor.h"
 #include "registry/registry.h"
 #include "registry/sweeper.h"
 #include "sys/clock.h"
@@ -38,6 +39,7 @@ struct serve_api {
 	struct discovery *discovery;
 	struct janitor *janitor;
 	struct auth *auth;
+	struct monitor *monitor;
 	struct manage manage;
 
 	struct sweeper *sweeper;	/* the pool's, once the registry is open */
@@ -181,6 +183,14 @@ on_reload(void *arg, int signo)
 
 /* --- start and end ------------------------------------------------------------------------ */
 
+static int64_t
+rtt_of(void *arg)
+{
+	struct manage *m = arg;
+
+	return manage_answers(m) ? atomic_load(&m->rtt_ns) : -1;
+}
+
 static enum err_code
 open_bus(struct serve_api *s, struct err *err)
 {
@@ -192,7 +202,10 @@ open_bus(struct serve_api *s, struct err *err)
 	s->discovery = discovery_new(&(struct discovery_opts){ .loop = s->loop, .conn = s->conn, .stale_ns = s->o->stale_ns });
 	if ((s->auth = auth_new(&(struct auth_opts){ .conn = s->conn, .create = true }, err)) == NULL)
 		return ERR_SYSTEM;
-	if (discovery_start(s->discovery, err) != ERR_OK || (s->janitor = janitor_new(s->conn, s->loop, err)) == NULL)
+	s->monitor = monitor_new(&(struct monitor_opts){
+		.loop = s->loop, .conn = s->conn, .discovery = s->discovery, .rtt_ns = rtt_of, .arg = &s->manage,
+	}, err);
+	if (s->monitor == NULL || discovery_start(s->discovery, err) != ERR_OK || (s->janitor = janitor_new(s->conn, s->loop, err)) == NULL)
 		return ERR_SYSTEM;
 	if ((s->manage.groups = groups_new(&(struct groups_opts){ .conn = s->conn }, err)) == NULL)
 		return ERR_SYSTEM;
@@ -216,6 +229,7 @@ open_api(struct serve_api *s, struct err *err)
 	s->manage.conn = s->conn;
 	s->manage.discovery = s->discovery;
 	s->manage.janitor = s->janitor;
+	s->manage.monitor = s->monitor;
 	s->manage.environment = s->o->environment;
 	s->manage.deployment = s->o->deployment;
 	s->manage.auth = s->auth;
@@ -230,6 +244,8 @@ open_api(struct serve_api *s, struct err *err)
 static void
 close_api(struct serve_api *s)
 {
+	if (s->monitor != NULL)
+		monitor_leave(s->monitor);
 	manage_stop(&s->manage);
 	if (s->loop != NULL) {
 		loop_timer_cancel(s->loop, &s->turn);
@@ -242,6 +258,7 @@ close_api(struct serve_api *s)
 	sweeper_free(s->sweeper);
 	auth_free(s->auth);
 	janitor_free(s->janitor);
+	monitor_free(s->monitor);
 	discovery_free(s->discovery);
 	registry_free(atomic_load(&s->manage.registry));
 	conn_free(s->conn);

@@ -352,8 +352,6 @@ prom_live(struct monitor *m, struct str *out)
 {
 	struct live_counters c = live_counters(m->live);
 
-	prom_family(out, "aegis_sse_clients", "gauge", "readers of the live stream");
-	prom_sample(out, "aegis_sse_clients", NULL, c.readers);
 	prom_family(out, "aegis_sse_dropped_total", "counter", "states that a reader who was too slow got newer ones instead of");
 	prom_sample(out, "aegis_sse_dropped_total", NULL, (double)c.lagged);
 	prom_family(out, "aegis_sse_resyncs_total", "counter", "readers who had to begin anew");
@@ -361,32 +359,10 @@ prom_live(struct monitor *m, struct str *out)
 }
 
 static void
-prom_instances(struct monitor *m, struct str *out)
-{
-	static const enum instance_status all[] = { INSTANCE_ACTIVE, INSTANCE_STANDBY, INSTANCE_UNHEALTHY };
-	const struct directory *dir = discovery_take(m->o.discovery);
-
-	prom_family(out, "aegis_registry_instances", "gauge", "fresh instances of a service in a status");
-	for (size_t i = 0; dir != NULL && i < dir->n; i++) {
-		size_t n[COUNT_OF(all)] = { 0 };
-		for (size_t k = 0; k < dir->v[i]->n; k++) {
-			const struct instance *one = dir->v[i]->v[k]->instance;
-			n[one->status] += instance_is_fresh(one, monitor_wall(m), discovery_stale_ns(m->o.discovery));
-		}
-		for (size_t k = 0; k < COUNT_OF(all); k++)
-			prom_sample(out, "aegis_registry_instances", (struct prom_label[]){
-				{ "service", dir->v[i]->name }, { "status", instance_status_name(all[k]) }, { NULL, NULL },
-			}, (double)n[all[k]]);
-	}
-	discovery_drop(dir);
-}
-
-static void
 on_prom(void *arg)
 {
 	struct list_ask *a = arg;
 
-	prom_instances(a->m, a->out);
 	prom_beats(a->m, a->out);
 	prom_live(a->m, a->out);
 	foreign_prom(a->m->foreign, a->out);

@@ -191,22 +191,6 @@ live_stop(struct live *l)
 }
 
 void
-live_enter(struct live *l)
-{
-	pthread_mutex_lock(&l->lock);
-	l->counters.readers++;
-	pthread_mutex_unlock(&l->lock);
-}
-
-void
-live_exit(struct live *l)
-{
-	pthread_mutex_lock(&l->lock);
-	l->counters.readers--;
-	pthread_mutex_unlock(&l->lock);
-}
-
-void
 live_lagged(struct live *l, uint64_t missed, bool resync)
 {
 	pthread_mutex_lock(&l->lock);

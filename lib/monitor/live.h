@@ -45,11 +45,8 @@ void live_position(struct live *l, const struct hub_cursor *c, char out[HUB_POSI
 void live_stop(struct live *l);
 
 struct live_counters {
-	unsigned readers;		/* between live_enter and live_exit */
 	uint64_t changes, lagged, resyncs;
 };
-void live_enter(struct live *l);
-void live_exit(struct live *l);
 void live_lagged(struct live *l, uint64_t missed, bool resync);
 struct live_counters live_counters(struct live *l);
 

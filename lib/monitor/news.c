@@ -20,11 +20,16 @@
 
 #define BYE_NS NS_PER_S			/* how long a removal waits for a good-bye */
 #define BYE_LASTS_NS (5 * NS_PER_S)	/* and how long a good-bye before it counts */
-#define LOOK_AFTER_NS (25 * NS_PER_S)	/* from stale to the first look whether the record is still there */
-#define LOOK_EVERY_NS (60 * NS_PER_S)
-#define DOUBT_NS (25 * NS_PER_S)	/* a record that old may expire before anybody calls it stale */
 #define LEFT_KEPT_NS (900 * NS_PER_S)	/* how long the history of one that left is kept */
 #define LEFT_MAX 4096
+
+/* Records live 30 s and are stale after 35 (wire.md §8.2): at 25 s nobody can be sure any more that one is
+ * there, and it is looked for when it has been stale as long again. */
+static int64_t
+unsure_ns(const struct monitor *m)
+{
+	return discovery_stale_ns(m->o.discovery) / 7 * 5;
+}
 
 /* --- one instance ------------------------------------------------------------------------- */
 
@@ -155,7 +160,7 @@ refresh(struct monitor *m, struct watched *w, struct wall now)
 	bool fresh = instance_is_fresh(w->entry->instance, now, discovery_stale_ns(m->o.discovery));
 
 	w->was_fresh |= fresh;
-	w->look_again = mono_after(monitor_mono(m), LOOK_AFTER_NS);
+	w->look_again = mono_after(monitor_mono(m), unsure_ns(m));
 	w->fresh = fresh;
 }
 
@@ -402,7 +407,7 @@ look(struct monitor *m, struct watched *w, struct mono now)
 	l->service = mem_text(w->entry->instance->service);
 	l->id = mem_text(w->entry->instance->id);
 	l->revision = w->entry->revision;
-	w->look_again = mono_after(now, LOOK_EVERY_NS);
+	w->look_again = mono_after(now, 2 * discovery_stale_ns(m->o.discovery));
 	w->looking = pool_run(m->pool, &l->job) == ERR_OK;
 	if (!w->looking) {
 		/* The pool is busy with others: a little later. */
@@ -426,7 +431,7 @@ age(struct monitor *m, struct watched *w, struct mono now, struct wall wall)
 	if (w->fresh && !instance_is_fresh(i, wall, discovery_stale_ns(m->o.discovery))) {
 		w->fresh = false;
 		w->since = wall;
-		w->look_again = mono_after(now, LOOK_AFTER_NS);
+		w->look_again = mono_after(now, unsure_ns(m));
 		changes_add(&w->changes, wall, CHANGE_STALE, "fresh", "stale");
 		m->groups_dirty |= i->group != NULL;
 		card_put(m, w, 0, true);
@@ -434,7 +439,7 @@ age(struct monitor *m, struct watched *w, struct mono now, struct wall wall)
 	}
 	if (!w->fresh && !w->looking && mono_reached(now, w->look_again) && m->synced)
 		look(m, w, now);
-	return w->entry != NULL && !instance_is_fresh(i, wall, DOUBT_NS);
+	return w->entry != NULL && !instance_is_fresh(i, wall, unsure_ns(m));
 }
 
 /* forget_left: the history of those that left long ago, or of too many. */
