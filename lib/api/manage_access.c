@@ -167,3 +167,24 @@ manage_admit(void *arg, struct web_request *r, const struct web_route *route, st
 		manage_retry(m, r);
 	return code;
 }
+
+bool
+manage_still(struct manage *m, struct web_request *r)
+{
+	const struct auth_who *began = manage_who(r);
+	const char *header = web_header(r, "Authorization");
+	struct auth_who who = { .role = AUTH_NONE };
+	char cookie[AUTH_TEXT_MAX];
+	struct err err;
+	enum err_code code = ERR_OK;
+
+	if (began->role == AUTH_NONE)
+		return true;		/* nobody was asked for one */
+	if (header != NULL)
+		code = by_token(m, r, header, &who, &err);
+	else if (manage_cookie(r, cookie))
+		code = auth_session(m->auth, cookie, &who, &err);
+	if (code != ERR_OK)
+		return code != ERR_UNAUTHENTICATED;	/* the store could not be asked: what was right goes on */
+	return who.role >= began->role && strcmp(who.service, began->service) == 0;
+}

@@ -18,6 +18,10 @@
 /* manage_admit: the server's question before every request. */
 enum err_code manage_admit(void *arg, struct web_request *r, const struct web_route *route, struct err *err);
 
+/* manage_still(m, r): the credential that r was admitted with is still good; for what goes on for long.  An open
+ * stream counts as use of a browser's session.  Nothing of the answer is touched. */
+bool manage_still(struct manage *m, struct web_request *r);
+
 /* manage_who(r): who asks; of role AUTH_NONE on public routes.  Lives as long as r. */
 const struct auth_who *manage_who(struct web_request *r);
 

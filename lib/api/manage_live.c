@@ -18,7 +18,7 @@
 #define READ 128			/* states in one go */
 #define CHUNK (64 * 1024)		/* what is written at once of a snapshot */
 #define QUIET_NS (15 * NS_PER_S)	/* a comment goes out after that, so that proxies keep the stream */
-#define LOOK_NS NS_PER_S		/* how often a stream without news looks whether it is to end */
+#define CHECK_NS (500 * NS_PER_MS)	/* how often a stream looks whether it is to end, and whether its credential is still good */
 #define AHEAD_NS (2 * NS_PER_S)		/* how long a replica that is behind may take to catch up */
 #define DEPARTED_PAGE 100
 #define DEPARTED_MAX 1000
@@ -302,12 +302,12 @@ static void
 follow(struct stream *s)
 {
 	struct hub_item *v[READ];
-	struct mono now = clock_mono(clock_system()), said = now;
+	struct mono now = clock_mono(clock_system()), said = now, checked = now;
 	uint64_t missed;
 	bool lost;
 
 	while (!s->gone && !web_stopping(s->r)) {
-		size_t n = live_read(s->live, &s->c, v, READ, mono_after(now, LOOK_NS), &missed, &lost);
+		size_t n = live_read(s->live, &s->c, v, READ, mono_after(now, CHECK_NS), &missed, &lost);
 		now = clock_mono(clock_system());
 		if (missed > 0)
 			put_lagged(s, missed);
@@ -322,6 +322,11 @@ follow(struct stream *s)
 		if (s->out.len > 0) {
 			said = now;
 			flush(s);
+		}
+		if (mono_since(now, checked) >= CHECK_NS) {
+			checked = now;
+			if (!manage_still(s->m, s->r))
+				break;
 		}
 	}
 }

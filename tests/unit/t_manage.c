@@ -17,6 +17,7 @@
 #include "electors.h"
 #include "http/server.h"
 #include "messaging/janitor.h"
+#include "monitor/monitor.h"
 #include "nats/conn.h"
 #include "registry/registry.h"
 #include "sys/loop.h"
@@ -93,9 +94,10 @@ begin(void **state)
 	w.manage.janitor = janitor_new(w.conn, w.loop, &w.err);
 	w.manage.registry = w.registry;
 	w.manage.discovery = discovery_new(&(struct discovery_opts){ .loop = w.loop, .conn = w.conn });
+	w.manage.monitor = monitor_new(&(struct monitor_opts){ .loop = w.loop, .conn = w.conn, .discovery = w.manage.discovery }, &w.err);
 	w.manage.groups = groups_new(&(struct groups_opts){ .conn = w.conn }, &w.err);
 	w.manage.answered = w.manage.turned = INT64_MAX / 2;	/* all is well, until a test says otherwise */
-	if (w.registry == NULL || w.manage.janitor == NULL || loop_thread_start(&w.thread, w.loop, &w.err) != ERR_OK ||
+	if (w.registry == NULL || w.manage.janitor == NULL || w.manage.monitor == NULL || loop_thread_start(&w.thread, w.loop, &w.err) != ERR_OK ||
 	    discovery_start(w.manage.discovery, &w.err) != ERR_OK)
 		return 1;
 	serve();
@@ -106,8 +108,10 @@ static int
 end(void **state)
 {
 	(void)state;
+	monitor_leave(w.manage.monitor);
 	web_server_free(w.web);
 	loop_thread_stop(&w.thread);
+	monitor_free(w.manage.monitor);
 	janitor_free(w.manage.janitor);
 	manage_meter_free(w.manage.meter);
 	groups_free(w.manage.groups);
