@@ -1,6 +1,7 @@
 // prom.mjs URL EXPRESSION - reads Prometheus text by the rules of its format, strictly, and asks whether
-// EXPRESSION is true of m: name -> [{labels, value}].
-const text = await (await fetch(process.argv[2])).text();
+// EXPRESSION is true of m: name -> [{labels, value}].  A token in $TOKEN goes along.
+const headers = process.env.TOKEN ? { authorization: `Bearer ${process.env.TOKEN}` } : {};
+const text = await (await fetch(process.argv[2], { headers })).text();
 const m = {}, types = {};
 let family;
 const name = /^[a-zA-Z_:][a-zA-Z0-9_:]*/;
