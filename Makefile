@@ -308,6 +308,14 @@ $(V)/bench/%: benchmarks/load/%.c $(BENCH_OBJ) $(LIB_A)
 	$(Q)$(BENCH_CC) -o $@ $< $(BENCH_LD)
 -include $(BENCH:=.d) $(BENCH_OBJ:.o=.d)
 
+# What our HTTP server is compared with: civetweb without our patch.
+$(V)/obj/civetweb_bare.o: build/root/.stamp
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(filter-out -MMD -MP,$(CFLAGS)) -w -DNO_SSL -DNO_CGI -DNO_FILES -DNDEBUG -DBUILD_DATE='"none"' \
+	    -I$(CIVET)/include -c $(CIVET)/src/civetweb.c -o $@
+$(V)/bench/web_bare: $(V)/obj/civetweb_bare.o
+$(V)/bench/web_bare: BENCH_LD := $(V)/obj/civetweb_bare.o $(BENCH_LD)
+
 ## make bench        what the release promises, measured; one line into benchmarks/results; LONG=1: all of it
 bench: $(AEGIS) $(BENCH)
 	@scripts/benchrun $(V) benchmarks/results/runs.jsonl $(if $(LONG),--long)
