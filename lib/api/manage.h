@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/instant.h"
 
+struct audit;
 struct auth;
 struct conn;
 struct discovery;
@@ -55,6 +56,7 @@ struct manage {
 	struct groups *groups;
 	struct auth *auth;
 	struct monitor *monitor;
+	struct audit *audit;
 	_Atomic(struct registry *) registry;	/* NULL until the bucket could be looked at; stays then */
 	const char *version;			/* of aegis */
 	const char *base_path;			/* before all paths, without a slash at its end; "": none */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/manage_inner.h"
+#include "audit/audit.h"
 #include "base/magic.h"
 #include "base/mem.h"
 #include "base/wall.h"
@@ -396,6 +397,9 @@ manage_step_down(void *arg, struct web_request *r, struct err *err)
 	}
 	if (code != ERR_OK)
 		return code;
+	char *target = mem_printf("%s/%s", service, group);
+	manage_audit(m, r, &(struct audit_entry){ .action = "group.step-down", .target = target, .service = service });
+	mem_free(target);
 	await(m, service, group, before);
 	reply_group(m, r);
 	return ERR_OK;

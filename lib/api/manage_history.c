@@ -106,6 +106,7 @@ write_back(struct manage *m, struct web_request *r, const struct registry_item *
     bool dry_run, struct err *err)
 {
 	struct definition d = *x->definition;
+	struct manage_version before, after;
 	struct str out = STR_INIT;
 	uint64_t revision = last->revision;
 	struct pack k;
@@ -122,6 +123,11 @@ write_back(struct manage *m, struct web_request *r, const struct registry_item *
 	}
 	if (code != ERR_OK)
 		return manage_store(code, err);
+	if (!dry_run) {
+		manage_version_take(&before, last->definition, last->revision);
+		manage_version_take(&after, &d, revision);
+		manage_audit_definition(m, r, "definition.revert", d.service, &before, &after);
+	}
 	pack_init(&k, &out, DATA_JSON, PACK_COMPACT);
 	definition_pack(&k, &d);
 	MUST(pack_end(&k, NULL) == ERR_OK);

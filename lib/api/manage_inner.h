@@ -53,6 +53,23 @@ struct manage_meter *manage_meter_new(void);
 void manage_meter_free(struct manage_meter *x);		/* NULL is fine */
 void manage_done(void *arg, const struct web_route *route, int status, int64_t ns);	/* web_server_opts */
 
+/* manage_audit(m, r, e): writes down what the request changed; who, request and peer are filled in.  Before
+ * the answer: one that could not be written down says so in a Warning (and in log and counter). */
+struct audit_entry;
+void manage_audit(struct manage *m, struct web_request *r, const struct audit_entry *e);
+
+/* A definition as a change found or left it, for the trail: zeroed for none.  manage_version_take: from d, or
+ * none from NULL.  manage_audit_definition: writes the change down, and empties both. */
+struct definition;
+struct manage_version {
+	struct str json;
+	uint64_t revision;
+};
+void manage_version_take(struct manage_version *v, const struct definition *d, uint64_t revision);
+void manage_version_release(struct manage_version *v);
+void manage_audit_definition(struct manage *m, struct web_request *r, const char *action, const char *name,
+    struct manage_version *before, struct manage_version *after);
+
 /* --- what was sent (manage_input.c) ---------------------------------------------------------- */
 
 /* manage_flag(r, name, out, err): ?name, ?name=true and ?name=false; *out is false when absent.

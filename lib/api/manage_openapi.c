@@ -23,6 +23,8 @@ static const struct parameter {
 	{ "cursor",  "{\"type\":\"string\"}",  "where a page begins, as Link told it" },
 	{ "sort",    "{\"type\":\"string\"}",  "a field; with a minus in front from the last to the first" },
 	{ "filter",  "{\"type\":\"string\"}",  "FIELD:VALUE, with commas between; a star at the end of VALUE stands for any rest" },
+	{ "service", "{\"type\":\"string\"}",  "only what concerns this service" },
+	{ "actor",   "{\"type\":\"string\"}",  "only what this one did: the id or the name of a token" },
 	{ "dry_run", "{\"type\":\"boolean\"}", "check, and answer what would be, but change nothing" },
 	{ "verbose", "{\"type\":\"boolean\"}", "list the checks" },
 	{ "exclude", "{\"type\":\"string\"}",  "leave out these checks, with commas between" },

@@ -357,6 +357,9 @@ put_new(struct manage *m, struct web_request *r, struct definition *d, struct er
 	}
 	if (code != ERR_OK)
 		return manage_store(code, err);
+	struct manage_version none = { .revision = 0 }, made;
+	manage_version_take(&made, d, revision);
+	manage_audit_definition(m, r, "definition.create", d->service, &none, &made);
 	settle(m, d->service, revision);
 	location(m, r, d->service);
 	reply_one(r, 201, d, revision);
@@ -481,6 +484,7 @@ apply(struct definition *d, const struct definition *patch)
 static enum err_code
 change_once(struct manage *m, struct web_request *r, const struct change *c, bool *done, struct err *err)
 {
+	struct manage_version before = { .revision = 0 }, after;
 	struct definition d;
 	uint64_t revision, written = 0;
 	enum err_code code = read_one(m, r, &d, &revision, done, err);
@@ -494,6 +498,7 @@ change_once(struct manage *m, struct web_request *r, const struct change *c, boo
 	}
 	if (!may_change(r, d.service, revision, false))
 		goto out;
+	manage_version_take(&before, &d, revision);
 	apply(&d, &c->patch);
 	if (c->dry_run) {
 		reply_one(r, 200, &d, revision);
@@ -501,6 +506,8 @@ change_once(struct manage *m, struct web_request *r, const struct change *c, boo
 	}
 	code = registry_put(store(m), &d, revision, &written, err);
 	if (code == ERR_OK) {
+		manage_version_take(&after, &d, written);
+		manage_audit_definition(m, r, "definition.update", d.service, &before, &after);
 		settle(m, d.service, written);
 		reply_one(r, 200, &d, written);
 	} else if (code == ERR_REVISION && (has_condition(r) || c->has_revision)) {
@@ -512,6 +519,7 @@ change_once(struct manage *m, struct web_request *r, const struct change *c, boo
 		code = manage_store(code, err);
 	}
 out:
+	manage_version_release(&before);
 	definition_release(&d);
 	return code;
 }
@@ -537,6 +545,7 @@ manage_service_update(void *arg, struct web_request *r, struct err *err)
 static enum err_code
 remove_once(struct manage *m, struct web_request *r, bool dry_run, bool *done, struct err *err)
 {
+	struct manage_version before, none = { .revision = 0 };
 	struct definition d;
 	uint64_t revision;
 	enum err_code code = read_one(m, r, &d, &revision, done, err);
@@ -549,8 +558,11 @@ remove_once(struct manage *m, struct web_request *r, bool dry_run, bool *done, s
 	if (!dry_run)
 		code = registry_remove(store(m), d.service, revision, err);
 	if (code == ERR_OK) {
-		if (!dry_run)
+		if (!dry_run) {
+			manage_version_take(&before, &d, revision);
+			manage_audit_definition(m, r, "definition.delete", d.service, &before, &none);
 			settle(m, d.service, 0);
+		}
 		web_reply(r, 204, NULL, (struct text){ NULL, 0 });
 	} else if (code == ERR_REVISION && has_condition(r)) {
 		manage_fail(r, ERR_PRECONDITION, 0, d.service, err->text);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/manage_inner.h"
+#include "audit/audit.h"
 #include "auth/record.h"
 #include "base/magic.h"
 #include "base/mem.h"
@@ -128,6 +129,20 @@ manage_token(void *arg, struct web_request *r, struct err *err)
 	return code;
 }
 
+/* write_down: a token that came or went; what it is never gets there. */
+static void
+write_down(struct manage *m, struct web_request *r, const struct auth_token *t, bool made)
+{
+	struct str text = STR_INIT;
+	struct audit_entry e = { .action = made ? "token.create" : "token.revoke", .target = t->id, .service = t->service };
+
+	auth_token_show(&text, t, NULL, NULL);
+	*(made ? &e.after : &e.before) = (struct data){ DATA_JSON, text.p, text.len };
+	*(made ? &e.after_revision : &e.before_revision) = t->revision;
+	manage_audit(m, r, &e);
+	str_release(&text);
+}
+
 /* --- making ------------------------------------------------------------------------------- */
 
 /* take_text: a member that is text; NULL when it is not there, or null where that may be. */
@@ -230,6 +245,7 @@ create(struct manage *m, struct web_request *r, struct wanted *w, struct err *er
 	char *where = mem_printf("%s/api/tokens/%s", m->base_path, t.id);
 	web_set_header(r, "Location", where);
 	mem_free(where);
+	write_down(m, r, &t, true);
 	reply_one(r, 201, &t, secret);
 	explicit_bzero(secret, sizeof secret);
 	return ERR_OK;
@@ -272,6 +288,7 @@ manage_token_revoke(void *arg, struct web_request *r, struct err *err)
 	}
 	if (code != ERR_OK)
 		return manage_store(code, err);
+	write_down(m, r, &t, false);
 	web_reply(r, 204, NULL, (struct text){ NULL, 0 });
 	return ERR_OK;
 }

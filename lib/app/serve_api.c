@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "api/manage.h"
+#include "audit/audit.h"
 #include "auth/auth.h"
 #include "base/log.h"
 #include "base/magic.h"
@@ -40,6 +41,7 @@ struct serve_api {
 	struct janitor *janitor;
 	struct auth *auth;
 	struct monitor *monitor;
+	struct audit *audit;
 	struct manage manage;
 
 	struct sweeper *sweeper;	/* the pool's, once the registry is open */
@@ -202,6 +204,8 @@ open_bus(struct serve_api *s, struct err *err)
 	s->discovery = discovery_new(&(struct discovery_opts){ .loop = s->loop, .conn = s->conn, .stale_ns = s->o->stale_ns });
 	if ((s->auth = auth_new(&(struct auth_opts){ .conn = s->conn, .create = true }, err)) == NULL)
 		return ERR_SYSTEM;
+	if ((s->audit = audit_new(&(struct audit_opts){ .conn = s->conn, .loop = s->loop }, err)) == NULL)
+		return ERR_SYSTEM;
 	s->monitor = monitor_new(&(struct monitor_opts){
 		.loop = s->loop, .conn = s->conn, .discovery = s->discovery, .rtt_ns = rtt_of, .arg = &s->manage,
 	}, err);
@@ -233,6 +237,7 @@ open_api(struct serve_api *s, struct err *err)
 	s->manage.environment = s->o->environment;
 	s->manage.deployment = s->o->deployment;
 	s->manage.auth = s->auth;
+	s->manage.audit = s->audit;
 	s->manage.version = s->o->version;
 	s->manage.base_path = "";
 	s->manage.read_only = s->o->read_only;
@@ -256,6 +261,7 @@ close_api(struct serve_api *s)
 	pool_free(s->pool);
 	groups_free(s->manage.groups);
 	sweeper_free(s->sweeper);
+	audit_free(s->audit);
 	auth_free(s->auth);
 	janitor_free(s->janitor);
 	monitor_free(s->monitor);

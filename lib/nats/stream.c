@@ -229,6 +229,7 @@ static const struct stream_row rows[STREAM_IDS] = {
 	[STREAM_EVENTS_DLQ] = { "EVENTS_DLQ", "dlq.events.>", js_LimitsPolicy, 100000, 30 * DAY_NS, true },
 	[STREAM_COMMANDS_DLQ] = { "COMMANDS_DLQ", "dlq.commands.>", js_LimitsPolicy, 100000, 30 * DAY_NS, true },
 	[STREAM_DEPARTED] = { "AEGIS_DEPARTED", "aegis.departed.>", js_LimitsPolicy, 100000, DAY_NS, true },
+	[STREAM_AUDIT] = { "AEGIS_AUDIT", "aegis.audit.>", js_LimitsPolicy, -1, 90 * DAY_NS, true },
 };
 
 const char *

@@ -58,6 +58,7 @@ enum err_code bucket_enable_ttl(struct conn *c, const char *name, struct err *er
 enum stream_id {
 	STREAM_EVENTS, STREAM_COMMANDS, STREAM_EVENTS_DLQ, STREAM_COMMANDS_DLQ,
 	STREAM_DEPARTED,		/* instances that left (design.md §6) */
+	STREAM_AUDIT,			/* changes through the management API (design.md §6) */
 	STREAM_IDS
 };
 const char *stream_id_name(enum stream_id id);		/* "EVENTS", … */

@@ -60,6 +60,7 @@ walk routes "$A" "$B" "$T/facts"
 walk session "$A" "$B" "$T/facts"
 walk throttle "$A" "${token[viewer]}"
 walk revoke "$A" "$B" "${token[admin]}"
+walk audit "$A" "$B" "$T/facts"
 walk readonly "$C" "$T/facts"
 link=$("$AEGIS" token create --role admin --link "$A" --json | node -p 'JSON.parse(require("fs").readFileSync(0)).link')
 walk code "$A" "$B" "${link#*#code=}"

@@ -6,6 +6,7 @@
 //	walk.mjs code URL URL2 CODE		one login by code, and no second one
 //	walk.mjs throttle URL TOKEN		ten guesses, then 429, for that address alone
 //	walk.mjs revoke URL URL2 ADMIN		a token's life by the API, and its end everywhere within a second
+//	walk.mjs audit URL URL2 FACTS		changes stand in the trail
 //	walk.mjs readonly URL FACTS		every write is refused
 //	walk.mjs away URL TOKEN COOKIE		NATS is gone: the known goes on, the unknown is not let in
 import http from 'node:http';
@@ -264,6 +265,53 @@ async function revoke(url, other, admin) {
 	check((await ask(url, 'GET', path, bearer(admin))).status === 404, 'it is still told');
 }
 
+// What was changed stands in the trail: who, what, before, after; read on the other replica.
+async function audit(url, other, file) {
+	const f = facts(file), call = async (method, path, body, more = {}) => {
+		const text = body !== undefined ? JSON.stringify(body) : undefined;
+		return await ask(url, method, path, { ...bearer(f.operator), ...(text ? json(text) : {}), ...more }, text);
+	};
+	const definition = { service_name: 'audited', owner: 'a', description: 'd', version: '1.0.0' };
+	let a = await call('POST', '/api/services', definition);
+	check(a.status === 201 && a.headers.warning === undefined, `created: ${a.status} ${a.headers.warning}`);
+	const first = Number(a.headers.etag.slice(1, -1)), request = a.headers['x-request-id'];
+	check((await call('POST', '/api/services?dry_run=true', { ...definition, service_name: 'not-made' })).status === 200, 'a dry run');
+	check((await call('POST', '/api/services', definition)).status === 409, 'made twice');
+	check((await call('PUT', '/api/services/audited', { owner: 'b' })).status === 200, 'changed');
+	a = await call('POST', '/api/services/audited/revert', { revision: first }, { 'If-Match': '*' });
+	check(a.status === 200, `reverted: ${a.status}`);
+	check((await call('DELETE', '/api/services/audited')).status === 204, 'removed');
+	check((await ask(other, 'GET', '/api/audit', bearer(f.operator))).status === 403, 'an operator reads the trail');
+	const read = async query => await ask(other, 'GET', `/api/audit${query}`, bearer(f.admin));
+	a = await read('?service=audited');
+	const rows = JSON.parse(a.body);
+	check(rows.map(r => r.action).join() === 'definition.delete,definition.revert,definition.update,definition.create', a.body);
+	const [removed, reverted, changed, created] = rows;
+	check(created.request_id === request && created.before === null && created.before_revision === null &&
+		created.after.owner === 'a' && created.after_revision === first && created.peer.startsWith('127.'), JSON.stringify(created));
+	check(changed.before.owner === 'a' && changed.before_revision === first && changed.after.owner === 'b', JSON.stringify(changed));
+	check(reverted.before.owner === 'b' && reverted.after.owner === 'a', JSON.stringify(reverted));
+	check(removed.after === null && removed.after_revision === null && removed.before.owner === 'a', JSON.stringify(removed));
+	check(rows.every(r => r.actor.name === 'operator' && r.actor.role === 'operator' && /^[0-9a-f]{26}$/.test(r.actor.id) &&
+		r.target === 'audited' && Math.abs(Date.parse(r.at) - Date.now()) < 60000), 'who and when');
+	// Page by page, without gap or repetition.
+	const seen = [];
+	for (let next = '?service=audited&limit=1&actor=operator'; next !== undefined;) {
+		a = await read(next);
+		check(a.status === 200 && JSON.parse(a.body).length <= 1, `a page: ${a.status} ${a.body}`);
+		seen.push(...JSON.parse(a.body).map(r => r.seq));
+		next = /<\/api\/audit(\?[^>]*)>; rel="next"/.exec(a.headers.link ?? '')?.[1];
+	}
+	check(seen.join() === rows.map(r => r.seq).join(), `pages: ${seen}`);
+	a = await read('?limit=1000');
+	check(JSON.parse(a.body).some(r => r.action === 'token.create' && r.after.name === 'made by the API') &&
+		JSON.parse(a.body).some(r => r.action === 'token.revoke' && r.before.name === 'made by the API'), 'tokens');
+	check(!/aegc?_[0-9a-f]{16}/.test(a.body) && !a.body.includes('sha256'), 'a secret is in the trail');
+	check(JSON.parse((await read('?actor=nobody')).body).length === 0, 'nobody did something');
+	for (const query of ['?limit=0', '?limit=1001', '?limit=x', '?cursor=x', '?cursor=-1'])
+		check((await read(query)).status === 422, `${query} is not refused`);
+}
+
 async function readonly(url, file) {
 	const f = facts(file);
 	for (const o of (await operations(url)).filter(x => x.method !== 'GET' && !/Session$/.test(x.id)))
@@ -284,6 +332,6 @@ async function away(url, token, cookie) {
 	check((await ask(url, 'GET', '/api/session', bearer('nonsense'))).status === 401, 'no token at all');
 }
 
-const verbs = { routes, session, code, throttle, revoke, readonly, away };
+const verbs = { routes, session, code, throttle, revoke, audit, readonly, away };
 await verbs[process.argv[2]](...process.argv.slice(3));
 if (failures > 0) { console.error(`${failures} of ${asked} answers are not as expected`); process.exit(1); }

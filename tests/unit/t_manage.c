@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "api/manage_inner.h"
+#include "audit/audit.h"
 #include "base/magic.h"
 #include "base/wall.h"
 #include "bus.h"
@@ -96,6 +97,7 @@ begin(void **state)
 	w.manage.discovery = discovery_new(&(struct discovery_opts){ .loop = w.loop, .conn = w.conn });
 	w.manage.monitor = monitor_new(&(struct monitor_opts){ .loop = w.loop, .conn = w.conn, .discovery = w.manage.discovery }, &w.err);
 	w.manage.groups = groups_new(&(struct groups_opts){ .conn = w.conn }, &w.err);
+	w.manage.audit = audit_new(&(struct audit_opts){ .conn = w.conn, .loop = w.loop }, &w.err);
 	w.manage.answered = w.manage.turned = INT64_MAX / 2;	/* all is well, until a test says otherwise */
 	if (w.registry == NULL || w.manage.janitor == NULL || w.manage.monitor == NULL || loop_thread_start(&w.thread, w.loop, &w.err) != ERR_OK ||
 	    discovery_start(w.manage.discovery, &w.err) != ERR_OK)
@@ -112,6 +114,7 @@ end(void **state)
 	web_server_free(w.web);
 	loop_thread_stop(&w.thread);
 	monitor_free(w.manage.monitor);
+	audit_free(w.manage.audit);
 	janitor_free(w.manage.janitor);
 	manage_meter_free(w.manage.meter);
 	groups_free(w.manage.groups);

@@ -1,0 +1,236 @@
+/* audit.c - one message per change into a stream, and from there backwards. */
+#include "audit/audit.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/id.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/wall.h"
+#include "codec/codec.h"
+#include "nats/conn.h"
+#include "nats/publisher.h"
+#include "nats/stream.h"
+#include "sys/clock.h"
+
+#define PREFIX "aegis.audit."
+#define NOBODY "_"			/* the last token of what concerns no service */
+#define SUBJECT_MAX 256
+
+struct audit {
+	struct conn *conn;
+	struct publisher *publisher;
+	_Atomic uint64_t written, failed;
+};
+
+struct audit *
+audit_new(const struct audit_opts *o, struct err *err)
+{
+	struct audit *a = mem_new(sizeof *a);
+
+	a->conn = o->conn;
+	a->publisher = publisher_new(&(struct publisher_opts){
+		.conn = o->conn, .loop = o->loop, .max_pending = 256, .resend_ns = AUDIT_WAIT_NS / 4,
+	}, err);
+	if (a->publisher != NULL)
+		return a;
+	mem_free(a);
+	return NULL;
+}
+
+void
+audit_free(struct audit *a)
+{
+	if (a == NULL)
+		return;
+	publisher_free(a->publisher);
+	mem_free(a);
+}
+
+struct audit_counters
+audit_counters(const struct audit *a)
+{
+	return (struct audit_counters){ atomic_load(&a->written), atomic_load(&a->failed) };
+}
+
+/* --- writing -------------------------------------------------------------------------------- */
+
+static void
+put_text(struct pack *p, const char *key, const char *text)
+{
+	pack_key(p, key);
+	pack_puts(p, text != NULL && text[0] != '\0' ? text : NULL);
+}
+
+static void
+put_revision(struct pack *p, const char *key, uint64_t revision)
+{
+	pack_key(p, key);
+	if (revision > 0)
+		pack_uint(p, revision);
+	else
+		pack_null(p);
+}
+
+static void
+put_document(struct pack *p, const char *key, struct data d)
+{
+	pack_key(p, key);
+	if (d.p != NULL)
+		pack_data(p, d);
+	else
+		pack_null(p);
+}
+
+static void
+put_actor(struct pack *p, const struct audit_entry *e)
+{
+	pack_key(p, "actor");
+	pack_map(p, 3);
+	put_text(p, "id", e->actor_id);
+	put_text(p, "name", e->actor_name);
+	put_text(p, "role", e->actor_role);
+}
+
+static enum err_code
+encode(const struct audit_entry *e, struct wall at, struct str *out, struct err *err)
+{
+	size_t bytes = (e->before.p != NULL ? e->before.n : 0) + (e->after.p != NULL ? e->after.n : 0);
+	bool fits = bytes <= AUDIT_DOCUMENT_MAX;
+	char when[WALL_TEXT_MAX];
+	struct pack p;
+
+	wall_rfc3339(at, when);
+	pack_init(&p, out, DATA_JSON, PACK_COMPACT);
+	pack_map(&p, 10 + !fits);
+	put_text(&p, "at", when);
+	put_actor(&p, e);
+	put_text(&p, "action", e->action);
+	put_text(&p, "target", e->target);
+	put_revision(&p, "before_revision", e->before_revision);
+	put_revision(&p, "after_revision", e->after_revision);
+	put_document(&p, "before", fits ? e->before : (struct data){ .p = NULL });
+	put_document(&p, "after", fits ? e->after : (struct data){ .p = NULL });
+	put_text(&p, "request_id", e->request_id);
+	put_text(&p, "peer", e->peer);
+	if (!fits) {
+		pack_key(&p, "left_out_bytes");
+		pack_uint(&p, bytes);
+	}
+	return pack_end(&p, err);
+}
+
+/* store: with the stream made on the way when it is missing.  The id makes two sendings one record. */
+static enum err_code
+store(struct audit *a, const char *subject, const struct str *text, struct err *err)
+{
+	char id[ID_NONCE_MAX];
+	struct publication m = { .subject = subject, .id = id, .data = text->p, .n = text->len, .timeout_ns = AUDIT_WAIT_NS };
+
+	id_nonce(id);
+	enum err_code code = publisher_send_wait(a->publisher, &m, NULL, err);
+	if (code == ERR_NOT_FOUND && (code = stream_ensure(a->conn, STREAM_AUDIT, 0, NULL, err)) == ERR_OK)
+		code = publisher_send_wait(a->publisher, &m, NULL, err);
+	return code;
+}
+
+enum err_code
+audit_write(struct audit *a, const struct audit_entry *e, struct err *err)
+{
+	struct str text = STR_INIT;
+	struct err own = { ERR_OK, "" };
+	char subject[SUBJECT_MAX];
+
+	snprintf(subject, sizeof subject, PREFIX "%s", e->service != NULL && e->service[0] != '\0' ? e->service : NOBODY);
+	enum err_code code = encode(e, clock_wall(clock_system()), &text, &own);
+	if (code == ERR_OK)
+		code = store(a, subject, &text, &own);
+	str_release(&text);
+	if (code == ERR_OK) {
+		atomic_fetch_add(&a->written, 1);
+		return ERR_OK;
+	}
+	atomic_fetch_add(&a->failed, 1);
+	log_error(EV_AUDIT_LOST, LOG_F(LOG_S("action", e->action), LOG_S("target", e->target), LOG_S("actor", e->actor_name),
+	    LOG_S("request_id", e->request_id)), "'%s' did %s of '%s', and its audit record is not known to be stored: %s",
+	    e->actor_name, e->action, e->target, own.text);
+	if (err != NULL)
+		*err = own;
+	return code;
+}
+
+/* --- reading -------------------------------------------------------------------------------- */
+
+static bool
+is_by(const struct value *record, const char *actor)
+{
+	const struct value *who = value_field(record, "actor");
+	struct text t;
+
+	return (value_text(value_field(who, "id"), &t) && text_is(t, actor)) ||
+	    (value_text(value_field(who, "name"), &t) && text_is(t, actor));
+}
+
+/* is_record: what somebody else put there is not told as ours. */
+static bool
+is_record(const struct value *v)
+{
+	struct text t;
+
+	return v->type == VALUE_MAP && value_text(value_field(v, "at"), &t) && value_text(value_field(v, "action"), &t) &&
+	    value_field(v, "actor") != NULL;
+}
+
+/* tell: hands one stored message on, if it matches. */
+static bool
+tell(const struct audit_query *q, struct codec *c, const struct stored *s,
+    void (*each)(void *arg, uint64_t seq, const struct value *record), void *arg)
+{
+	const char *service = msg_subject(s->msg);
+	struct value v;
+
+	if (strncmp(service, PREFIX, strlen(PREFIX)) != 0)
+		return false;
+	service += strlen(PREFIX);
+	if (q->service != NULL && strcmp(service, q->service) != 0)
+		return false;
+	struct data d = { DATA_JSON, msg_data(s->msg), msg_size(s->msg) };
+	if (d.n == 0 || codec_parse(c, d, &v, NULL) != ERR_OK || !is_record(&v) || (q->actor != NULL && !is_by(&v, q->actor)))
+		return false;
+	each(arg, s->seq, &v);
+	return true;
+}
+
+enum err_code
+audit_read(struct audit *a, const struct audit_query *q,
+    void (*each)(void *arg, uint64_t seq, const struct value *record), void *arg, uint64_t *next, struct err *err)
+{
+	struct stream_state state;
+	struct stored s;
+	size_t told = 0;
+
+	*next = 0;
+	enum err_code code = stream_look(a->conn, stream_id_name(STREAM_AUDIT), &state, err);
+	if (code != ERR_OK || state.messages == 0)
+		return code == ERR_NOT_FOUND ? ERR_OK : code;
+	uint64_t seq = q->before > 0 && q->before - 1 < state.last_seq ? q->before - 1 : state.last_seq;
+	struct codec *c = codec_new();
+	code = ERR_OK;
+	for (size_t looks = 0; code == ERR_OK && seq >= state.first_seq && seq > 0; seq--) {
+		if (told == q->limit || looks++ == AUDIT_LOOKS) {
+			*next = seq + 1;
+			break;
+		}
+		code = stream_get(a->conn, stream_id_name(STREAM_AUDIT), seq, &s, err);
+		if (code == ERR_OK) {
+			told += tell(q, c, &s, each, arg);
+			msg_free(s.msg);
+		} else if (code == ERR_NOT_FOUND) {
+			code = ERR_OK;		/* removed by somebody, or too old since we looked */
+		}
+	}
+	codec_free(c);
+	return code;
+}
