@@ -383,6 +383,30 @@ table_instances(const struct table *t)
 	return t->instances;
 }
 
+/* demote: whoever of the group is said to lead, though somebody led after it. */
+static void
+demote(struct service_group *g)
+{
+	size_t *lead = mem_array(g->n, sizeof *lead), n = 0;
+
+	for (size_t i = 0; i < g->n; i++)
+		if (instance_leads(g->v[i]->instance))
+			lead[n++] = i;
+	for (size_t a = 0; a < n; a++) {
+		struct member_entry *e = g->v[lead[a]];
+		size_t b = 0;
+		while (b < n && !instance_is_overtaken(e->instance, g->v[lead[b]]->instance))
+			b++;
+		if (b == n)
+			continue;
+		struct instance *i = instance_clone(e->instance);
+		instance_demote(i);
+		g->v[lead[a]] = entry_new(i, e->revision, e->peer);
+		entry_unref(e);
+	}
+	mem_free(lead);
+}
+
 static struct service_group *
 build(const struct service *s)
 {
@@ -397,6 +421,7 @@ build(const struct service *s)
 		atomic_fetch_add(&s->v[i]->refs, 1);
 		g->v[i] = s->v[i];
 	}
+	demote(g);
 	return g;
 }
 

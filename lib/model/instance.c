@@ -1,6 +1,8 @@
 /* instance.c - ownership of an instance's record, and the two questions every reader asks. */
 #include "model/instance.h"
 
+#include <string.h>
+
 #include "base/magic.h"
 #include "base/mem.h"
 
@@ -119,4 +121,24 @@ bool
 instance_is_usable(const struct instance *i)
 {
 	return i->status == INSTANCE_ACTIVE || i->status == INSTANCE_STANDBY;
+}
+
+bool
+instance_leads(const struct instance *i)
+{
+	return i->status == INSTANCE_ACTIVE && i->sticky == STICKY_ACTIVE && i->epoch > 0 && i->group != NULL;
+}
+
+bool
+instance_is_overtaken(const struct instance *i, const struct instance *by)
+{
+	return instance_leads(i) && instance_leads(by) && by->epoch > i->epoch && strcmp(i->group, by->group) == 0 &&
+	    strcmp(i->service, by->service) == 0;
+}
+
+void
+instance_demote(struct instance *i)
+{
+	i->status = INSTANCE_STANDBY;
+	i->sticky = STICKY_STANDBY;
 }

@@ -44,6 +44,15 @@ bool instance_is_fresh(const struct instance *i, struct wall now, int64_t thresh
 /* instance_is_usable(i): may be called: ACTIVE or STANDBY.  Freshness is a second question. */
 bool instance_is_usable(const struct instance *i);
 
+/* What a leader that died wrote stands for as long as its record lives, beside that of the next one.  Of a group the
+ * highest epoch leads, all others stand by (§9): readers show it so.
+ * instance_leads(i): its record says that it leads a group.  instance_is_overtaken(i, by): so does the one
+ * of `by`, of the same group, with a higher epoch.  instance_demote(i): what a reader makes of it then;
+ * metadata stays as it was written. */
+bool instance_leads(const struct instance *i);
+bool instance_is_overtaken(const struct instance *i, const struct instance *by);
+void instance_demote(struct instance *i);
+
 #define STALE_AFTER_S 35	/* three missed heartbeats of 10 s, and their jitter (§8.2) */
 
 #endif

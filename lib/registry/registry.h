@@ -100,7 +100,8 @@ struct registry_query {
 	int64_t stale_ns;		/* 0: STALE_AFTER_S */
 };
 
-/* registry_list(r, q, out, err): one listing; leaves no consumer behind. */
+/* registry_list(r, q, out, err): one listing; leaves no consumer behind.  Of a group only the highest epoch leads
+ * (instance_demote). */
 enum err_code registry_list(struct registry *r, const struct registry_query *q,
     struct registry_list *out, struct err *err);
 

@@ -104,6 +104,25 @@ by_name(const void *pa, const void *pb)
 	return d != 0 ? d : strcmp(a->instance->id, b->instance->id);
 }
 
+/* demote: whoever is said to lead, though somebody led after it.  What belongs together is together. */
+static void
+demote(struct registry_list *l)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		struct instance *one = l->v[i].instance;
+		bool overtaken = false;
+		if (one == NULL || !instance_leads(one))
+			continue;
+		for (size_t k = i; k-- > 0 && !overtaken && l->v[k].instance != NULL &&
+		    strcmp(l->v[k].instance->service, one->service) == 0;)
+			overtaken = instance_is_overtaken(one, l->v[k].instance);
+		for (size_t k = i + 1; k < l->n && !overtaken && strcmp(l->v[k].instance->service, one->service) == 0; k++)
+			overtaken = instance_is_overtaken(one, l->v[k].instance);
+		if (overtaken)
+			instance_demote(one);
+	}
+}
+
 enum err_code
 registry_list(struct registry *r, const struct registry_query *q, struct registry_list *out, struct err *err)
 {
@@ -125,6 +144,7 @@ registry_list(struct registry *r, const struct registry_query *q, struct registr
 	}
 	if (out->n > 1)
 		qsort(out->v, out->n, sizeof *out->v, by_name);
+	demote(out);
 	return ERR_OK;
 }
 

@@ -34,6 +34,9 @@ until_true 20 bash -c "[ \$(grep -c . '$T/load.out') -ge 15 ]"
 kill -KILL "$(cat "$T/$first.pid")"
 until_true 20 leads_after "$first"
 second=$(leader)
+# Its record stands for as long as it may, but nobody is shown as leading beside the one that leads.
+is "[\"$second\"]" 'm.filter((x) => x.status === "ACTIVE").map((x) => x.instanceId)' "$T/members"
+is true "m.some((x) => x.instanceId === '$first' && x.status === 'STANDBY')" "$T/members"
 until_true 60 grep -q '^over' "$T/load.out"
 unknown=$(books load) || fail "the books: $(tail -n 3 "$T/load.out")"
 [ "$unknown" -le 1 ] || fail "$unknown calls are unknown, though one was in flight"

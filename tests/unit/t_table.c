@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/magic.h"
 #include "base/mem.h"
@@ -552,6 +553,55 @@ any_sequence_of_changes_equals_the_model(void **state)
 	drop(held, nheld);
 }
 
+static void
+lead(const char *id, const char *group, uint64_t epoch, uint64_t revision)
+{
+	struct instance *i = record("orders", id);
+
+	i->group = mem_text(group);
+	i->sticky = STICKY_ACTIVE;
+	i->epoch = epoch;
+	table_instance(t, id, i, revision);
+}
+
+/* says_active: the members that are shown as ACTIVE, in order of their ids. */
+static void
+says_active(const char *want)
+{
+	struct service_group **v;
+	char got[64] = "";
+	size_t n = table_groups(t, &v);
+
+	assert_int_equal(n, 1);
+	for (size_t i = 0; i < v[0]->n; i++) {
+		const struct instance *one = v[0]->v[i]->instance;
+		if (one->status == INSTANCE_ACTIVE)
+			snprintf(got + strlen(got), sizeof got - strlen(got), "%s", one->id);
+		assert_int_equal(one->sticky, one->status == INSTANCE_ACTIVE ? STICKY_ACTIVE : STICKY_STANDBY);
+	}
+	assert_string_equal(got, want);
+	drop(v, n);
+}
+
+/* The record of a leader that was killed stands beside the next one's until it is too old. */
+static void
+of_a_group_only_the_highest_epoch_is_active(void **state)
+{
+	(void)state;
+	lead("a", "main", 7, 1);
+	says_active("a");
+	lead("b", "main", 9, 2);
+	says_active("b");
+	lead("c", "other", 3, 3);		/* of another group */
+	says_active("bc");
+	lead("a", "main", 7, 4);		/* a heartbeat that came late changes nothing */
+	says_active("bc");
+	lead("a", "main", 12, 5);
+	says_active("ac");
+	table_gone(t, "a", 6);
+	says_active("bc");			/* what it knows, it knows still */
+}
+
 int
 main(void)
 {
@@ -566,6 +616,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(a_broken_resync_forgets_nothing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(groups_that_did_not_change_are_shared, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(readers_may_keep_a_group_longer_than_the_table, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(of_a_group_only_the_highest_epoch_is_active, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(who_is_silent_for_long_is_forgotten, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_listener_hears_each_change_once, set_up, tear_down),
 		cmocka_unit_test(any_sequence_of_changes_equals_the_model),
