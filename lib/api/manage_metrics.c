@@ -158,7 +158,10 @@ tell_bus(struct manage *m, struct str *out)
 	one(out, METRIC_RECONNECTS, NULL, (double)conn_reconnects(m->conn));
 	one(out, METRIC_RTT, NULL, rtt_ns > 0 ? seconds(rtt_ns) : NAN);
 	one(out, METRIC_WATCH_AGE, NULL, seconds(s.age_ns));
-	one(out, METRIC_RESYNCS, NULL, (double)s.resyncs);
+	family(out, METRIC_RESYNCS);
+	for (size_t i = 0; i < DISCOVERY_REASONS; i++)
+		prom_sample(out, metrics[METRIC_RESYNCS].name,
+		    (const struct prom_label[]){ { "reason", discovery_reasons[i] }, { NULL, NULL } }, (double)s.because[i]);
 }
 
 /* tell_counts: of one service, or of all beyond the bound. */

@@ -25,9 +25,10 @@
 #include "sys/pool.h"
 
 #define MAILBOX 4096
-#define JOBS 2			/* look and sweep */
+#define JOBS 3			/* look, sweep and leave */
 #define TURN_NS (250 * NS_PER_MS)	/* how often the loop says that it turns */
 #define LOOK_NS (500 * NS_PER_MS)	/* from one look at NATS to the next */
+#define LOST_NS (3 * NS_PER_S)		/* not following for so long: is the bucket still there? */
 #define PING_NS NS_PER_S		/* how long one may take */
 #define SWEEP_NS (300 * NS_PER_S)	/* from one look for dead records to the next */
 #define STILL_NS (600 * NS_PER_S)	/* how long one must have stood still */
@@ -47,26 +48,39 @@ struct serve_api {
 	struct sweeper *sweeper;	/* the pool's, once the registry is open */
 
 	struct loop_timer turn, look, sweep;
-	struct pool_job look_job, sweep_job;
+	struct pool_job look_job, sweep_job, leave_job;
 	bool stopping;
 	bool told;			/* that the registry cannot be opened */
 };
 
 /* --- looking at NATS ---------------------------------------------------------------------- */
 
-/* open_registry: once; the bucket is made when it is missing. */
+/* open_registry: the bucket is made when it is missing. */
 static void
 open_registry(struct serve_api *s)
 {
 	struct err err = { ERR_OK, "" };
-	struct registry *r = registry_new(&(struct registry_opts){ .conn = s->conn, .create = true, .terse = true }, &err);
+	struct registry *none = NULL, *r = registry_new(&(struct registry_opts){
+		.conn = s->conn, .create = true, .terse = true,
+	}, &err);
 
-	if (r != NULL)
-		atomic_store(&s->manage.registry, r);
-	else if (!s->told)
+	/* It holds nothing but the bucket's name: who uses the first one may go on. */
+	if (r != NULL && !atomic_compare_exchange_strong(&s->manage.registry, &none, r))
+		registry_free(r);
+	if (r == NULL && !s->told)
 		log_warning(EV_REGISTRY_RETRY, LOG_F(LOG_S("err", err.text)), "the registry cannot be opened (%s); trying again every "
 		    "%lld ms", err.text, (long long)(LOOK_NS / NS_PER_MS));
 	s->told = r == NULL;
+}
+
+/* wants_registry: it was not opened yet, or cannot be followed though NATS answers: somebody may have
+ * removed the bucket. */
+static bool
+wants_registry(struct serve_api *s)
+{
+	struct discovery_state d = discovery_state(s->discovery);
+
+	return atomic_load(&s->manage.registry) == NULL || (!d.synced && d.age_ns > LOST_NS);
 }
 
 static void
@@ -80,7 +94,7 @@ look_work(struct pool_job *job)
 	struct mono now = clock_mono(clock_system());
 	atomic_store(&s->manage.rtt_ns, mono_since(now, sent));
 	atomic_store(&s->manage.answered, now.ns);
-	if (atomic_load(&s->manage.registry) == NULL)
+	if (wants_registry(s))
 		open_registry(s);
 }
 
@@ -153,6 +167,19 @@ turn(void *arg)
 	loop_timer_set(s->loop, &s->turn, mono_after(loop_now(s->loop), TURN_NS), turn, s);
 }
 
+/* The requests under way are finished while the loop still turns: what they wait for may need it. */
+static void
+leave_work(struct pool_job *job)
+{
+	manage_stop(&CONTAINER_OF(job, struct serve_api, leave_job)->manage);
+}
+
+static void
+leave_done(struct pool_job *job)
+{
+	loop_stop(CONTAINER_OF(job, struct serve_api, leave_job)->loop);
+}
+
 static void
 on_stop(void *arg, int signo)
 {
@@ -165,7 +192,8 @@ on_stop(void *arg, int signo)
 	log_info(EV_PROCESS_STOP, LOG_F(LOG_N("signal", signo)), "stopping: no more requests; a second signal stops at once");
 	s->stopping = true;
 	atomic_store(&s->manage.draining, true);
-	loop_stop(s->loop);
+	s->leave_job = (struct pool_job){ .work = leave_work, .done = leave_done };
+	MUST(pool_run(s->pool, &s->leave_job) == ERR_OK);
 }
 
 static void
@@ -174,6 +202,8 @@ on_reload(void *arg, int signo)
 	struct serve_api *s = arg;
 	struct err err;
 
+	if (s->stopping)
+		return;
 	if (s->o->api.tls_cert == NULL)
 		log_info(EV_CONFIG_NOTE, LOG_F(LOG_N("signal", signo)), "there is no certificate to read again; options wait for a restart");
 	else if (manage_reload(&s->manage, &err) == ERR_OK)

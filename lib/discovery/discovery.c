@@ -62,6 +62,7 @@ struct discovery {
 	struct loop_timer publish, forget;
 	struct mono published;
 	uint64_t version;
+	unsigned reason;		/* of the listing under way, or of the last */
 	bool complete;			/* a listing was complete once */
 	void (*synced)(void *, bool);	/* of the listener; NULL without one */
 	void *listener;
@@ -161,6 +162,18 @@ forget(void *arg)
 	loop_timer_set(d->loop, &d->forget, mono_after(loop_now(d->loop), FORGET_EVERY_NS), forget, d);
 }
 
+const char *const discovery_reasons[DISCOVERY_REASONS] = { "start", "reconnect", "gap", "retry" };
+
+static unsigned
+reason_of(const char *name)
+{
+	unsigned i = 0;
+
+	while (i + 1 < DISCOVERY_REASONS && strcmp(discovery_reasons[i], name) != 0)
+		i++;
+	return i;
+}
+
 static void
 set_synced(struct discovery *d, bool synced)
 {
@@ -169,6 +182,7 @@ set_synced(struct discovery *d, bool synced)
 		d->lost_at = clock_mono(loop_clock(d->loop));
 	d->state.synced = synced;
 	d->state.resyncs += synced;
+	d->state.because[d->reason] += synced;
 	d->hopeless = !synced;
 	if (d->hopeless)
 		pthread_cond_broadcast(&d->first);
@@ -189,6 +203,7 @@ apply(struct discovery *d, struct change *c)
 	switch (c->what) {
 	case FEED_SYNC_BEGIN:
 		table_sync_begin(d->table);
+		d->reason = reason_of(c->reason);
 		set_hopeful(d);
 		if (d->complete)
 			log_info(EV_WATCH_RESYNC, LOG_F(LOG_S("reason", c->reason)),

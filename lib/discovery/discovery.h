@@ -50,10 +50,15 @@ void discovery_stop(struct discovery *d);
 const struct directory *discovery_take(struct discovery *d);
 void discovery_drop(const struct directory *dir);
 
+/* Why the whole registry was read: "start", "reconnect", … (nats/watch.h). */
+#define DISCOVERY_REASONS 4
+extern const char *const discovery_reasons[DISCOVERY_REASONS];
+
 struct discovery_state {
 	bool started, synced;		/* synced: the watch follows the bucket right now */
 	int64_t age_ns;			/* how long it has not, 0 while synced */
 	uint64_t resyncs, changes;
+	uint64_t because[DISCOVERY_REASONS];	/* the resyncs by discovery_reasons */
 };
 struct discovery_state discovery_state(struct discovery *d);
 

@@ -57,6 +57,13 @@ gone_within --json '{"service_name":"abc","owner":"o","description":"d","version
 nats_again
 until_true 10 status 200 "http://127.0.0.1:$a/api/instances"
 
+# Somebody removes the bucket: it is made again.
+bus bucket-rm service_registry
+until_true 40 node "$S/bucket.mjs" keys
+until_true 10 status 200 "http://127.0.0.1:$a/api/services"
+status 201 --json '{"service_name":"again-service","owner":"o","description":"d","version":"1.0.0"}' "http://127.0.0.1:$a/api/services" ||
+    fail "$(cat "$T/body")"
+
 # Reading only.
 end "api$b"
 spawn reader "$AEGIS" serve-api --listen "http://127.0.0.1:$b" --read-only

@@ -552,7 +552,7 @@ static void
 figures_are_told(void **state)
 {
 	(void)state;
-	expect(200, "GET /metrics", NULL, NULL, "aegis_build_info{version=\"9.8.7\"} 1\n", "\nprocess_open_fds ", "\naegis_nats_connected 1\n",
+	expect(200, "GET /metrics", NULL, NULL, "aegis_build_info{version=\"9.8.7\"} 1\n", "\nprocess_open_fds ", "aegis_registry_resyncs_total{reason=\"start\"} 1\n", "\naegis_nats_connected 1\n",
 	    "\naegis_nats_rtt_seconds 0.0015\n", "\naegis_registry_instances{service=\"order\",status=\"ACTIVE\"} 1\n",
 	    "\naegis_registry_instances{service=\"billing\",status=\"ACTIVE\"} 0\n",
 	    "aegis_http_request_duration_seconds_count{method=\"GET\",route=\"/api/instances/{service}/{instance}\",code=\"404\"} 2\n",
