@@ -152,9 +152,12 @@ show_line(struct cmd *c, const struct doctor_report *r, bool unknown)
 {
 	static const char *const words[] = { "OK", "WARNING", "CRITICAL", "UNKNOWN" };
 	const struct finding *worst = findings_worst(&r->findings);
-	int code = unknown ? CHECK_UNKNOWN : worst == NULL ? CHECK_OK : (int)worst->severity;
+	int code = worst == NULL ? CHECK_OK : (int)worst->severity;
 	struct str line = STR_INIT;
 
+	/* Nothing bad was seen, but not everything was looked at. */
+	if (unknown || (r->blind > 0 && code != CHECK_CRITICAL))
+		code = CHECK_UNKNOWN;
 	str_printf(&line, "AEGIS %s - ", words[code]);
 	if (code == CHECK_OK)
 		str_printf(&line, "%zu checks found nothing", r->rows);

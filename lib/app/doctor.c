@@ -40,6 +40,15 @@ struct walk {
 	size_t named, run;
 };
 
+static bool
+allowed(struct checkup *c, const struct check *k)
+{
+	for (size_t i = 0; k->asks != NULL && k->asks[i] != NULL; i++)
+		if (!checkup_may(c, k->asks[i]))
+			return false;
+	return true;
+}
+
 static void
 run_row(void *arg, const struct check *k)
 {
@@ -51,7 +60,8 @@ run_row(void *arg, const struct check *k)
 	if (k->need == NEEDS_JETSTREAM && !w->jetstream)
 		return;
 	findings_begin(w->c->out, k->id);
-	k->run(w->c);
+	if (allowed(w->c, k))
+		k->run(w->c);
 	findings_end(w->c->out);
 	w->run++;
 }
@@ -97,6 +107,7 @@ doctor_run(const struct doctor_opts *o, struct doctor_report *out, struct err *e
 		say_absent(&out->findings, "nats.jetstream", &why);
 	doctor_rows(run_row, &w);
 	out->rows = w.run;
+	out->blind = c.blind;
 	checkup_end(&c);
 	return w.named > 0 ? ERR_OK : err_set(err, ERR_USAGE, "there is no check '%s'; `aegis doctor --list` names them", o->only);
 }

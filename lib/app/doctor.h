@@ -19,6 +19,7 @@ struct doctor_opts {
 struct doctor_report {
 	struct findings findings;
 	size_t rows;			/* that were run */
+	size_t blind;			/* what could not be looked at; each has its finding */
 	char server[129], version[33], cluster[129];	/* "" when the server does not tell */
 	int64_t rtt_ns;
 	bool jetstream;

@@ -71,7 +71,11 @@ check_members(struct checkup *c)
 	registry_free(r);
 }
 
+static const char *const asks[] = {
+	"$JS.API.STREAM.INFO.KV_service_registry", "$JS.API.CONSUMER.CREATE.KV_service_registry", NULL
+};
+
 const struct check joint_checks[] = {
-	{ "groups.members", "groups of live instances of which none leads", NEEDS_JETSTREAM, check_members },
-	{ NULL, NULL, NEEDS_NATS, NULL },
+	{ "groups.members", "groups of live instances of which none leads", NEEDS_JETSTREAM, check_members, asks },
+	{ NULL, NULL, NEEDS_NATS, NULL, NULL },
 };

@@ -27,6 +27,6 @@ check_stores(struct checkup *c)
 }
 
 const struct check auth_checks[] = {
-	{ "auth.streams", "the bucket of credentials", NEEDS_JETSTREAM, check_stores },
-	{ NULL, NULL, NEEDS_NATS, NULL },
+	{ "auth.streams", "the bucket of credentials", NEEDS_JETSTREAM, check_stores, NULL },
+	{ NULL, NULL, NEEDS_NATS, NULL, NULL },
 };

@@ -193,8 +193,13 @@ check_groups(struct checkup *c)
 	groups_drop(l);
 }
 
+static const char *const registers_asks[] = {
+	"$JS.API.STREAM.INFO.KV_" META_BUCKET, "$JS.API.STREAM.MSG.GET.KV_" META_BUCKET, NULL
+};
+static const char *const groups_asks[] = { "$JS.API.CONSUMER.CREATE.KV_" META_BUCKET, NULL };
+
 const struct check election_checks[] = {
-	{ "election.registers", "the registers and AEGIS_META", NEEDS_JETSTREAM, check_registers },
-	{ "election.groups", "groups without a leader", NEEDS_JETSTREAM, check_groups },
-	{ NULL, NULL, NEEDS_NATS, NULL },
+	{ "election.registers", "the registers and AEGIS_META", NEEDS_JETSTREAM, check_registers, registers_asks },
+	{ "election.groups", "groups without a leader", NEEDS_JETSTREAM, check_groups, groups_asks },
+	{ NULL, NULL, NEEDS_NATS, NULL, NULL },
 };

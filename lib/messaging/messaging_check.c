@@ -116,9 +116,12 @@ check_dead_letters(struct checkup *c)
 	}
 }
 
+static const char *const readers_asks[] = { "$JS.API.STREAM.INFO.EVENTS", "$JS.API.CONSUMER.LIST.EVENTS", NULL };
+static const char *const letters_asks[] = { "$JS.API.STREAM.INFO.EVENTS_DLQ", "$JS.API.STREAM.INFO.COMMANDS_DLQ", NULL };
+
 const struct check messaging_checks[] = {
-	{ "messaging.streams", "the streams of events and commands", NEEDS_JETSTREAM, check_stores },
-	{ "messaging.readers", "subscribers that are about to lose events", NEEDS_JETSTREAM, check_readers },
-	{ "messaging.dead_letters", "messages that nobody could handle", NEEDS_JETSTREAM, check_dead_letters },
-	{ NULL, NULL, NEEDS_NATS, NULL },
+	{ "messaging.streams", "the streams of events and commands", NEEDS_JETSTREAM, check_stores, NULL },
+	{ "messaging.readers", "subscribers that are about to lose events", NEEDS_JETSTREAM, check_readers, readers_asks },
+	{ "messaging.dead_letters", "messages that nobody could handle", NEEDS_JETSTREAM, check_dead_letters, letters_asks },
+	{ NULL, NULL, NEEDS_NATS, NULL, NULL },
 };

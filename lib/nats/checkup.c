@@ -17,7 +17,11 @@ checkup_begin(struct checkup *c, struct conn *conn, struct err *err)
 {
 	c->conn = conn;
 	c->told = server_facts_ask(conn, &c->server, &c->silence) == ERR_OK;
-	return jetstream_probe(conn, &c->jetstream, err);
+	enum err_code code = jetstream_probe(conn, &c->jetstream, err);
+	/* Who may not hear answers gets none to anything; the first question was told why. */
+	if (code == ERR_TIMEOUT && c->silence.code == ERR_DENIED && err != NULL)
+		*err = c->silence;
+	return code;
 }
 
 void
@@ -45,8 +49,33 @@ checkup_now(const struct checkup *c)
 void
 checkup_failed(struct checkup *c, const struct err *err)
 {
-	findings_add(c->out, FINDING_CRITICAL, err->code, err->code == ERR_DENIED ? "aegis doctor --role admin" : NULL,
+	c->blind++;
+	findings_add(c->out, FINDING_WARNING, err->code, err->code == ERR_DENIED ? "aegis doctor --role admin" : NULL,
 	    "cannot look: %s", err->text);
+}
+
+/* place: the subject as this connection would send it. */
+static const char *
+place(const struct checkup *c, const char *subject, char out[256])
+{
+	if (strncmp(subject, "$JS.API.", 8) != 0)
+		return subject;
+	snprintf(out, 256, "%s.%s", conn_js_prefix(c->conn), subject + 8);
+	return out;
+}
+
+bool
+checkup_may(struct checkup *c, const char *subject)
+{
+	char buf[256];
+	struct err err;
+	const char *there = place(c, subject, buf);
+
+	if (!c->told || permission_allows(&c->server.publish, there))
+		return true;
+	err_set(&err, ERR_DENIED, "user '%s' may not publish to %s", c->server.user, there);
+	checkup_failed(c, &err);
+	return false;
 }
 
 /* --- version ------------------------------------------------------------------------------ */
@@ -100,10 +129,12 @@ struct need {
 	enum checkup_role role;
 	bool subscribe;
 	const char *subject;
+	int replicas;			/* where so many are possible, which is also how many registers there are; 0: anywhere */
 };
 
-#define PUB(role, subject) { role, false, subject }
-#define SUB(role, subject) { role, true, subject }
+#define PUB(role, subject) { role, false, subject, 0 }
+#define SUB(role, subject) { role, true, subject, 0 }
+#define REG(n, subject) { ROLE_LEADER, false, subject, n }
 
 static const struct need needs[] = {
 	SUB(ROLE_CALLER, "_INBOX.>"),
@@ -113,7 +144,7 @@ static const struct need needs[] = {
 	PUB(ROLE_CALLER, "$JS.API.INFO"),
 	PUB(ROLE_CALLER, "$JS.API.STREAM.INFO.KV_service_registry"),
 	PUB(ROLE_CALLER, "$JS.API.STREAM.MSG.GET.KV_service_registry"),
-	PUB(ROLE_CALLER, "$JS.API.CONSUMER.CREATE.KV_service_registry.>"),
+	PUB(ROLE_CALLER, "$JS.API.CONSUMER.CREATE.KV_service_registry"),
 	SUB(ROLE_CALLER, "aegis.hb.>"),
 	SUB(ROLE_MEMBER, "rpc.>"),
 	PUB(ROLE_MEMBER, "$KV.service_registry.>"),
@@ -127,16 +158,20 @@ static const struct need needs[] = {
 	PUB(ROLE_MEMBER, "$JS.ACK.>"),
 	PUB(ROLE_MEMBER, "dlq.>"),
 	PUB(ROLE_LEADER, "$KV.AEGIS_META.>"),
-	PUB(ROLE_LEADER, "$KV.AEGIS_L0.>"),
-	PUB(ROLE_LEADER, "$KV.AEGIS_L1.>"),
-	PUB(ROLE_LEADER, "$KV.AEGIS_L2.>"),
-	PUB(ROLE_LEADER, "$KV.AEGIS_L3.>"),
+	PUB(ROLE_LEADER, "$JS.API.STREAM.INFO.KV_AEGIS_META"),
 	PUB(ROLE_LEADER, "$JS.API.STREAM.MSG.GET.KV_AEGIS_META"),
-	PUB(ROLE_LEADER, "$JS.API.STREAM.MSG.GET.KV_AEGIS_L0"),
-	PUB(ROLE_LEADER, "$JS.API.STREAM.MSG.GET.KV_AEGIS_L1"),
-	PUB(ROLE_LEADER, "$JS.API.STREAM.MSG.GET.KV_AEGIS_L2"),
-	PUB(ROLE_LEADER, "$JS.API.STREAM.MSG.GET.KV_AEGIS_L3"),
-	PUB(ROLE_LEADER, "$JS.API.STREAM.INFO.*"),
+	REG(1, "$KV.AEGIS_L0.>"),
+	REG(1, "$JS.API.STREAM.INFO.KV_AEGIS_L0"),
+	REG(1, "$JS.API.STREAM.MSG.GET.KV_AEGIS_L0"),
+	REG(3, "$KV.AEGIS_L1.>"),
+	REG(3, "$JS.API.STREAM.INFO.KV_AEGIS_L1"),
+	REG(3, "$JS.API.STREAM.MSG.GET.KV_AEGIS_L1"),
+	REG(3, "$KV.AEGIS_L2.>"),
+	REG(3, "$JS.API.STREAM.INFO.KV_AEGIS_L2"),
+	REG(3, "$JS.API.STREAM.MSG.GET.KV_AEGIS_L2"),
+	REG(3, "$KV.AEGIS_L3.>"),
+	REG(3, "$JS.API.STREAM.INFO.KV_AEGIS_L3"),
+	REG(3, "$JS.API.STREAM.MSG.GET.KV_AEGIS_L3"),
 	SUB(ROLE_LEADER, "aegis.lease.>"),
 	PUB(ROLE_ADMIN, "$JS.API.STREAM.CREATE.*"),
 	PUB(ROLE_ADMIN, "$JS.API.STREAM.UPDATE.*"),
@@ -154,41 +189,37 @@ static const struct { const char *name, *does; } roles[] = {
 	[ROLE_ADMIN] = { "admin", "make and change streams, and look after them" },
 };
 
-/* place: the subject as this connection would send it. */
-static const char *
-place(const struct checkup *c, const char *subject, char out[256])
+/* refused: what of it a role may not, as one list; how many. */
+static size_t
+refused(const struct checkup *c, enum checkup_role role, bool subscribe, struct str *out)
 {
-	if (strncmp(subject, "$JS.API.", 8) != 0)
-		return subject;
-	snprintf(out, 256, "%s.%s", conn_js_prefix(c->conn), subject + 8);
-	return out;
+	const struct permission *p = subscribe ? &c->server.subscribe : &c->server.publish;
+	char subject[256];
+	size_t n = 0;
+
+	for (size_t i = 0; i < COUNT_OF(needs); i++)
+		if (needs[i].role == role && needs[i].subscribe == subscribe &&
+		    (needs[i].replicas == 0 || needs[i].replicas == checkup_replicas(c)) &&
+		    !permission_allows(p, place(c, needs[i].subject, subject)))
+			str_printf(out, "%s%s", n++ > 0 ? ", " : "", place(c, needs[i].subject, subject));
+	return n;
 }
 
 static void
 check_role(struct checkup *c, enum checkup_role role)
 {
-	struct str refused = STR_INIT, remedy = STR_INIT;
-	char subject[256];
-	const char *first[2] = { NULL, NULL };
-	size_t n = 0;
+	struct str publish = STR_INIT, subscribe = STR_INIT;
+	size_t p = refused(c, role, false, &publish), s = refused(c, role, true, &subscribe);
+	char remedy[320];
 
-	for (size_t i = 0; i < COUNT_OF(needs); i++) {
-		const struct permission *p = needs[i].subscribe ? &c->server.subscribe : &c->server.publish;
-		if (needs[i].role != role || permission_allows(p, place(c, needs[i].subject, subject)))
-			continue;
-		const char *verb = needs[i].subscribe ? "subscribe to" : "publish to";
-		str_printf(&refused, "%s%s%s %s", n > 0 ? ", " : "", first[needs[i].subscribe] == NULL ? verb : "",
-		    first[needs[i].subscribe] == NULL ? "" : "and", place(c, needs[i].subject, subject));
-		first[needs[i].subscribe] = verb;
-		n++;
-	}
-	str_printf(&remedy, "allow user '%s' these subjects in the server's configuration, then: aegis doctor --role %s",
+	snprintf(remedy, sizeof remedy, "allow user '%s' these subjects in the server's configuration, then: aegis doctor --role %s",
 	    c->server.user, roles[role].name);
-	if (n > 0)
-		findings_add(c->out, role == c->role ? FINDING_CRITICAL : FINDING_NOTE, ERR_DENIED, str_text(&remedy),
-		    "user '%s' cannot %s: it may not %s", c->server.user, roles[role].does, str_text(&refused));
-	str_release(&refused);
-	str_release(&remedy);
+	if (p + s > 0)
+		findings_add(c->out, role == c->role ? FINDING_CRITICAL : FINDING_NOTE, ERR_DENIED, remedy,
+		    "user '%s' cannot %s: it may not %s%s%s%s%s", c->server.user, roles[role].does, p > 0 ? "publish to " : "",
+		    str_text(&publish), p > 0 && s > 0 ? "; and not " : "", s > 0 ? "subscribe to " : "", str_text(&subscribe));
+	str_release(&publish);
+	str_release(&subscribe);
 }
 
 static void
@@ -200,9 +231,9 @@ check_permissions(struct checkup *c)
 }
 
 const struct check nats_checks[] = {
-	{ "nats.version", "what the server is", NEEDS_JETSTREAM, check_version },
-	{ "nats.clock", "the clock of this machine and of the server", NEEDS_NATS, check_clock },
-	{ "nats.distance", "how far away the server is", NEEDS_NATS, check_distance },
-	{ "nats.permissions", "what the user may do", NEEDS_NATS, check_permissions },
-	{ NULL, NULL, NEEDS_NATS, NULL },
+	{ "nats.version", "what the server is", NEEDS_JETSTREAM, check_version, NULL },
+	{ "nats.clock", "the clock of this machine and of the server", NEEDS_NATS, check_clock, NULL },
+	{ "nats.distance", "how far away the server is", NEEDS_NATS, check_distance, NULL },
+	{ "nats.permissions", "what the user may do", NEEDS_NATS, check_permissions, NULL },
+	{ NULL, NULL, NEEDS_NATS, NULL, NULL },
 };

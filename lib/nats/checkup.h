@@ -22,6 +22,7 @@ struct checkup {
 	bool told;			/* server is known */
 	struct err silence;		/* else why not */
 	struct jetstream_info jetstream;
+	size_t blind;			/* rows and streams that could not be looked at */
 	struct findings *out;
 };
 
@@ -32,6 +33,7 @@ struct check {
 	const char *id, *title;		/* "registry.stale", "instances that are not heard of" */
 	enum check_need need;
 	void (*run)(struct checkup *c);
+	const char *const *asks;	/* what it publishes to, NULL-terminated; NULL: it looks after that by itself */
 };
 
 /* checkup_begin(c, conn, err): asks the server who it is and what it offers.  ERR_NO_JETSTREAM and others of
@@ -45,8 +47,12 @@ int checkup_replicas(const struct checkup *c);
 /* checkup_now(c): the time of the server, by which stored times are judged; ours when it does not tell. */
 struct wall checkup_now(const struct checkup *c);
 
-/* checkup_failed(c, code, err): a row could not look; one finding that says so. */
+/* checkup_failed(c, err): a row could not look; one finding that says so. */
 void checkup_failed(struct checkup *c, const struct err *err);
+
+/* checkup_may(c, subject): whether the user may publish there, as far as the server told; a subject of JetStream's API
+ * is written with $JS.API.  Else it is a finding: the request would not be answered. */
+bool checkup_may(struct checkup *c, const char *subject);
 
 extern const struct check nats_checks[];		/* ended by a row without an id */
 

@@ -218,8 +218,12 @@ store_check(struct checkup *c, const struct store *s)
 {
 	jsStreamInfo *si = NULL;
 	struct err err;
-	enum err_code code = look(c->conn, s, &si, &err);
+	char subject[200];
 
+	snprintf(subject, sizeof subject, "$JS.API.STREAM.INFO.%s", s->stream);
+	if (!checkup_may(c, subject))
+		return;
+	enum err_code code = look(c->conn, s, &si, &err);
 	if (code == ERR_NOT_FOUND)
 		findings_add(c->out, s->missing, ERR_NOT_FOUND, s->make != NULL ? REMEDY_INIT : NULL, "there is no stream %s (%s): %s",
 		    s->stream, s->purpose, s->without);

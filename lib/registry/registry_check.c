@@ -149,9 +149,13 @@ check_instances(struct checkup *c)
 	registry_free(r);
 }
 
+static const char *const asks[] = {
+	"$JS.API.STREAM.INFO.KV_" REGISTRY_BUCKET, "$JS.API.CONSUMER.CREATE.KV_" REGISTRY_BUCKET, NULL
+};
+
 const struct check registry_checks[] = {
-	{ "registry.streams", "the buckets of the registry", NEEDS_JETSTREAM, check_stores },
-	{ "registry.records", "records that cannot be read", NEEDS_JETSTREAM, check_records },
-	{ "registry.instances", "instances that are not heard of", NEEDS_JETSTREAM, check_instances },
-	{ NULL, NULL, NEEDS_NATS, NULL },
+	{ "registry.streams", "the buckets of the registry", NEEDS_JETSTREAM, check_stores, NULL },
+	{ "registry.records", "records that cannot be read", NEEDS_JETSTREAM, check_records, asks },
+	{ "registry.instances", "instances that are not heard of", NEEDS_JETSTREAM, check_instances, asks },
+	{ NULL, NULL, NEEDS_NATS, NULL, NULL },
 };

@@ -160,11 +160,14 @@ cat >>"$T/nats.conf" <<'EOC'
 authorization { users = [
   { user: all, password: all }
   { user: few, password: few, permissions: { publish: { allow: ["_INBOX.>", "$SYS.REQ.USER.INFO", "rpc.>", "$JS.API.>"], deny: ["$JS.API.STREAM.UPDATE.*"] }, subscribe: ["_INBOX.>"] } }
+  { user: blind, password: blind, permissions: { publish: { allow: ["_INBOX.>", "$SYS.REQ.USER.INFO", "$JS.API.INFO"] } } }
+  { user: deaf, password: deaf, permissions: { subscribe: ["nothing"] } }
 ] }
 EOC
 nats_again nats
-printf few >"$T/few"
-printf all >"$T/all"
+for user in few all blind deaf; do
+	printf %s "$user" >"$T/$user"
+done
 well --user all --password-file "$T/all"
 found nats.permissions note "cannot run a registered service: it may not" --user few --password-file "$T/few" ||
     fail "what the user may not do is not told"
@@ -172,8 +175,16 @@ found nats.permissions note "cannot run a registered service: it may not" --user
 sick nats.permissions critical 4 "publish to \$KV.service_registry.>" --user few --password-file "$T/few" --role member
 grep -q "subscribe to rpc.>" "$T/findings" || fail "subscriptions are not judged"
 found nats.permissions critical "\$JS.API.STREAM.UPDATE.*" --user few --password-file "$T/few" --role admin || fail "deny lists are not judged"
+# What cannot be looked at is told without waiting for answers that nobody gives, and is no verdict.
+start=$(date +%s%N)
+found registry.streams warning "cannot look: user 'blind' may not publish to \$JS.API.STREAM.INFO.KV_service_registry" --user blind --password-file "$T/blind" ||
+    fail "what cannot be looked at is not told"
+[ $((($(date +%s%N) - start) / 1000000)) -lt $((4000 * AEGIS_TEST_SLOW)) ] || fail "it waited for answers that nobody gives"
+code 3 "$AEGIS" doctor --check --user blind --password-file "$T/blind"
+says stdout "AEGIS UNKNOWN - cannot look"
+sick nats.jetstream critical 4 "Permissions Violation" --user deaf --password-file "$T/deaf" --timeout 1s
 end nats
-sed -i 's/permissions: .*$/}/' "$T/nats.conf"
+sed -i '/user: few/s/permissions: .*$/}/' "$T/nats.conf"
 nats_again nats
 well --user few --password-file "$T/few" --role member
 end nats
