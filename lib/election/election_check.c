@@ -103,11 +103,21 @@ check_lost(struct checkup *c)
 	for (unsigned reg = REGISTER_ALONE; reg <= LEASE_REGISTERS; reg++) {
 		if (streams_look(c->conn, reg, STREAMS_ASK_NS, &s, NULL) != ERR_OK)
 			continue;
-		findings_add(c->out, FINDING_CRITICAL, ERR_NOT_FOUND, "aegis elect GROUP -- CMD",
-		    "the bucket %s was lost, but there are registers: who leads goes on leading, and the next member that starts makes "
-		    "it anew", META_BUCKET);
+		findings_add(c->out, FINDING_CRITICAL, ERR_NOT_FOUND, "aegis elect GROUP --repair --yes",
+		    "the bucket %s was lost, but there are registers: who leads goes on leading; a repair, or the next member that starts, "
+		    "makes it anew", META_BUCKET);
 		return;
 	}
+}
+
+static bool
+silent(const struct observed_site *site)
+{
+	bool any = false;
+
+	for (unsigned r = 0; r < site->set.n; r++)
+		any |= site->reg[r].code == ERR_TIMEOUT;
+	return any;
 }
 
 static void
@@ -125,6 +135,8 @@ check_registers(struct checkup *c)
 	if (!find_set(c, &set))
 		return;
 	observe_site(c->conn, &set, &site);
+	if (silent(&site))		/* a busy server is not a dead one */
+		observe_site(c->conn, &set, &site);
 	for (unsigned r = 0; r < set.n; r++)
 		check_register(c, &set, &site.reg[r]);
 	check_spread(c, &site);

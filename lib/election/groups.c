@@ -33,6 +33,7 @@ struct entry {
 	struct lease_group_record record;
 	struct lease_changes changes;
 	bool named, gone;		/* by the listing under way; AEGIS_META has it no more */
+	bool stored;			/* a register has a value of it, whatever AEGIS_META knows */
 	struct mono due;
 	struct observed seen;		/* the last look; the roundsman's */
 };
@@ -120,6 +121,25 @@ roster_note(struct roster *r, const struct kv_entry *kv)
 	return changes;
 }
 
+/* roster_stored: a register names it. */
+static void
+roster_stored(struct roster *r, const char *gid)
+{
+	struct entry *e = entry_of(r, gid);
+
+	if (e != NULL)
+		e->stored = true;
+}
+
+/* ask_registers: what one of them has; AEGIS_META may have been lost. */
+static void
+ask_registers(struct conn *c, const struct observed_site *site, void (*each)(void *arg, const char *gid), void *arg)
+{
+	for (unsigned r = 0; r < site->set.n; r++)
+		if (site->reg[r].code == ERR_OK && streams_groups(c, site->reg[r].number, each, arg, NULL) == ERR_OK)
+			return;
+}
+
 static void
 roster_release(struct roster *r)
 {
@@ -205,6 +225,12 @@ look(const struct observed_site *site, struct entry *e, struct observed *out)
 	observer_see(e->observer, site, out);
 }
 
+static void
+each_stored(void *arg, const char *gid)
+{
+	roster_stored(arg, gid);
+}
+
 static bool
 look_round(struct roster *r, const struct observed_site *site)
 {
@@ -233,6 +259,7 @@ groups_survey(struct conn *c, int64_t patience_ns, struct err *err)
 
 	if (code == ERR_OK && r.held) {
 		observe_site(c, &r.set, &site);
+		ask_registers(c, &site, each_stored, &r);
 		while (!look_round(&r, &site) && !mono_reached(now(), end))
 			thread_pause(ROUND_NS);
 	}
@@ -285,7 +312,7 @@ unname(struct groups *g, struct entry *e)
 static void
 bury_unnamed(struct groups *g, struct entry *e)
 {
-	e->gone |= !e->named;
+	e->gone |= !e->named && !e->stored;
 	g->reshaped |= e->gone;
 }
 
@@ -387,19 +414,51 @@ publish(struct groups *g, bool changed)
 		g->o.changed(g->o.arg);
 }
 
+static void
+unstore(struct groups *g, struct entry *e)
+{
+	(void)g;
+	e->stored = false;
+}
+
+static void
+each_stored_now(void *arg, const char *gid)
+{
+	struct groups *g = arg;
+
+	pthread_mutex_lock(&g->lock);
+	size_t before = g->roster.n;
+	roster_stored(&g->roster, gid);
+	g->reshaped |= g->roster.n != before;
+	pthread_mutex_unlock(&g->lock);
+}
+
+/* refresh_site: when it is time.  Called and returns with the lock held. */
+static void
+refresh_site(struct groups *g)
+{
+	struct lease_set set = g->roster.set;
+
+	if (!g->roster.held || conn_state(g->o.conn) != CONN_UP ||
+	    (!mono_reached(now(), g->site_due) && strcmp(g->site.set.uuid, set.uuid) == 0))
+		return;
+	if (strcmp(g->site.set.uuid, set.uuid) != 0)		/* another set: what the old one had is no more */
+		each_entry(g, unstore);
+	pthread_mutex_unlock(&g->lock);
+	observe_site(g->o.conn, &set, &g->site);
+	ask_registers(g->o.conn, &g->site, each_stored_now, g);
+	g->site_due = mono_after(now(), SITE_NS);
+	pthread_mutex_lock(&g->lock);
+}
+
 /* go_round: one look; true when a lead changed.  Called and returns with the lock held. */
 static bool
 go_round(struct groups *g, struct entry *e)
 {
 	struct entry copy = *e;
-	struct lease_set set = g->roster.set;
 	struct observed *seen = mem_new(sizeof *seen);
 
 	pthread_mutex_unlock(&g->lock);
-	if (mono_reached(now(), g->site_due) || strcmp(g->site.set.uuid, set.uuid) != 0) {
-		observe_site(g->o.conn, &set, &g->site);
-		g->site_due = mono_after(now(), SITE_NS);
-	}
 	look(&g->site, &copy, seen);
 	pthread_mutex_lock(&g->lock);
 	/* Not certain yet: keep what was known, and look again soon. */
@@ -419,6 +478,7 @@ rounds(void *arg)
 
 	pthread_mutex_lock(&g->lock);
 	while (!g->stop) {
+		refresh_site(g);
 		bool changed = g->reshaped;
 		g->reshaped = false;
 		sweep(g);

@@ -167,7 +167,8 @@ observe_site(struct conn *c, const struct lease_set *set, struct observed_site *
 		struct observed_stream *s = &out->reg[r];
 		struct err err = { 0 };
 		s->number = set->n == 1 ? REGISTER_ALONE : r + 1;
-		s->code = streams_look(c, s->number, STREAM_NS, &s->stream, &err);
+		/* Of three the others tell while one is away; the only one is worth waiting for. */
+		s->code = streams_look(c, s->number, set->n == 1 ? STREAMS_ASK_NS : STREAM_NS, &s->stream, &err);
 		if (s->code != ERR_OK)
 			snprintf(s->why, sizeof s->why, "%.*s", (int)sizeof s->why - 1, err.text);
 		else if (s->stream.drift[0] != '\0' || strcmp(s->stream.set, set->uuid) != 0)

@@ -19,7 +19,8 @@ struct observed_site {
 	struct observed_stream reg[LEASE_REGISTERS];
 };
 
-/* observe_site(c, set, out): one round trip for each register; a stream that does not answer takes half a second. */
+/* observe_site(c, set, out): one round trip for each register; a stream that does not answer takes half a second, the only
+ * one two. */
 void observe_site(struct conn *c, const struct lease_set *set, struct observed_site *out);
 
 /* observer_see(o, site, out): reads the registers and judges.  The caller has set known, record and changes of out,

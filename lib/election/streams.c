@@ -450,3 +450,28 @@ streams_read(struct conn *c, unsigned reg, const char *gid, struct register_repl
 	msg_free(reply);
 	return out->reading != REGISTER_LOST ? ERR_OK : err_set(err, ERR_UNAVAILABLE, "register %u does not answer", reg);
 }
+
+enum err_code
+streams_groups(struct conn *c, unsigned reg, void (*each)(void *arg, const char *gid), void *arg, struct err *err)
+{
+	char name[32], body[96], gid[256];
+	struct msg *reply;
+	struct value v;
+
+	lease_name(reg, name);
+	int prefix = snprintf(body, sizeof body, "$KV.AEGIS_L%u.", reg);
+	snprintf(body, sizeof body, "{\"subjects_filter\":\"$KV.AEGIS_L%u.>\"}", reg);
+	enum err_code code = ask(c, "STREAM.INFO", name, body, &reply, &v, NULL, err);
+	if (code != ERR_OK)
+		return code;
+	const struct value *all = value_field(value_field(&v, "state"), "subjects");
+	for (uint32_t i = 0; all != NULL && all->type == VALUE_MAP && i < all->n; i++) {
+		struct text key = all->u.pairs[i].key;
+		if (key.n <= (size_t)prefix || key.n - (size_t)prefix >= sizeof gid)
+			continue;
+		snprintf(gid, sizeof gid, "%.*s", (int)key.n - prefix, key.p + prefix);
+		each(arg, gid);
+	}
+	msg_free(reply);
+	return ERR_OK;
+}

@@ -64,4 +64,8 @@ enum err_code streams_meta(struct conn *c, unsigned replicas, unsigned *has, boo
  * stream did not answer. */
 enum err_code streams_read(struct conn *c, unsigned reg, const char *gid, struct register_reply *out, struct err *err);
 
+/* streams_groups(c, reg, each, arg, err): every group that has a value there; gid lives during the call, and each must not
+ * use codec_mine. */
+enum err_code streams_groups(struct conn *c, unsigned reg, void (*each)(void *arg, const char *gid), void *arg, struct err *err);
+
 #endif

@@ -133,6 +133,10 @@ sick election.groups critical 8 "nobody leads group jobs (not_eligible)"
 spawn again bash -ec "${remedy/CMD/$T/job}"
 until_true 20 begun_by 2
 well
+js remove KV_AEGIS_META
+sick election.registers critical 3 "the bucket AEGIS_META was lost, but there are registers"
+remedy=${remedy/GROUP/jobs}
+cured
 end again
 found election.groups note "let go in good order" || fail "a group that was left is not told"
 [ "$asked" -eq 0 ] || fail "a group that was left is no fault, but doctor ends with $asked"
@@ -171,7 +175,7 @@ done
 well --user all --password-file "$T/all"
 found nats.permissions note "cannot run a registered service: it may not" --user few --password-file "$T/few" ||
     fail "what the user may not do is not told"
-[ "$asked" -eq 0 ] || fail "a user who may not everything is no fault, but doctor ends with $asked"
+[ "$asked" -eq 0 ] || { cat "$T/findings"; fail "a user who may not everything is no fault, but doctor ends with $asked"; }
 sick nats.permissions critical 4 "publish to \$KV.service_registry.>" --user few --password-file "$T/few" --role member
 grep -q "subscribe to rpc.>" "$T/findings" || fail "subscriptions are not judged"
 found nats.permissions critical "\$JS.API.STREAM.UPDATE.*" --user few --password-file "$T/few" --role admin || fail "deny lists are not judged"

@@ -183,6 +183,34 @@ without_nats_the_last_picture_stays(void **state)
 	conn_free(c);
 }
 
+static void
+groups_outlive_their_records(void **state)
+{
+	static struct member m;
+	struct conn *c = plain_conn();
+
+	(void)state;
+	start(&m, "stays", "unrecorded");
+	WAIT_FOR(member_leads(&m));
+	struct groups *g = groups_new(&(struct groups_opts){ .conn = c }, NULL);
+	WAIT_FOR(is(g, "unrecorded", true, "stays"));
+	/* As a deletion by somebody: of the records, not of the set. */
+	assert_int_equal(stream_purge(c, "KV_AEGIS_META", "$KV.AEGIS_META.group__ELECT__unrecorded", NULL), ERR_OK);
+	assert_int_equal(stream_purge(c, "KV_AEGIS_META", "$KV.AEGIS_META.changes__ELECT__unrecorded", NULL), ERR_OK);
+	const struct groups_list *l = groups_survey(c, 5 * NS_PER_S, NULL);
+	const struct observed *s = groups_list_find(l, ELECT_SERVICE, "unrecorded");
+	assert_non_null(s);
+	assert_true(s->led && !s->known);
+	assert_string_equal(s->instance, "stays");
+	groups_drop(l);
+	groups_free(g);
+	g = groups_new(&(struct groups_opts){ .conn = c }, NULL);
+	WAIT_FOR(is(g, "unrecorded", true, "stays"));
+	groups_free(g);
+	member_kill(&m);
+	conn_free(c);
+}
+
 /* asked: how many requests JetStream has answered so far. */
 static int64_t
 asked(struct conn *c)
@@ -259,6 +287,7 @@ main(int argc, char **argv)
 		cmocka_unit_test_teardown(a_survey_is_certain_of_each, members_end),
 		cmocka_unit_test_teardown(changes_are_followed, members_end),
 		cmocka_unit_test_teardown(without_nats_the_last_picture_stays, members_end),
+		cmocka_unit_test_teardown(groups_outlive_their_records, members_end),
 		cmocka_unit_test(many_groups_cost_no_more),
 	};
 
