@@ -121,6 +121,8 @@ answer(struct web_request *r, int status, const char *type, struct text body, bo
 	put_head(&out, r, status, keep);
 	if (type != NULL)
 		str_printf(&out, "Content-Type: %s\r\nContent-Length: %zu\r\n", type, body.n);
+	else if (status != 204 && status != 304)
+		str_puts(&out, "Content-Length: 0\r\n");	/* or it would be waited for */
 	str_puts(&out, "\r\n");
 	if (type != NULL && whole)
 		str_add(&out, body.p, body.n);

@@ -75,7 +75,7 @@ set_address(const char *where, const char *host, size_t nhost, struct listener *
 enum err_code
 listen_open(const char *where, struct listener *out, struct err *err)
 {
-	const struct addrinfo hints = { .ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM };
+	struct addrinfo hints = { .ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM };
 	struct addrinfo *found = NULL;
 	enum err_code code;
 	uint64_t port;
@@ -90,7 +90,11 @@ listen_open(const char *where, struct listener *out, struct err *err)
 	size_t n = (size_t)(colon - host);
 	bool six = n >= 2 && host[0] == '[' && host[n - 1] == ']', all = n == 0 || (n == 1 && host[0] == '*');
 	char *name = six ? mem_text_n(host + 1, n - 2) : mem_text_n(all ? "0.0.0.0" : host, all ? 7 : n);
+	hints.ai_family = six ? AF_INET6 : AF_INET;
 	int wrong = getaddrinfo(name, colon + 1, &hints, &found);
+	hints.ai_family = AF_UNSPEC;
+	if (wrong != 0 && !six)
+		wrong = getaddrinfo(name, colon + 1, &hints, &found);
 	if (wrong != 0)
 		code = err_set(err, ERR_CONFIG, "http: cannot listen on %s: %s", where, gai_strerror(wrong));
 	else

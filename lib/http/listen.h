@@ -14,8 +14,8 @@ struct listener {
 };
 
 /* listen_open(where, out, err): "unix:PATH", or "ADDRESS:PORT" with or without "http://" or "https://"
- * in front: a name, an IPv4 address, an IPv6 address in brackets, or "*" or nothing for all.  Port 0: the
- * system chooses.  ERR_CONFIG for what is no address or cannot be listened on, ERR_SYSTEM when the
+ * in front: an IPv4 address, an IPv6 address in brackets, a name (its first address, of IPv4 if it has one), or
+ * "*" or nothing for all of IPv4.  Port 0: the system chooses.  ERR_CONFIG for what is no address or cannot be listened on, ERR_SYSTEM when the
  * system is out of something. */
 enum err_code listen_open(const char *where, struct listener *out, struct err *err);
 

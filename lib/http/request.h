@@ -54,7 +54,7 @@ enum err_code web_precondition(struct web_request *r, const char *etag, bool req
 void web_set_header(struct web_request *r, const char *name, const char *value);
 void web_add_header(struct web_request *r, const char *name, const char *value);
 
-/* web_reply(r, status, type, body): the answer; type NULL: no body (204).  Once. */
+/* web_reply(r, status, type, body): the answer; type NULL: without a body (204, 202 …).  Once. */
 void web_reply(struct web_request *r, int status, const char *type, struct text body);
 
 /* web_reply_etag(r, status, type, body, etag): as web_reply, with an entity tag (told without quotes); a

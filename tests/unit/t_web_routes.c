@@ -28,7 +28,7 @@ thing(void *arg, struct web_request *r, struct err *err)
 		bool there = strcmp(web_param(r, "name"), "new") != 0;
 		enum err_code code = web_precondition(r, there ? "7" : NULL, web_header(r, "X-Careless") == NULL, err);
 		if (code == ERR_OK)
-			web_reply(r, 204, NULL, (struct text){ NULL, 0 });
+			web_reply(r, web_header(r, "X-Later") != NULL ? 202 : 204, NULL, (struct text){ NULL, 0 });
 		return code;
 	}
 	web_set_header(r, "X-Who", who->name);
@@ -89,14 +89,22 @@ policy(void *arg, struct web_request *r)
 	web_set_header(r, "X-Policy", "of the server");
 }
 
+static size_t nlisten;
+
 static int
 begin(void **state)
 {
-	static const char *const listen[] = { "127.0.0.1:0", "http://[::1]:0", "http://localhost:0" };
+	static const char *const listen[] = { "127.0.0.1:0", "http://localhost:0", "http://[::1]:0" };
+	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_addr = in6addr_loopback };
 	struct err err = { ERR_OK, "" };
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	(void)state;
-	server = web_server_new(&(struct web_server_opts){ .listen = listen, .nlisten = COUNT_OF(listen), .routes = routes,
+	/* Where the system has no IPv6, there is nothing to be tested of it. */
+	nlisten = COUNT_OF(listen) - (fd < 0 || bind(fd, (const struct sockaddr *)&six, sizeof six) != 0);
+	if (fd >= 0)
+		close(fd);
+	server = web_server_new(&(struct web_server_opts){ .listen = listen, .nlisten = nlisten, .routes = routes,
 	    .nroutes = COUNT_OF(routes), .admit = admit, .headers = policy }, &err);
 	if (server == NULL)
 		print_error("%s\n", err.text);
@@ -130,10 +138,11 @@ listens_in_several_places(void **state)
 {
 	(void)state;
 	assert_non_null(strstr(web_server_address(server, 0), "http://127.0.0.1:"));
-	assert_non_null(strstr(web_server_address(server, 1), "http://[::1]:"));
-	assert_non_null(strstr(web_server_address(server, 2), "http://localhost:"));
-	assert_null(web_server_address(server, 3));
-	for (size_t i = 0; i < 3; i++) {
+	assert_non_null(strstr(web_server_address(server, 1), "http://localhost:"));
+	if (nlisten == 3)
+		assert_non_null(strstr(web_server_address(server, 2), "http://[::1]:"));
+	assert_null(web_server_address(server, nlisten));
+	for (size_t i = 0; i < nlisten; i++) {
 		int fd = dial_at(web_server_address(server, i));
 		say(fd, "GET /things/x HTTP/1.1\r\n" HOST "\r\n");
 		assert_int_equal(hear(fd), 200);
@@ -162,6 +171,7 @@ answers_by_its_routes(void **state)
 		{ "PUT /things/x", 428, "\"code\":\"HTTP_428\"" },
 		{ "PUT /things/x|X-Careless: yes", 204, "" },
 		{ "PUT /things/x|If-Match: \"7\"", 204, "" },
+		{ "PUT /things/x|If-Match: \"7\"|X-Later: yes", 202, "Content-Length: 0\r\n" },
 		{ "PUT /things/x|If-Match: \"6\"", 412, "ETag: \"7\"\r\n" },
 		{ "PUT /things/x|If-Match: \"6\"", 412, "\"code\":\"CONCURRENT_UPDATE\"" },
 		{ "PUT /things/x|If-Match: W/\"7\"", 412, "" },
