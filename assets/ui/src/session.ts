@@ -9,7 +9,7 @@ export const session = signal<Session | null>(null);
 export const asking = signal(true);		// the answer is not there yet
 export const problem = signal<unknown>(null);	// it could not be asked
 
-const RANK: Record<Role, number> = { viewer: 0, operator: 1, admin: 2 };
+const RANK: Record<Role | 'metrics', number> = { metrics: -1, viewer: 0, operator: 1, admin: 2 };
 
 // may: whether to offer something; the server decides again.
 export function may(role: Role, service?: string): boolean {

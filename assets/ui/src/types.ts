@@ -50,8 +50,9 @@ export interface Service extends Definition {
 
 export interface Member {
 	instance: string;
-	role: string;
-	status: string;
+	role: 'leader' | 'standby' | 'electing';
+	status: Status;
+	stale: boolean;
 }
 export interface Register {
 	number: number;
@@ -59,16 +60,16 @@ export interface Register {
 	reached: boolean;
 	why: string | null;
 	state: string;
-	revision: number | null;
+	revision: number;
 	owner: string | null;
-	epoch: number | null;
-	age_ms: number | null;
+	epoch: number;
+	age_ms: number;
 }
 export interface GroupChange {
-	at: string;
-	instance: string | null;
-	epoch: number | null;
-	cause: string | null;
+	at: string | null;
+	instance: string;
+	epoch: number;
+	cause: string;
 }
 export interface Group {
 	service: string;
@@ -120,11 +121,11 @@ export interface Departed extends Gone {
 export interface Session {
 	id: string;
 	name: string;
-	role: Role;
+	role: Role | 'metrics';
 	service: string | null;
 	via: 'cookie' | 'token';
 	expires_at: string | null;
-	idle_seconds: number;
+	idle_seconds: number | null;
 	read_only: boolean;
 	version: string;
 }
@@ -134,7 +135,7 @@ export interface Token {
 	name: string;
 	role: Role | 'metrics';
 	service: string | null;
-	prefix: string;
+	prefix: string | null;
 	created_at: string;
 	created_by: string | null;
 	expires_at: string | null;

@@ -253,6 +253,7 @@ export const zh = {
 	'heard': '心跳',
 	'in flight': '处理中',
 	'instance id': '实例编号',
+	'login link': '登录链接',
 	'metrics: reads /metrics': '指标：读取 /metrics',
 	'never': '永不',
 	'no calls yet': '尚无调用',

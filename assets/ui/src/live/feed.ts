@@ -111,10 +111,9 @@ export class Feed {
 			} catch {
 				continue;	// a proxy's words, not the server's
 			}
-			if (e.id !== null)
-				this.position = e.id;
 			this.o.event({ name: e.name, data } as Event);
 		}
+		this.position = parser.position ?? this.position;
 		this.retryMs = parser.retryMs ?? this.retryMs;
 	}
 }

@@ -5,7 +5,6 @@
 export interface StreamEvent {
 	name: string;
 	data: string;
-	id: string | null;
 }
 
 export class SseParser {
@@ -13,6 +12,7 @@ export class SseParser {
 	private name = '';
 	private data: string[] = [];
 	private id: string | null = null;
+	position: string | null = null;		// after the last whole event; one without data moves it, too
 	retryMs: number | null = null;
 
 	// feed: what came, decoded; returns the events that it completes.
@@ -28,7 +28,8 @@ export class SseParser {
 	private line(line: string, found: StreamEvent[]): void {
 		if (line === '') {
 			if (this.data.length > 0)
-				found.push({ name: this.name || 'message', data: this.data.join('\n'), id: this.id });
+				found.push({ name: this.name || 'message', data: this.data.join('\n') });
+			this.position = this.id;
 			this.name = '';
 			this.data = [];
 			return;

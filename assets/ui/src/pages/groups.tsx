@@ -25,8 +25,8 @@ function State({ g }: { g: Group }): JSX.Element {
 }
 
 function MemberBadge({ m }: { m: Member }): JSX.Element {
-	const tone = m.status === 'UNHEALTHY' ? 'unhealthy' : m.role === 'ACTIVE' ? 'active' : 'standby';
-	return <Badge tone={tone}>{m.status === 'UNHEALTHY' ? t('Unhealthy') : m.role === 'ACTIVE' ? t('Active') : m.role === 'ELECTING' ? t('Electing') : t('Standby')}</Badge>;
+	const tone = m.stale ? 'stale' : m.status === 'UNHEALTHY' ? 'unhealthy' : m.role === 'leader' ? 'leader' : m.role === 'electing' ? 'warning' : 'standby';
+	return <Badge tone={tone}>{m.role === 'electing' && tone === 'warning' ? t('Electing') : undefined}</Badge>;
 }
 
 export function GroupTable({ groups: list }: { groups: Group[] }): JSX.Element {
@@ -58,7 +58,7 @@ function StepDown({ g, onClose }: { g: Group; onClose: () => void }): JSX.Elemen
 	const [to, setTo] = useState('');
 	const [busy, setBusy] = useState(false);
 	const [error, setError] = useState<unknown>(null);
-	const others = g.members.filter((m) => m.instance !== g.leader?.instance && m.status !== 'UNHEALTHY');
+	const others = g.members.filter((m) => m.instance !== g.leader?.instance && m.status !== 'UNHEALTHY' && !m.stale);
 	const act = async () => {
 		setBusy(true);
 		setError(null);
@@ -103,9 +103,9 @@ function Detail({ live }: { live: Group }): JSX.Element {
 				<thead><tr><th scope="col" class="num">{t('Number')}</th><th scope="col">{t('Node')}</th><th scope="col">{t('State')}</th><th scope="col">{t('Owner')}</th><th scope="col" class="num">{t('Epoch')}</th><th scope="col" class="num">{t('Age')}</th></tr></thead>
 				<tbody>{g.registers.map((r) => <tr key={r.number}><td class="num">{r.number}</td><th scope="row">{r.node ?? NONE}</th>
 					<td>{r.reached ? <Badge tone="active">{r.state}</Badge> : <Badge tone="unhealthy">{t('not reached')}</Badge>}{r.why && <p class="hint">{r.why}</p>}</td>
-					<td><code>{r.owner ?? NONE}</code></td><td class="num">{r.epoch ?? NONE}</td><td class="num">{ms(r.age_ms)}</td></tr>)}</tbody></table></Scroll></section>}
+					<td><code>{r.owner ?? NONE}</code></td><td class="num">{r.reached ? r.epoch : NONE}</td><td class="num">{r.reached ? ms(r.age_ms) : NONE}</td></tr>)}</tbody></table></Scroll></section>}
 			{g.changes && <section class="stack"><h2>{t('History')}</h2>{g.changes.length === 0 ? <p class="hint">{t('No change was seen yet; {0}.', plural(live.members.length, '{0} member', '{0} members'))}</p> :
-				<ol class="timeline">{g.changes.map((c, i) => <li key={i}><Badge tone="leader">e{c.epoch ?? '?'}</Badge><div><p><code>{c.instance ?? NONE}</code>{c.cause && <span class="hint"> {c.cause}</span>}</p><p class="hint"><When at={c.at} /></p></div></li>)}</ol>}</section>}
+				<ol class="timeline">{g.changes.map((c, i) => <li key={i}><Badge tone="leader">e{c.epoch}</Badge><div><p><code>{c.instance}</code> <span class="hint">{c.cause}</span></p>{c.at && <p class="hint"><When at={c.at} /></p>}</div></li>)}</ol>}</section>}
 		</>}</Panel>
 		{asking && <StepDown g={live} onClose={() => setAsking(false)} />}
 	</div>;

@@ -79,7 +79,7 @@ export function TokensPage(): JSX.Element {
 		<Head name={t('Tokens')}>{may('admin') && <button type="button" class="primary end" onClick={() => setMaking(true)}><Icon name="plus" />{t('New token')}</button>}</Head>
 		<Panel load={load}>{(v) => v.length === 0 ? <Empty title={t('No token')} command="aegis token create --role viewer" /> : <Scroll><table class="data">
 			<thead><tr><th scope="col">{t('Name')}</th><th scope="col">{t('Role')}</th><th scope="col">{t('Service')}</th><th scope="col">{t('Begins with')}</th><th scope="col">{t('Made')}</th><th scope="col">{t('Ends')}</th><th scope="col">{t('Last used')}</th><td /></tr></thead>
-			<tbody>{v.map((x) => <tr key={x.id}><th scope="row">{x.name}</th><td>{x.role}</td><td>{x.service ?? t('all')}</td><td><code>{x.prefix}…</code></td>
+			<tbody>{v.map((x) => <tr key={x.id}><th scope="row">{x.name}</th><td>{x.role}</td><td>{x.service ?? t('all')}</td><td>{x.prefix ? <code>{x.prefix}…</code> : t('login link')}</td>
 				<td><Age at={x.created_at} />{x.created_by && <span class="hint"> · {x.created_by}</span>}</td><td>{x.expires_at ? <When at={x.expires_at} /> : t('never')}</td><td>{x.last_used_at ? <Age at={x.last_used_at} /> : NONE}</td>
 				<td>{may('admin') && <button type="button" class="plain" aria-label={t('Revoke {0}', x.name)} onClick={() => setGoing(x)}>{t('Revoke')}</button>}</td></tr>)}</tbody></table></Scroll>}</Panel>
 		{making && <Create onClose={() => setMaking(false)} made={load.reload} />}

@@ -65,7 +65,7 @@ function Live(): JSX.Element {
 	const old = at ? span(now.value - at) : '';
 	return <button type="button" class={navigator.onLine ? 'live half' : 'live off'} title={t('Try again now')} onClick={retryNow}>
 		<Icon name={navigator.onLine ? 'half' : 'ring'} />
-		{navigator.onLine ? t('Reconnecting') : t('Offline')}{loaded.value && old && <span class="num">, {t('data {0} old', old)}</span>}</button>;
+		<span class="num">{navigator.onLine ? t('Reconnecting') : t('Offline')}{loaded.value && old ? ', ' + t('data {0} old', old) : ''}</span></button>;
 }
 
 function Place({ to, children }: { to: string; children: ComponentChildren }): JSX.Element {
