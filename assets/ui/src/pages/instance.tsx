@@ -115,7 +115,7 @@ function Events({ service, instance, since }: { service: string; instance: strin
 
 function Gone({ service, instance }: { service: string; instance: string }): JSX.Element {
 	const gone = goneNow.value.get(keyOf(service, instance));
-	return <Empty title={gone ? t('This instance has left') : t('There is no such instance')} command={`aegis registry ls ${service}`}>
+	return <Empty title={gone ? t('This instance has left') : t('There is no such instance')} command={`aegis registry ls --all --service ${service}`}>
 		{gone ? <>{cause(gone)}, <Age at={gone.at} />. </> : null}<a href={href(at`/services/${service}`)}>{t('Other instances of {0}', service)}</a></Empty>;
 }
 

@@ -28,7 +28,7 @@ function Table(): JSX.Element {
 			live.set(c.serviceName, (live.get(c.serviceName) ?? 0) + 1);
 	const all = [...services.value.values()];
 	if (all.length === 0)
-		return <Empty title={t('No service is defined')} command="aegis registry put my-service --owner me --description 'What it does'">
+		return <Empty title={t('No service is defined')} command="aegis registry put my-service.json">
 			{t('A definition says who owns a service and what it is for. Services run without one, too.')}</Empty>;
 	const list = sorted<Service>(all, (s, by) => by === 'live' ? live.get(s.service_name) ?? 0 : by === 'changed' ? s.updated_at :
 		by === 'owner' ? s.owner : by === 'version' ? s.version : s.service_name, 'name');

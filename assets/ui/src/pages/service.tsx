@@ -23,7 +23,7 @@ function Body({ name }: { name: string }): JSX.Element {
 	}, [named.length]);
 	const led = [...groups.value.values()].filter((g) => g.service === name);
 	if (!def && mine.length === 0)
-		return <Empty title={t('There is no such service')} command={`aegis registry put ${name}`}>{t('It is neither defined nor running.')}</Empty>;
+		return <Empty title={t('There is no such service')} command={`aegis registry put ${name}.json`}>{t('It is neither defined nor running.')}</Empty>;
 	return <div class="stack">
 		{def ? <><p class="lead">{def.description}</p><Facts rows={[[t('Owner'), def.owner], [t('Version'), def.version], [t('Changed'), <Age at={def.updated_at} />], [t('Revision'), String(def.revision)]]} /></> :
 			<p class="note warning">{t('It runs, but nobody defined it.')}</p>}

@@ -42,7 +42,7 @@ export function Tabs({ tabs, value }: { tabs: [string, string][]; value: string 
 	};
 	return <div class="tabs" role="tablist" onKeyDown={walk}>
 		{tabs.map(([id, words]) => <button key={id} type="button" role="tab" id={'tab-' + id} aria-controls="tabpanel" aria-selected={id === value}
-			tabIndex={id === value ? 0 : -1} onClick={() => setQuery({ tab: id === tabs[0]?.[0] ? '' : id })}>{words}</button>)}
+			tabIndex={id === value ? 0 : -1} onClick={() => id !== value && setQuery({ tab: id === tabs[0]?.[0] ? '' : id }, false)}>{words}</button>)}
 	</div>;
 }
 
