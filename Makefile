@@ -80,7 +80,7 @@ LIBS     := -L$(LIBDIR) $(WRAP) $(DYNAMIC)
 endif
 
 
-.PHONY: all sim-long chaos tests-built up deps deps-refresh check unit scenario coverage soak fuzz bench bench-failover idle man install install-program install-man \
+.PHONY: all ui sim-long chaos tests-built up deps deps-refresh check unit scenario coverage soak fuzz bench bench-failover idle man install install-program install-man \
 	install-completion install-library clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -273,7 +273,7 @@ check:
 	@tests/run $(V)
 
 # What the tests run: programs, the library, the independent NATS client.
-tests-built: $(AEGIS) $(UNIT) $(SIM) $(CHAOS) $(V)/soak build/libaegis.a build/.npm
+tests-built: $(AEGIS) $(UNIT) $(SIM) $(CHAOS) $(V)/soak build/libaegis.a build/.npm build/.npm-ui
 
 unit: $(UNIT)
 	@tests/run $(V) unit
@@ -285,6 +285,16 @@ scenario: $(AEGIS) build/.npm
 build/.npm: tests/support/package.json tests/support/package-lock.json tests/support/.npmrc
 	@mkdir -p $(@D)
 	$(Q)cd tests/support && npm ci --loglevel=error
+	@touch $@
+
+## make ui           the tests of the page, in a real browser
+ui: $(AEGIS) build/.npm-ui
+	@tests/run $(V) ui
+
+# The browser's driver.
+build/.npm-ui: tests/ui/package.json tests/ui/package-lock.json tests/ui/.npmrc
+	@mkdir -p $(@D)
+	$(Q)cd tests/ui && npm ci --loglevel=error
 	@touch $@
 
 # --- benchmarks -------------------------------------------------------------------------
