@@ -16,7 +16,7 @@
 #include "sys/clock.h"
 
 #define READ 128			/* states in one go */
-#define CHUNK (64 * 1024)		/* what is written at once of a snapshot */
+#define CHUNK (8 * 1024)		/* what is written at once, and what a stream keeps for it: there are hundreds */
 #define QUIET_NS (15 * NS_PER_S)	/* a comment goes out after that, so that proxies keep the stream */
 #define CHECK_NS (500 * NS_PER_MS)	/* how often a stream looks whether it is to end, and whether its credential is still good */
 #define AHEAD_NS (2 * NS_PER_S)		/* how long a replica that is behind may take to catch up */
@@ -148,6 +148,8 @@ flush(struct stream *s)
 {
 	if (s->out.len > 0 && !s->gone)
 		s->gone = !web_stream_write(s->r, (struct text){ s->out.p, s->out.len });
+	if (s->out.cap > 4 * CHUNK)
+		str_release(&s->out);
 	str_clear(&s->out);
 }
 
@@ -198,6 +200,8 @@ put_figures(struct stream *s, struct hub_item *const *v, size_t n)
 		str_putc(&s->out, any ? ',' : '{');
 		str_add(&s->out, v[i]->data, v[i]->n);
 		any = true;
+		if (s->out.len > CHUNK)
+			flush(s);
 	}
 	if (any) {
 		str_putc(&s->out, '}');
@@ -221,6 +225,8 @@ put_all(struct stream *s, struct hub_item *const *v, size_t n)
 		if (i == last)
 			live_position(s->live, &s->c, s->position);
 		put_item(s, v[i]);
+		if (s->out.len > CHUNK)
+			flush(s);
 	}
 	if (last == n) {
 		/* Figures alone: an event without data moves the reader's position and tells nothing. */
@@ -283,8 +289,6 @@ put_snapshot(struct stream *s, bool resync)
 		hub_item_unref(v[i]);
 	mem_free(v);
 	flush(s);
-	/* The buffer of a large snapshot is not kept for a stream of small changes. */
-	str_release(&s->out);
 }
 
 /* --- the stream --------------------------------------------------------------------------- */
@@ -317,12 +321,13 @@ follow(struct stream *s)
 			put_all(s, v, n);
 		for (size_t i = 0; i < n; i++)
 			hub_item_unref(v[i]);
-		if (s->out.len == 0 && mono_since(now, said) >= QUIET_NS)
-			str_puts(&s->out, ":\n\n");
-		if (s->out.len > 0) {
+		if (n > 0 || missed > 0 || lost)
 			said = now;
-			flush(s);
+		if (mono_since(now, said) >= QUIET_NS) {
+			str_puts(&s->out, ":\n\n");
+			said = now;
 		}
+		flush(s);
 		if (mono_since(now, checked) >= CHECK_NS) {
 			checked = now;
 			if (!manage_still(s->m, s->r))
