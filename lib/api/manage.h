@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "base/instant.h"
+#include "monitor/monitor.h"
 
 struct audit;
 struct auth;
@@ -20,7 +21,6 @@ struct conn;
 struct discovery;
 struct groups;
 struct janitor;
-struct monitor;
 struct loop;
 struct manage_meter;
 struct registry;
@@ -120,6 +120,9 @@ enum err_code manage_start(struct manage *m, const struct manage_opts *o, struct
 /* manage_stop(m): no more requests; returns when the last handler has.  Whoever they wait for was
  * stopped before.  Also after a start that failed. */
 void manage_stop(struct manage *m);
+
+/* manage_groups_tell(m, each, to): every group that m->groups knows, as GET /api/groups shows it; any thread. */
+void manage_groups_tell(struct manage *m, monitor_group *each, void *to);
 
 /* manage_openapi_write(m, out): appends the reference, as GET /openapi.json answers it. */
 void manage_openapi_write(const struct manage *m, struct str *out);

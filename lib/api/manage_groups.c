@@ -285,6 +285,27 @@ manage_groups(void *arg, struct web_request *r, struct err *err)
 	return ERR_OK;
 }
 
+void
+manage_groups_tell(struct manage *m, monitor_group *each, void *to)
+{
+	const struct groups_list *l = groups_take(m->groups);
+	const struct directory *d = discovery_take(m->discovery);
+	struct str text = STR_INIT;
+	struct pack k;
+
+	for (size_t i = 0; i < l->n; i++) {
+		struct item it = item_of(m, d, &l->v[i]);
+		str_clear(&text);
+		pack_init(&k, &text, DATA_JSON, PACK_COMPACT);
+		pack_item(&k, &it, false);
+		MUST(pack_end(&k, NULL) == ERR_OK);
+		each(to, l->v[i].service, l->v[i].group, &text);
+	}
+	str_release(&text);
+	discovery_drop(d);
+	groups_drop(l);
+}
+
 /* --- one ---------------------------------------------------------------------------------------- */
 
 static void

@@ -223,6 +223,21 @@ rtt_of(void *arg)
 	return manage_answers(m) ? atomic_load(&m->rtt_ns) : -1;
 }
 
+static void
+tell_groups(void *arg, monitor_group *each, void *to)
+{
+	struct manage *m = arg;
+
+	if (m->groups != NULL)
+		manage_groups_tell(m, each, to);
+}
+
+static void
+groups_changed(void *arg)
+{
+	monitor_groups(arg);
+}
+
 static enum err_code
 open_bus(struct serve_api *s, struct err *err)
 {
@@ -237,11 +252,13 @@ open_bus(struct serve_api *s, struct err *err)
 	if ((s->audit = audit_new(&(struct audit_opts){ .conn = s->conn, .loop = s->loop }, err)) == NULL)
 		return ERR_SYSTEM;
 	s->monitor = monitor_new(&(struct monitor_opts){
-		.loop = s->loop, .conn = s->conn, .discovery = s->discovery, .rtt_ns = rtt_of, .arg = &s->manage,
+		.loop = s->loop, .conn = s->conn, .discovery = s->discovery, .rtt_ns = rtt_of, .groups = tell_groups, .arg = &s->manage,
 	}, err);
 	if (s->monitor == NULL || discovery_start(s->discovery, err) != ERR_OK || (s->janitor = janitor_new(s->conn, s->loop, err)) == NULL)
 		return ERR_SYSTEM;
-	if ((s->manage.groups = groups_new(&(struct groups_opts){ .conn = s->conn }, err)) == NULL)
+	if ((s->manage.groups = groups_new(&(struct groups_opts){
+		.conn = s->conn, .changed = groups_changed, .arg = s->monitor,
+	}, err)) == NULL)
 		return ERR_SYSTEM;
 	return ERR_OK;
 }

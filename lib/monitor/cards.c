@@ -254,6 +254,7 @@ led_of(struct monitor *m, const char *key, const struct leader *l, const struct 
 		map_set(&m->led, key, e);
 	}
 	e->seen = true;
+	e->told = false;
 	if (leader == NULL) {
 		e->instance[0] = '\0';
 		e->epoch = 0;
@@ -284,12 +285,12 @@ group_write(struct str *out, const struct part *v, size_t n, const struct led *l
 	}
 	str_puts(out, ",\"obstacle\":null,\"warnings\":[],\"profile\":null,\"lease_ms\":null,\"members\":[");
 	for (size_t i = 0; i < n; i++) {
-		const char *part = sticky_status_name(v[i].i->sticky);
+		const char *part = strcmp(led->instance, v[i].i->id) == 0 ? "leader" : v[i].i->sticky == STICKY_ELECTING ? "electing" :
+		    "standby";
 		str_puts(out, i > 0 ? ",{\"instance\":" : "{\"instance\":");
 		json_text(out, v[i].i->id);
-		str_puts(out, ",\"role\":");
-		json_text(out, strcmp(led->instance, v[i].i->id) == 0 ? "ACTIVE" : part != NULL && strcmp(part, "ACTIVE") != 0 ? part : "STANDBY");
-		str_printf(out, ",\"status\":\"%s\"}", v[i].w->fresh ? instance_status_name(v[i].i->status) : "STALE");
+		str_printf(out, ",\"role\":\"%s\",\"status\":\"%s\",\"stale\":%s}", part, instance_status_name(v[i].i->status),
+		    v[i].w->fresh ? "false" : "true");
 	}
 	str_puts(out, "]}");
 }
@@ -309,23 +310,59 @@ put_changed(struct monitor *m, enum hub_topic topic, const char *event, const ch
 	return differs;
 }
 
-static void
-group_put(struct monitor *m, const struct part *v, size_t n)
+/* lead_of: who leads, by records and beats; the cards of all members are told anew when that changed. */
+static struct led *
+lead_of(struct monitor *m, const char *key, const struct part *v, size_t n)
 {
-	struct leader l;
-	struct str data = STR_INIT;
-	char *key = place_of(v[0].i->service, v[0].i->group);
+	const struct led *known = map_get(&m->led, key);
+	uint64_t epoch = known != NULL ? known->epoch : 0;
 	const struct instance *leader = NULL;
+	struct leader l;
 
 	leaders_get(m->leaders, v[0].i->service, v[0].i->group, &l);
 	for (size_t i = 0; i < n; i++)
 		if (v[i].w->fresh && l.instance[0] != '\0' && strcmp(l.instance, v[i].i->id) == 0)
 			leader = v[i].i;
-	group_write(&data, v, n, led_of(m, key, &l, leader));
-	if (put_changed(m, HUB_GROUPS, "group", key, v[0].i->service, &data))
-		for (size_t i = 0; i < n; i++)
-			card_put(m, v[i].w, 0, true);	/* who leads stands on their cards, too */
-	str_release(&data);
+	struct led *e = led_of(m, key, &l, leader);
+	e->members = n;
+	for (size_t i = 0; e->epoch != epoch && i < n; i++)
+		card_put(m, v[i].w, 0, true);
+	return e;
+}
+
+static void
+group_put(struct monitor *m, const struct part *v, size_t n)
+{
+	char *key = place_of(v[0].i->service, v[0].i->group);
+	struct led *e = map_get(&m->led, key);
+	struct str data = STR_INIT;
+
+	if (e != NULL && !e->told) {
+		group_write(&data, v, n, e);
+		put_changed(m, HUB_GROUPS, "group", key, v[0].i->service, &data);
+		str_release(&data);
+	}
+	mem_free(key);
+}
+
+/* on_told: a group that somebody knows more of, with members or without. */
+static void
+on_told(void *to, const char *service, const char *group, const struct str *json)
+{
+	struct monitor *m = to;
+	char *key = place_of(service, group);
+	struct led *e = map_get(&m->led, key);
+
+	if (e == NULL) {
+		e = mem_new(sizeof *e);
+		map_set(&m->led, key, e);
+	}
+	if (!e->seen) {		/* no member of it is in the registry */
+		e->members = 0;
+		e->instance[0] = '\0';
+	}
+	e->seen = e->told = true;
+	put_changed(m, HUB_GROUPS, "group", key, service, json);
 	mem_free(key);
 }
 
@@ -369,6 +406,17 @@ sweep_groups(struct monitor *m)
 	}
 }
 
+/* end_of: where the group that begins at i ends. */
+static size_t
+end_of(const struct part *v, size_t n, size_t i)
+{
+	size_t end = i + 1;
+
+	while (end < n && strcmp(v[i].i->service, v[end].i->service) == 0 && strcmp(v[i].i->group, v[end].i->group) == 0)
+		end++;
+	return end;
+}
+
 void
 cards_groups(struct monitor *m)
 {
@@ -378,10 +426,16 @@ cards_groups(struct monitor *m)
 
 	m->groups_dirty = false;
 	for (size_t i = 0, end; i < n; i = end) {
-		for (end = i + 1; end < n && strcmp(v[i].i->service, v[end].i->service) == 0 &&
-		    strcmp(v[i].i->group, v[end].i->group) == 0; end++)
-			continue;
+		end = end_of(v, n, i);
 		leaders_read(m->leaders, directory_find(dir, v[i].i->service));
+		char *key = place_of(v[i].i->service, v[i].i->group);
+		lead_of(m, key, v + i, end - i);
+		mem_free(key);
+	}
+	if (m->o.groups != NULL)
+		m->o.groups(m->o.arg, on_told, m);
+	for (size_t i = 0, end; i < n; i = end) {
+		end = end_of(v, n, i);
 		group_put(m, v + i, end - i);
 	}
 	sweep_groups(m);
@@ -425,7 +479,9 @@ count_instances(struct monitor *m, const char *service, struct tally *t)
 		size_t n = strcspn(slot->key, "/");
 		if (service[0] != '\0' && (strlen(service) != n || strncmp(service, slot->key, n) != 0))
 			continue;
-		*(e->instance[0] != '\0' ? &t->leaders : &t->leaderless) += 1;
+		/* One without members in the registry is a group of `aegis elect`, or of the past. */
+		if (e->instance[0] != '\0' || e->members > 0)
+			*(e->instance[0] != '\0' ? &t->leaders : &t->leaderless) += 1;
 	}
 }
 

@@ -78,6 +78,12 @@ on_leaders(void *arg)
 		atomic_store(&m->leaders_told, false);		/* the next tick looks, too */
 }
 
+void
+monitor_groups(struct monitor *m)
+{
+	on_leaders(m);
+}
+
 /* --- the clock ---------------------------------------------------------------------------- */
 
 static void

@@ -22,11 +22,16 @@ struct discovery;
 struct loop;
 struct monitor;
 
+typedef void monitor_group(void *to, const char *service, const char *group, const struct str *json);
+
 struct monitor_opts {
 	struct loop *loop;
 	struct conn *conn;
 	struct discovery *discovery;	/* not started yet: it gets its listener here */
 	int64_t (*rtt_ns)(void *arg);	/* how long NATS took to answer last; less than 0: it does not.  May be NULL */
+	/* groups(arg, each, to): calls each(to, …) for every group that somebody knows more of than records and beats
+	 * tell, with its state as JSON; on the loop, must not block.  May be NULL. */
+	void (*groups)(void *arg, monitor_group *each, void *to);
 	void *arg;
 };
 
@@ -38,6 +43,9 @@ void monitor_free(struct monitor *m);
 
 /* monitor_leave(m): nobody waits for it any more, streams end.  Any thread. */
 void monitor_leave(struct monitor *m);
+
+/* monitor_groups(m): what o.groups tells has changed.  Any thread, does not wait. */
+void monitor_groups(struct monitor *m);
 
 struct live *monitor_live(struct monitor *m);
 

@@ -50,7 +50,9 @@ struct led {
 	char instance[132];
 	uint64_t epoch;
 	struct wall since;
+	size_t members;
 	bool seen;			/* by the walk under way */
+	bool told;			/* somebody else knows more of it, and has told it */
 };
 
 struct monitor {

@@ -490,7 +490,7 @@ groups_follow_their_leaders(void **state)
 		instance_release(&one);
 	}
 	IS(&w.r[0], HUB_GROUPS, "Orders/main", "\"leader\":{\"instance\":\"a\",\"epoch\":7,\"since\":\"2026-02-03T04:05:06.000Z\"}",
-	    "\"instance\":\"b\",\"role\":\"STANDBY\"");
+	    "\"instance\":\"b\",\"role\":\"standby\"");
 	IS(&w.r[0], HUB_INSTANCES, "Orders/a", "\"leader\":true,\"epoch\":7");
 	/* A beat of a newer leader comes long before the records say so. */
 	say("aegis.hb.Orders.b", "{\"g\":\"main\",\"st\":\"ACTIVE\",\"hot\":true,\"e\":8,\"n\":\"00000000000000000000000000000000\",\"seq\":1}");
