@@ -62,7 +62,7 @@ level_from(opts_getenv *get, void *arg, struct str *buf, const char **variable)
 
 const struct opt serve_log_rows[] = {
 	OPT_CHOICE(struct cmd_log, level, "log-level", 0, log_levels, "log what is at least this important",
-	    .def = "info", .env = true, .live = true, .inherit_make = level_from,
+	    .def = "info", .env = true, .live = true, .central = true, .inherit_make = level_from,
 	    .inherit_note = "LOG_LEVEL, DEBUG"),
 	LOG_FORMAT_ROW,
 	OPTS_END

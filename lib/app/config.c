@@ -15,7 +15,6 @@
 #include "base/magic.h"
 #include "base/mem.h"
 #include "base/near.h"
-#include "base/num.h"
 #include "codec/codec.h"
 
 #define FILE_MAX (1 << 20)
@@ -219,34 +218,6 @@ unknown_key(const struct walk *w, const char *area, const char *key)
 
 /* --- values ---------------------------------------------------------------------------- */
 
-/* as_text: a single value as one would write it behind an option; false for maps and arrays. */
-static bool
-as_text(const struct value *v, struct str *out)
-{
-	char real[NUM_TEXT_MAX];
-
-	switch (v->type) {
-	case VALUE_BOOL:
-		str_puts(out, v->u.boolean ? "true" : "false");
-		return true;
-	case VALUE_INT:
-		str_printf(out, "%lld", (long long)v->u.integer);
-		return true;
-	case VALUE_UINT:
-		str_printf(out, "%llu", (unsigned long long)v->u.natural);
-		return true;
-	case VALUE_REAL:
-		num_real_text(v->u.real, real);
-		str_puts(out, real);
-		return true;
-	case VALUE_TEXT:
-		str_add(out, v->u.text.p, v->u.text.n);
-		return true;
-	default:
-		return false;
-	}
-}
-
 static enum err_code
 set_items(const struct walk *w, struct opts_mark *m, const char *where, const struct value *v)
 {
@@ -260,7 +231,7 @@ set_items(const struct walk *w, struct opts_mark *m, const char *where, const st
 			str_add(&text, v->u.pairs[i].key.p, v->u.pairs[i].key.n);
 			str_putc(&text, '=');
 		}
-		if (!as_text(item, &text))
+		if (!value_as_text(item, &text))
 			code = refuse(w, "%s: items are texts or numbers, not %s", m->row->name,
 			    value_type_name(item->type));
 		else
@@ -281,7 +252,7 @@ set_value(const struct walk *w, struct opts_mark *m, const struct value *v)
 		code = ERR_OK;
 	else if (m->row->type == OPTS_LIST && (v->type == VALUE_ARRAY || v->type == VALUE_MAP))
 		code = set_items(w, m, str_text(&where), v);
-	else if (as_text(v, &text))
+	else if (value_as_text(v, &text))
 		code = opts_set(w->o, m, w->origin, str_text(&where), str_text(&text), w->err);
 	else
 		code = refuse(w, "%s: type %s is wanted, not %s", m->row->name,

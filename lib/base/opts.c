@@ -21,7 +21,7 @@ static const char *const type_names[] = {
 };
 
 static const char *const origin_names[] = {
-	[OPTS_DEFAULT] = "default", [OPTS_SELECTED] = "selected context",
+	[OPTS_DEFAULT] = "default", [OPTS_SELECTED] = "selected context", [OPTS_CENTRAL] = "central",
 	[OPTS_SYSTEM_FILE] = "system file", [OPTS_USER_FILE] = "file", [OPTS_CONTEXT] = "context",
 	[OPTS_INHERITED] = "inherited environment", [OPTS_ENV] = "environment", [OPTS_LINE] = "option",
 };
@@ -135,6 +135,57 @@ opts_set_secret(struct opts *o, struct opts_mark *m, enum opts_origin origin, co
 	m->origin = origin;
 	m->source = opts_own(o, mem_text(source));
 	m->text = NULL;
+}
+
+static bool
+is_overlaid(const struct opts_mark *m, enum opts_origin above)
+{
+	return m->origin > above && m->text != NULL && m->row->type != OPTS_LIST;
+}
+
+void
+opts_overlay(struct opts *o, const struct opts *from, enum opts_origin above)
+{
+	struct err err;
+
+	MUST(o->n == from->n);
+	for (size_t i = 0; i < o->n; i++) {
+		const struct opts_mark *m = &from->marks[i];
+		/* It was taken before, so it is taken again. */
+		if (is_overlaid(m, above))
+			MUST(opts_set(o, &o->marks[i], m->origin, m->source, m->text, &err) == ERR_OK);
+	}
+}
+
+bool
+opts_same(const struct opts *a, const struct opts *b, size_t i)
+{
+	const void *one = opts_member(a, &a->marks[i]), *other = opts_member(b, &b->marks[i]);
+	const char *text, *second;
+
+	MUST(a->marks[i].row == b->marks[i].row);
+	switch (a->marks[i].row->type) {
+	case OPTS_FLAG:
+		return *(const bool *)one == *(const bool *)other;
+	case OPTS_CHOICE:
+		return *(const int *)one == *(const int *)other;
+	case OPTS_INT:
+	case OPTS_UINT:
+	case OPTS_DURATION:
+	case OPTS_SIZE:
+		return *(const int64_t *)one == *(const int64_t *)other;
+	case OPTS_TEXT:
+	case OPTS_FILE:
+	case OPTS_SECRET:
+	case OPTS_SECRET_FD:
+		text = *(const char *const *)one;
+		second = *(const char *const *)other;
+		return text == second || (text != NULL && second != NULL && strcmp(text, second) == 0);
+	case OPTS_LIST:
+		break;
+	}
+	MUST(!"a row with one value");
+	return false;
 }
 
 /* --- life ------------------------------------------------------------------------------ */

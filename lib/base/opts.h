@@ -9,7 +9,8 @@
  * they are read, and each value remembers where it came from:
  *
  *	option > AEGIS_* variable > inherited variable > NATS context named by the user >
- *	--config or the user's file > the system's file > selected NATS context > default
+ *	--config or the user's file > the system's file > the service's central document >
+ *	selected NATS context > default
  *
  * Names map one to one: --heartbeat-interval, AEGIS_HEARTBEAT_INTERVAL and, in files,
  * heartbeat_interval.  Nothing here knows of files of any format, prints, or exits: the
@@ -40,7 +41,7 @@ enum opts_type {
 
 /* From weak to strong. */
 enum opts_origin {
-	OPTS_DEFAULT, OPTS_SELECTED, OPTS_SYSTEM_FILE, OPTS_USER_FILE, OPTS_CONTEXT,
+	OPTS_DEFAULT, OPTS_SELECTED, OPTS_CENTRAL, OPTS_SYSTEM_FILE, OPTS_USER_FILE, OPTS_CONTEXT,
 	OPTS_INHERITED, OPTS_ENV, OPTS_LINE,
 };
 
@@ -65,6 +66,8 @@ struct opt {
 	const char *const *choices;	/* NULL-terminated */
 	bool env;			/* AEGIS_<NAME> and the configuration file set it too */
 	bool live;			/* a change applies at once; else it waits for a restart */
+	bool central;			/* the service's central document may set it: nothing of one machine,
+					   and nothing that makes others' words run as a program */
 	bool hidden;			/* not in help, not completed */
 	const char *const *inherit;	/* older variables, strongest first; NULL-terminated */
 	bool inherit_seconds;		/* there, bare seconds are durations */
@@ -177,6 +180,12 @@ enum err_code opts_set(struct opts *o, struct opts_mark *m, enum opts_origin ori
  * that hold one (a NATS context).  value is copied. */
 void opts_set_secret(struct opts *o, struct opts_mark *m, enum opts_origin origin,
     const char *source, const char *value);
+
+/* opts_overlay(o, from, above): what `from` has of stronger origin than `above`, under its own origin
+ * and source; both have the same tables.  Lists and secrets stay as they are.
+ * opts_same(a, b, i): whether the i-th rows' members are equal; no lists. */
+void opts_overlay(struct opts *o, const struct opts *from, enum opts_origin above);
+bool opts_same(const struct opts *a, const struct opts *b, size_t i);
 
 /* opts_mark(o, name): where the option stands; name must be one of o's (MUST). */
 struct opts_mark *opts_mark(const struct opts *o, const char *name);

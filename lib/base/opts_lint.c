@@ -30,6 +30,12 @@ lint_row(const struct opts *o, size_t at, struct err *err)
 		return err_set(err, ERR_CONFIG, "--%s: choices do not fit its type", row->name);
 	if (row->type == OPTS_SECRET && strstr(row->name, "-file") == NULL)
 		return err_set(err, ERR_CONFIG, "--%s: a secret's name ends in -file", row->name);
+	if (row->central && (!row->env || row->type == OPTS_LIST || row->type == OPTS_FILE || row->type == OPTS_SECRET ||
+	    row->type == OPTS_SECRET_FD))
+		return err_set(err, ERR_CONFIG, "--%s: a central setting is one value of configuration files, no list, path or secret",
+		    row->name);
+	if (row->live && !row->central)
+		return err_set(err, ERR_CONFIG, "--%s: only a central setting can change while it is in use", row->name);
 	opts_env_name(row, name);
 	for (size_t i = 0; row->env && i < COUNT_OF(reserved); i++)
 		if (strcmp(name, reserved[i]) == 0)

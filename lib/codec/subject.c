@@ -188,6 +188,12 @@ subject_control(const char *service, const char *instance, const char *verb)
 }
 
 struct subject
+subject_config(const char *service)
+{
+	return MADE("aegis.config.", service);
+}
+
+struct subject
 subject_dead(const char *subject)
 {
 	return MADE("dlq.", subject);

@@ -49,6 +49,10 @@ struct subject subject_lease_watch(unsigned reg, const char *gid);		/* aegis.lea
 struct subject subject_lease(unsigned reg, const char *gid);			/* $KV.AEGIS_L{i}.{gid} */
 struct subject subject_control(const char *service, const char *instance, const char *verb);	/* aegis.ctl.{s}.{i}.{v} */
 
+/* Configuration documents: aegis.config.{s}, where the bucket aegis_config tells each of its writes. */
+struct subject subject_config(const char *service);
+#define SUBJECT_CONFIGS "aegis.config.>"
+
 /* subject_dead(subject): "dlq." in front, for messages nobody could handle. */
 struct subject subject_dead(const char *subject);
 
@@ -65,6 +69,7 @@ struct text subject_method(const char *subject);
 /* Keys of the bucket service_registry. */
 #define REGISTRY_BUCKET "service_registry"
 #define CONTRACT_BUCKET "aegis_contract"
+#define CONFIG_BUCKET "aegis_config"
 struct subject key_instance(const char *service, const char *instance);
 
 /* key_parse(key, service, instance): true for an instance key, also the legacy form with

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/num.h"
+
 const struct value *
 value_field(const struct value *v, const char *key)
 {
@@ -73,6 +75,33 @@ value_bool(const struct value *v, bool *out)
 		return false;
 	*out = v->u.boolean;
 	return true;
+}
+
+bool
+value_as_text(const struct value *v, struct str *out)
+{
+	char real[NUM_TEXT_MAX];
+
+	switch (v->type) {
+	case VALUE_BOOL:
+		str_puts(out, v->u.boolean ? "true" : "false");
+		return true;
+	case VALUE_INT:
+		str_printf(out, "%lld", (long long)v->u.integer);
+		return true;
+	case VALUE_UINT:
+		str_printf(out, "%llu", (unsigned long long)v->u.natural);
+		return true;
+	case VALUE_REAL:
+		num_real_text(v->u.real, real);
+		str_puts(out, real);
+		return true;
+	case VALUE_TEXT:
+		str_add(out, v->u.text.p, v->u.text.n);
+		return true;
+	default:
+		return false;
+	}
 }
 
 const char *

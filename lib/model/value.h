@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/str.h"
+
 enum value_type {
 	VALUE_NULL, VALUE_BOOL, VALUE_INT, VALUE_UINT, VALUE_REAL,
 	VALUE_TEXT, VALUE_BYTES, VALUE_ARRAY, VALUE_MAP, VALUE_RAW,
@@ -63,6 +65,10 @@ bool value_text(const struct value *v, struct text *out);
 bool value_int(const struct value *v, int64_t *out);
 bool value_real(const struct value *v, double *out);
 bool value_bool(const struct value *v, bool *out);
+
+/* value_as_text(v, out): appends a single value as one would write it behind an option ("true", "-3",
+ * "5.0", the text itself); false, and nothing appended, for null, bytes, maps and arrays. */
+bool value_as_text(const struct value *v, struct str *out);
 
 /* value_type_name(t): "map", "text", … for messages. */
 const char *value_type_name(enum value_type t);

@@ -151,7 +151,14 @@ kv_entry_release(struct kv_entry *e)
 enum err_code
 kv_get(const struct kv *kv, const char *key, struct kv_entry *e, struct err *err)
 {
+	return kv_get_within(kv, key, 0, e, err);
+}
+
+enum err_code
+kv_get_within(const struct kv *kv, const char *key, int64_t timeout_ns, struct kv_entry *e, struct err *err)
+{
 	char subject[SUBJECT_BYTES], stream[160];
+	jsOptions o;
 	natsMsg *m = NULL;
 	jsErrCode js = 0;
 
@@ -160,7 +167,9 @@ kv_get(const struct kv *kv, const char *key, struct kv_entry *e, struct err *err
 		return err_set(err, ERR_UNAVAILABLE, "nats: not connected to %s", conn_servers(kv->conn));
 	subject_of(subject, kv, key);
 	snprintf(stream, sizeof stream, "KV_%s", kv->bucket);
-	natsStatus s = js_GetLastMsg(&m, conn_js(kv->conn), stream, subject, NULL, &js);
+	jsOptions_Init(&o);
+	o.Wait = timeout_ns / NS_PER_MS;		/* 0: the connection's */
+	natsStatus s = js_GetLastMsg(&m, conn_js(kv->conn), stream, subject, &o, &js);
 	if (s != NATS_OK) {
 		return conn_explain(kv->conn, conn_fail(s, js, err, "bucket '%s', key '%s'", kv->bucket, key), err);
 	}

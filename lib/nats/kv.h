@@ -60,6 +60,9 @@ void kv_entry_release(struct kv_entry *e);
  * the marker (0 if there is none).  e owns memory on success. */
 enum err_code kv_get(const struct kv *kv, const char *key, struct kv_entry *e, struct err *err);
 
+/* kv_get_within: the same with a time-out of its own, in ns. */
+enum err_code kv_get_within(const struct kv *kv, const char *key, int64_t timeout_ns, struct kv_entry *e, struct err *err);
+
 /* kv_list(kv, filter, history, each, arg, err): calls each(arg, e) for every key that
  * matches filter (a subject pattern below the bucket, ">" for all), with all kept revisions
  * if history, markers included; e is valid during the call.  Goes on as long as entries keep

@@ -87,6 +87,8 @@ fill_state(const jsStreamInfo *si, struct bucket_state *out)
 		.last_seq = si->State.LastSeq,
 		.made = { si->Created },
 	};
+	if (si->Config->RePublish != NULL && si->Config->RePublish->Destination != NULL)
+		snprintf(out->republish, sizeof out->republish, "%s", si->Config->RePublish->Destination);
 }
 
 static void
@@ -167,6 +169,9 @@ create(struct conn *c, const struct bucket_opts *o, struct bucket_state *out, st
 	cfg.DenyDelete = true;
 	cfg.AllowMsgTTL = true;		/* an old server ignores it, and says so in its answer */
 	cfg.SubjectDeleteMarkerTTL = o->marker_ttl_ns;
+	jsRePublish told = { .Source = subject, .Destination = o->republish };
+	if (o->republish != NULL)
+		cfg.RePublish = &told;
 	natsStatus s = add_stream(c, &cfg, o->replicas, &si, &js);
 	if (s != NATS_OK && js == JS_NAME_IN_USE)
 		return bucket_inspect(c, o->name, out, err);	/* somebody was faster */

@@ -27,6 +27,8 @@ struct bucket_opts {
 	int32_t max_value_bytes;	/* 0: no limit */
 	int replicas;			/* 0: auto = 3 in a cluster of three or more, else 1 */
 	int64_t marker_ttl_ns;		/* 0: none (wire.md §8.1 forbids it for the registry) */
+	const char *republish;		/* what is stored is told on this subject, too ("aegis.config.>": its last
+					   token stands for the key); NULL: nowhere */
 };
 
 /* What a bucket is, made by whomever. */
@@ -40,6 +42,7 @@ struct bucket_state {
 	uint64_t consumers, messages;
 	uint64_t last_seq;		/* the revision written last, of any key */
 	struct wall made;		/* when the bucket was made: one that was made again counts its revisions anew */
+	char republish[96];		/* where it tells what is stored; "" nowhere */
 };
 
 /* bucket_ensure(c, o, out, err): creates the bucket as o says, with max_consumers 100000
