@@ -115,6 +115,10 @@ enum err_code cmd_nats_check(struct cmd *c, struct err *err);
  * instance NULL: our pid.  The strings live as long as c->opts. */
 struct conn_opts cmd_conn_opts(struct cmd *c, const char *instance);
 
+/* cmd_read(c, args, options_alone, err): fills c->opts from every source, and c's words from args, which must outlive
+ * c->parsed; options_alone: whatever operands there are will do. */
+enum err_code cmd_read(struct cmd *c, const char *const *args, bool options_alone, struct err *err);
+
 /* The age check of everything that reads instances (wire.md §8.2), as a row of form S. */
 #define STALE_ROW(S) \
 	OPT_DURATION(S, stale_ns, "stale-threshold", 0, \

@@ -55,7 +55,7 @@ pack_option(struct pack *p, const struct opts_table *t, const struct opt *row)
 
 	opts_key_name(row, key);
 	opts_bounds_text(row, &bounds);
-	pack_map(p, 15);
+	pack_map(p, 16);
 	pack_member(p, "name", row->name);
 	pack_member(p, "letter", row->letter != 0 ? letter : NULL);
 	pack_member(p, "type", opts_type_name(row->type));
@@ -75,6 +75,8 @@ pack_option(struct pack *p, const struct opts_table *t, const struct opt *row)
 	pack_member(p, "config_area", row->env ? t->area : NULL);
 	pack_member(p, "config_key", row->env && t->area != NULL ? key : NULL);
 	pack_member(p, "applies", row->live ? "at once" : "at start");
+	pack_key(p, "central");
+	pack_bool(p, row->central);
 	pack_member(p, "help", row->help);
 	str_release(&bounds);
 }

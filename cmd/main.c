@@ -11,7 +11,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "app/config.h"
 #include "app/drill.h"
 #include "base/magic.h"
 #include "base/mem.h"
@@ -173,51 +172,6 @@ no_command(const struct plan *p)
 
 /* --- running it ------------------------------------------------------------------------- */
 
-static enum err_code
-check_operands(const struct cmd *c, const struct opts_words *words, struct err *err)
-{
-	const struct command *k = c->command;
-
-	if ((k->flags & (CMD_WRAPS | CMD_MAY_WRAP)) == CMD_WRAPS && (words->wrapped == NULL || words->wrapped[0] == NULL))
-		return err_set(err, ERR_USAGE, "the command to run is missing; write it behind `--`");
-	if (c->nwords > k->max)
-		return err_set(err, ERR_USAGE, "'%s' is one word too many%s", c->words[k->max],
-		    (k->flags & CMD_WRAPS) != 0 ? "; the command to run stands behind `--`" : "");
-	if (c->nwords < k->min)
-		return err_set(err, ERR_USAGE, "%s%s is missing", k->min > 1 ? "part of " : "", k->operands);
-	return ERR_OK;
-}
-
-/* read_options: every source, the strongest first, so that an overridden one is not even
- * looked at. */
-static enum err_code
-read_options(struct cmd *c, const struct plan *p, struct err *err)
-{
-	struct cmd_nats *nats = cmd_part(c, nats_rows);
-	struct cmd_general *general = c->opts;
-	struct opts_words words;
-	enum err_code code;
-
-	if ((code = opts_parse(c->parsed, p->args, &words, err)) != ERR_OK)
-		return code;
-	/* Where nothing is wrapped, `--` only says that operands may begin with a dash. */
-	for (size_t i = 0; (c->command->flags & CMD_WRAPS) == 0 && words.wrapped != NULL && words.wrapped[i] != NULL; i++)
-		words.v[words.n++] = words.wrapped[i];
-	words.v[words.n] = NULL;
-	c->words = words.v;
-	c->nwords = words.n;
-	c->wrapped = words.wrapped;
-	if ((code = check_operands(c, &words, err)) != ERR_OK)
-		return code;
-	if ((code = opts_env(c->parsed, out_getenv, NULL, err)) != ERR_OK)
-		return code;
-	if ((code = config_load(c->parsed, command_tables(), general->config, out_getenv, NULL, err)) != ERR_OK)
-		return code;
-	if (nats != NULL && (code = cmd_context(c, err)) != ERR_OK)
-		return code;
-	return cmd_nats_check(c, err);
-}
-
 /* finish: what was not written yet, then the sentence of what went wrong.  A reader that
  * left is no failure of ours. */
 static int
@@ -257,7 +211,7 @@ run(const struct plan *p, int *by_signal)
 
 	opts_init(&parsed, p->command->form->tables, c.opts);
 	c.parsed = &parsed;
-	enum err_code code = read_options(&c, p, &err);
+	enum err_code code = cmd_read(&c, p->args, false, &err);
 	command_name(c.command, &name);
 	for (size_t i = 0; i < parsed.warnings.n && !general->out.quiet; i++)
 		say("aegis %s: warning: %s", str_text(&name), parsed.warnings.v[i]);

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "cmd.h"
+#include "config.h"
 #include "model/names.h"
 #include "model/pattern.h"
 #include "version.h"
@@ -98,10 +99,10 @@ static const struct opt instance_rows[] = {
 	    .inherit_inverted = true),
 	OPT_DURATION(struct run_opts, heartbeat_ns, "heartbeat-interval", 0, "how often the record is refreshed",
 	    .def = "10s", .min = 500 * NS_PER_MS, .max = 300 * NS_PER_S, .env = true, OLD("HEARTBEAT_INTERVAL"),
-	    .inherit_seconds = true),
+	    .inherit_seconds = true, .live = true, .central = true),
 	OPT_DURATION(struct run_opts, ttl_ns, "registry-ttl", 0,
 	    "the store drops a record that was not refreshed for so long; whole seconds", .def = "30s",
-	    .min = 1 * NS_PER_S, .max = 3600 * NS_PER_S, .env = true, OLD("REGISTRY_TTL"), .inherit_seconds = true),
+	    .min = 1 * NS_PER_S, .max = 3600 * NS_PER_S, .env = true, OLD("REGISTRY_TTL"), .inherit_seconds = true, .live = true, .central = true),
 	STALE_ROW(struct run_opts),
 	OPTS_END
 };
@@ -126,23 +127,23 @@ static const struct opt workload_rows[] = {
 	    .def_text = "none"),
 	OPT_DURATION(struct run_opts, ack_wait_ns, "ack-wait", 0,
 	    "how long the commands of a worker that died wait until another gets them", .def = "30s",
-	    .min = 500 * NS_PER_MS, .max = 3600 * NS_PER_S, .env = true),
+	    .min = 500 * NS_PER_MS, .max = 3600 * NS_PER_S, .env = true, .central = true),
 	OPT_FLAG(struct run_opts, replace_worker, "replace-worker", 0,
 	    "remove the consumer of a Python worker of that command when nobody is bound to it"),
 	OPT_CHOICE(struct run_opts, validate, "validate", 0, guard_modes,
 	    "messages that break the service's contract (registry put --contract) pass with a warning, or not at all", .def = "off",
-	    .env = true),
+	    .env = true, .central = true),
 	OPT_UINT(struct run_opts, max_inflight, "max-inflight", 0, "N", "how many calls CMD works on at once",
-	    .def = "64", .min = 1, .max = 65536, .env = true),
+	    .def = "64", .min = 1, .max = 65536, .env = true, .live = true, .central = true),
 	OPT_UINT(struct run_opts, max_queue, "max-queue", 0, "N",
 	    "how many calls wait behind them; more are refused at once", .def = "1024", .min = 1, .max = 1000000,
-	    .env = true),
+	    .env = true, .live = true, .central = true),
 	OPT_TEXT(struct run_opts, local_api, "local-api", 0, "WHERE",
 	    "where CMD reaches $AEGIS_API, its own way to call, publish and send: unix, http, unix:/PATH, "
 	    "http://127.0.0.1:PORT, none; auto is unix where a socket can be made, else http", .def = "auto", .env = true),
 	OPT_UINT(struct run_opts, max_outgoing, "max-outgoing", 0, "N",
 	    "how many calls, events and commands of CMD's own may wait at once", .def = "32", .min = 1, .max = 1000,
-	    .env = true),
+	    .env = true, .central = true),
 	OPT_TEXT(struct run_opts, metrics_listen, "metrics-listen", 0, "ADDR:PORT", "serve GET /metrics for Prometheus there",
 	    .env = true),
 	OPTS_END
@@ -161,7 +162,7 @@ static const struct opt ready_rows[] = {
 	    "CMD sends READY=1 to $NOTIFY_SOCKET when it is ready", .env = true),
 	OPT_DURATION(struct run_opts, ready_timeout_ns, "ready-timeout", 0,
 	    "restart CMD when it is not ready by then; 0 waits for ever", .def = "0", .min = 0, .max = 86400 * NS_PER_S,
-	    .env = true),
+	    .env = true, .central = true),
 	OPTS_END
 };
 
@@ -190,17 +191,17 @@ static const struct opt election_rows[] = {
 
 static const struct opt process_rows[] = {
 	OPT_CHOICE(struct run_opts, restart, "restart", 0, restarts, "whether CMD is started again when it ends",
-	    .def = "no", .env = true),
+	    .def = "no", .env = true, .central = true),
 	OPT_TEXT(struct run_opts, max_restarts, "max-restarts", 0, "N/TIME",
-	    "give up, with CMD's exit code or else 1, after N restarts within TIME; 0 never gives up", .def = "5/1m", .env = true),
+	    "give up, with CMD's exit code or else 1, after N restarts within TIME; 0 never gives up", .def = "5/1m", .env = true, .central = true),
 	OPT_DURATION(struct run_opts, drain_timeout_ns, "drain-timeout", 0,
 	    "how long calls in flight may take to finish when stopping", .def = "10s", .min = 0, .max = 3600 * NS_PER_S,
-	    .env = true),
+	    .env = true, .live = true, .central = true),
 	OPT_DURATION(struct run_opts, drain_delay_ns, "drain-delay", 0,
 	    "how long calls are still taken after deregistering, for callers that have not noticed", .def = "0",
-	    .min = 0, .max = 3600 * NS_PER_S, .env = true),
+	    .min = 0, .max = 3600 * NS_PER_S, .env = true, .live = true, .central = true),
 	OPT_DURATION(struct run_opts, kill_after_ns, "kill-after", 0, "how long CMD has to end before it is killed",
-	    .def = "5s", .min = 0, .max = 3600 * NS_PER_S, .env = true),
+	    .def = "5s", .min = 0, .max = 3600 * NS_PER_S, .env = true, .central = true),
 	OPT_TEXT(struct run_opts, stop_signal, "stop-signal", 0, "SIGNAL", "the signal that asks CMD to end", .def = "TERM",
 	    .env = true),
 	OPT_LIST(struct run_opts, rewrites, "rewrite-signal", 0, "A:B", "pass on signal B instead of A; B 0 swallows it",
@@ -382,6 +383,19 @@ check_times(const struct run_opts *o, struct err *err)
 		    "instance looks gone between two heartbeats", beat, other);
 	return ERR_OK;
 }
+
+/* check_document: what central settings may not be together with all else that this process was told. */
+static enum err_code
+check_document(const void *opts, struct err *err)
+{
+	const struct run_opts *o = opts;
+	struct restart_policy budget;
+	enum err_code code = check_times(o, err);
+
+	return code != ERR_OK ? code : cmd_budget(o->max_restarts, &budget, err);
+}
+
+const struct settings_rules run_service_rules = { run_service_form.tables, sizeof(struct run_opts), check_document };
 
 /* as_array: NULL-terminated, as the library wants it; NULL for an empty list. */
 static const char **

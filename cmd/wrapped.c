@@ -17,13 +17,13 @@ const struct opt health_rows[] = {
 	OPT_TEXT(struct cmd_health, cmd, "health-cmd", 0, "SHELL", "CMD is healthy while this command exits with 0",
 	    .env = true),
 	OPT_DURATION(struct cmd_health, interval_ns, "health-interval", 0, "how often health is probed", .def = "5s",
-	    .min = 10 * NS_PER_MS, .max = 3600 * NS_PER_S, .env = true),
+	    .min = 10 * NS_PER_MS, .max = 3600 * NS_PER_S, .env = true, .central = true),
 	OPT_DURATION(struct cmd_health, timeout_ns, "health-timeout", 0, "how long one probe may take",
-	    .def = "500ms", .min = 1 * NS_PER_MS, .max = 300 * NS_PER_S, .env = true),
+	    .def = "500ms", .min = 1 * NS_PER_MS, .max = 300 * NS_PER_S, .env = true, .central = true),
 	OPT_UINT(struct cmd_health, failures, "health-failures", 0, "N", "failures in a row that make it unhealthy",
-	    .def = "3", .min = 1, .max = 1000, .env = true),
+	    .def = "3", .min = 1, .max = 1000, .env = true, .central = true),
 	OPT_UINT(struct cmd_health, successes, "health-successes", 0, "N", "successes in a row that make it healthy",
-	    .def = "2", .min = 1, .max = 1000, .env = true),
+	    .def = "2", .min = 1, .max = 1000, .env = true, .central = true),
 	OPTS_END
 };
 

@@ -28,18 +28,6 @@ effective_origin(enum opts_origin origin)
 	return "default";
 }
 
-/* holds_secret: the row's type says so, its value is a command line, or a URL in it carries a password. */
-static bool
-holds_secret(const struct opts_mark *m)
-{
-	if (m->row->type == OPTS_SECRET || m->row->type == OPTS_SECRET_FD)
-		return true;
-	if (m->row->value != NULL && strcmp(m->row->value, "SHELL") == 0)
-		return m->text != NULL;
-	const char *scheme = m->text != NULL ? strstr(m->text, "://") : NULL;
-	return scheme != NULL && strchr(scheme, '@') != NULL;
-}
-
 /* sounds_secret: a key of the program's own by whose name a person would not say its value aloud. */
 static bool
 sounds_secret(struct text key)
@@ -98,7 +86,7 @@ static void
 put_row(struct pack *p, const struct effective *e, size_t i)
 {
 	const struct opts_mark *told = &e->base->marks[i], *m = told->row->central ? &e->running.o.marks[i] : told;
-	bool secret = holds_secret(told), pending = effective_is_pending(e, i);
+	bool secret = settings_is_secret(told), pending = effective_is_pending(e, i);
 	char key[OPTS_NAME_MAX];
 
 	opts_key_name(m->row, key);

@@ -202,3 +202,14 @@ settings_read(struct codec *c, const char *text, size_t n, struct value *root, s
 	value_text(value_field(root, "updated_by"), &out->by);
 	return ERR_OK;
 }
+
+bool
+settings_is_secret(const struct opts_mark *m)
+{
+	if (m->row->type == OPTS_SECRET || m->row->type == OPTS_SECRET_FD)
+		return true;
+	if (m->row->value != NULL && strcmp(m->row->value, "SHELL") == 0)
+		return m->text != NULL;
+	const char *scheme = m->text != NULL ? strstr(m->text, "://") : NULL;
+	return scheme != NULL && strchr(scheme, '@') != NULL;
+}

@@ -57,6 +57,10 @@ struct settings_content {
 enum err_code settings_read(struct codec *c, const char *text, size_t n, struct value *root, struct settings_content *out,
     struct err *err);
 
+/* settings_is_secret(m): nobody else is to see the value: it is a secret, a command line, which may hold one, or a URL
+ * with credentials. */
+bool settings_is_secret(const struct opts_mark *m);
+
 /* settings_pack(p, row, text): a value as JSON has it: number, true or false, else text; text NULL is
  * null, or of a flag false. */
 void settings_pack(struct pack *p, const struct opt *row, const char *text);

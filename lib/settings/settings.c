@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "codec/codec.h"
 #include "codec/subject.h"
+#include "model/names.h"
 #include "nats/kv.h"
 #include "nats/stream.h"
 
@@ -154,7 +155,7 @@ one(void *arg, const struct kv_entry *e)
 	struct walk *w = arg;
 	struct settings_document d;
 
-	if ((e->gone && !w->history) || (w->wanted != 0 && e->revision != w->wanted))
+	if (!name_ok(NAME_SERVICE_CALLED, e->key, strlen(e->key)) || (e->gone && !w->history) || (w->wanted != 0 && e->revision != w->wanted))
 		return;
 	w->n++;
 	fill(&d, e->key, e, NULL);

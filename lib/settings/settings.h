@@ -44,6 +44,10 @@ struct settings_document {
 };
 void settings_document_release(struct settings_document *d);
 
+/* settings_write(d, whole, out): {"service","revision","updated_at","updated_by"} and, when whole, "settings" (null when
+ * deleted or not readable), "deleted" and "unreadable" (the sentence, or null); compact JSON. */
+void settings_write(const struct settings_document *d, bool whole, struct str *out);
+
 /* settings_get(s, service, out, err): ERR_NOT_FOUND: there is none; out->revision is that of its marker, or 0.
  * ERR_CORRUPT: it cannot be read; revision, at and why are set.  out is released by the caller in any case.
  * settings_at: one kept revision; ERR_NOT_FOUND when it is not kept. */
@@ -60,7 +64,7 @@ enum err_code settings_put(struct settings *s, const char *service, const struct
 /* settings_remove: its history stays. */
 enum err_code settings_remove(struct settings *s, const char *service, uint64_t expect, struct err *err);
 
-/* settings_list(s, each, arg, err): every document, in no order; settings_history: every kept revision of one,
+/* settings_list(s, each, arg, err): every document under the name of a service, in no order; settings_history: every kept revision of one,
  * oldest first, ERR_NOT_FOUND when there never was one.  What they hand over lives during the call. */
 typedef void settings_each(void *arg, const struct settings_document *d);
 enum err_code settings_list(struct settings *s, settings_each *each, void *arg, struct err *err);
