@@ -122,7 +122,7 @@ take_central(struct cmd *shown, struct err *err)
 
 	if (code == ERR_OK && (conn = conn_new(&co, err)) == NULL)
 		code = err->code;
-	if (code == ERR_OK && (code = follower_read(conn, name->text, co.timeout_ns, &text, &n, &revision, err)) == ERR_OK && text != NULL) {
+	if (code == ERR_OK && (code = follower_read(conn, name->text, co.timeout_ns, co.timeout_ns, &text, &n, &revision, err)) == ERR_OK && text != NULL) {
 		source = mem_printf("settings of %s, revision %llu", name->text, (unsigned long long)revision);
 		if ((code = settings_read(codec, text, n, &root, &content, err)) == ERR_OK)
 			code = settings_apply(&run_service_rules, shown->parsed, content.settings, source, NULL, err);

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "api/local.h"
+#include "app/central.h"
+#include "app/metadata.h"
 #include "app/run_service.h"
 #include "base/id.h"
 #include "base/magic.h"
@@ -56,6 +58,10 @@ struct run_opts {
 	const char *stop_signal;
 	struct opts_list rewrites;
 	bool tty, log_prefix;
+
+	const char *config_signal;
+	int64_t rpc_timeout_ns;
+	enum retry_name retry;
 };
 
 /* --- options ---------------------------------------------------------------------------- */
@@ -111,6 +117,10 @@ static const char *const guard_modes[] = {
 	[GUARD_OFF] = "off", [GUARD_WARN] = "warn", [GUARD_ENFORCE] = "enforce", NULL,
 };
 
+static const char *const retries[] = {
+	[RETRY_DEFAULT] = "default", [RETRY_NONE] = "none", [RETRY_PATIENT] = "patient", NULL,
+};
+
 static const struct opt workload_rows[] = {
 	OPT_UINT(struct run_opts, app_port, "app-port", 0, "N", "CMD answers calls over HTTP on this port of 127.0.0.1",
 	    .min = 1, .max = 65535, .env = true),
@@ -134,7 +144,7 @@ static const struct opt workload_rows[] = {
 	    "messages that break the service's contract (registry put --contract) pass with a warning, or not at all", .def = "off",
 	    .env = true, .central = true),
 	OPT_UINT(struct run_opts, max_inflight, "max-inflight", 0, "N", "how many calls CMD works on at once",
-	    .def = "64", .min = 1, .max = 65536, .env = true, .live = true, .central = true),
+	    .def = "64", .min = 1, .max = 4096, .env = true, .live = true, .central = true),
 	OPT_UINT(struct run_opts, max_queue, "max-queue", 0, "N",
 	    "how many calls wait behind them; more are refused at once", .def = "1024", .min = 1, .max = 1000000,
 	    .env = true, .live = true, .central = true),
@@ -144,6 +154,13 @@ static const struct opt workload_rows[] = {
 	OPT_UINT(struct run_opts, max_outgoing, "max-outgoing", 0, "N",
 	    "how many calls, events and commands of CMD's own may wait at once", .def = "32", .min = 1, .max = 1000,
 	    .env = true, .central = true),
+	OPT_DURATION(struct run_opts, rpc_timeout_ns, "rpc-timeout", 0, "how long a call of CMD's own may take that does not say",
+	    .def = "5s", .min = 1 * NS_PER_MS, .max = 3600 * NS_PER_S, .env = true, .live = true, .central = true),
+	OPT_CHOICE(struct run_opts, retry, "retry-policy", 0, retries,
+	    "what of CMD's own calls is tried again in that time: refused ones, and once what nobody heard; nothing; all that never left",
+	    .def = "default", .env = true, .live = true, .central = true),
+	OPT_TEXT(struct run_opts, config_signal, "config-signal", 0, "SIGNAL",
+	    "sent to CMD when its own settings changed, which $AEGIS_CONFIG_FILE holds", .def_text = "none", .env = true),
 	OPT_TEXT(struct run_opts, metrics_listen, "metrics-listen", 0, "ADDR:PORT", "serve GET /metrics for Prometheus there",
 	    .env = true),
 	OPTS_END
@@ -196,7 +213,7 @@ static const struct opt process_rows[] = {
 	    "give up, with CMD's exit code or else 1, after N restarts within TIME; 0 never gives up", .def = "5/1m", .env = true, .central = true),
 	OPT_DURATION(struct run_opts, drain_timeout_ns, "drain-timeout", 0,
 	    "how long calls in flight may take to finish when stopping", .def = "10s", .min = 0, .max = 3600 * NS_PER_S,
-	    .env = true, .live = true, .central = true),
+	    .env = true, .central = true),
 	OPT_DURATION(struct run_opts, drain_delay_ns, "drain-delay", 0,
 	    "how long calls are still taken after deregistering, for callers that have not noticed", .def = "0",
 	    .min = 0, .max = 3600 * NS_PER_S, .env = true, .live = true, .central = true),
@@ -384,15 +401,33 @@ check_times(const struct run_opts *o, struct err *err)
 	return ERR_OK;
 }
 
-/* check_document: what central settings may not be together with all else that this process was told. */
+/* check_document: what central settings may not be together with all else that this process was told: whatever would
+ * keep it from starting. */
 static enum err_code
 check_document(const void *opts, struct err *err)
 {
+	static const char *const any[] = { "CMD", NULL };
 	const struct run_opts *o = opts;
-	struct restart_policy budget;
-	enum err_code code = check_times(o, err);
+	struct runner_opts r = { .name = "CMD", .argv = any, .max_inflight = (unsigned)o->max_inflight, .max_queue = (unsigned)o->max_queue };
+	enum err_code code;
 
-	return code != ERR_OK ? code : cmd_budget(o->max_restarts, &budget, err);
+	if ((code = check_times(o, err)) != ERR_OK || (code = cmd_budget(o->max_restarts, &r.restart, err)) != ERR_OK)
+		return code;
+	return runner_check(&r, err);
+}
+
+/* read_live: what may change while the wrapper runs. */
+static void
+read_live(const void *opts, struct run_service_live *out)
+{
+	const struct run_opts *o = opts;
+
+	*out = (struct run_service_live){
+		.log_level = o->general.out.quiet && o->log.level < LOG_ERROR ? LOG_ERROR : o->log.level,
+		.heartbeat_ns = o->heartbeat_ns, .ttl_s = o->ttl_ns / NS_PER_S, .max_inflight = (unsigned)o->max_inflight,
+		.max_queue = (unsigned)o->max_queue, .drain_delay_ns = o->drain_delay_ns, .rpc_timeout_ns = o->rpc_timeout_ns,
+		.retry = o->retry,
+	};
 }
 
 const struct settings_rules run_service_rules = { run_service_form.tables, sizeof(struct run_opts), check_document };
@@ -432,6 +467,15 @@ pick_local(const struct run_opts *o, struct run_service_opts *s, struct err *err
 	return code;
 }
 
+/* One run's options as the wrapper wants them, and the arrays behind them. */
+struct plan {
+	struct run_service_opts s;
+	struct runner_rewrite rewrites[REWRITES_MAX];
+	const char **metadata, **methods, **names, **exclusive;
+	struct run_service_event *events;
+	size_t nevents;
+};
+
 static void
 fill_runner(const struct run_opts *o, const struct cmd *c, struct runner_opts *r)
 {
@@ -447,60 +491,123 @@ fill_runner(const struct run_opts *o, const struct cmd *c, struct runner_opts *r
 	r->notify_upward = out_getenv(NULL, "NOTIFY_SOCKET");
 }
 
+static void
+fill_lists(const struct run_opts *o, struct plan *p)
+{
+	p->s.metadata = p->metadata = as_array(&o->metadata);
+	p->s.methods = p->methods = as_array(&o->methods);
+	p->s.commands = p->names = as_array(&o->commands);
+	p->s.exclusive = p->exclusive = as_array(&o->exclusive);
+}
+
+static void
+plan_release(struct plan *p)
+{
+	free_events(p->events, p->nevents);
+	mem_free(p->metadata);
+	mem_free(p->methods);
+	mem_free(p->names);
+	mem_free(p->exclusive);
+}
+
+/* check_metadata: what cannot become metadata is said before NATS is looked for. */
+static enum err_code
+check_metadata(const struct plan *p, const struct run_opts *o, struct err *err)
+{
+	char *json = NULL;
+	enum err_code code = metadata_make(p->metadata, o->service_type, &json, err);
+
+	mem_free(json);
+	return code;
+}
+
+static enum err_code
+parse_config_signal(const char *text, int *out, struct err *err)
+{
+	if (text != NULL && (*out = cmd_signal(text)) <= 0)
+		return err_set(err, ERR_CONFIG, "--config-signal: '%s' is no signal; write one such as HUP", text);
+	return ERR_OK;
+}
+
+/* plan_make: everything from the options; p was zeroed, and is released by the caller in any case. */
+static enum err_code
+plan_make(const struct cmd *c, struct plan *p, struct err *err)
+{
+	const struct run_opts *o = c->opts;
+	struct run_service_opts *s = &p->s;
+	enum err_code code;
+
+	*s = (struct run_service_opts){ .service = o->name, .version = o->version, .description = o->description,
+	    .service_type = o->service_type, .drain_timeout_ns = o->drain_timeout_ns, .read = read_live,
+	    .no_registration = o->no_registration, .metrics_listen = o->metrics_listen, .aegis_version = AEGIS_VERSION,
+	    .group = o->single_active ? o->group : NULL, .profile = o->profile != 0 ? profiles[o->profile] : NULL,
+	    .cold = o->standby == STANDBY_COLD, .validate = o->validate, .replace_worker = o->replace_worker,
+	    .ack_wait_ns = o->ack_wait_ns, .nevents = o->events.n };
+	if ((code = check_names(o, err)) != ERR_OK || (code = check_times(o, err)) != ERR_OK ||
+	    (code = check_election(o, err)) != ERR_OK ||
+	    (code = pick_app(o, &s->runner, err)) != ERR_OK || (code = pick_probes(o, &s->runner, err)) != ERR_OK ||
+	    (code = pick_local(o, s, err)) != ERR_OK || (code = cmd_listen(o->metrics_listen, err)) != ERR_OK ||
+	    (code = cmd_stop_signal(o->stop_signal, &s->runner.stop_signal, err)) != ERR_OK ||
+	    (code = parse_config_signal(o->config_signal, &s->config_signal, err)) != ERR_OK ||
+	    (code = cmd_budget(o->max_restarts, &s->runner.restart, err)) != ERR_OK ||
+	    (code = parse_rewrites(&o->rewrites, p->rewrites, err)) != ERR_OK)
+		return code;
+	fill_runner(o, c, &s->runner);
+	s->runner.rewrites = p->rewrites;
+	s->runner.nrewrites = o->rewrites.n;
+	read_live(o, &s->live);
+	fill_lists(o, p);
+	p->nevents = o->events.n;
+	if ((code = runner_check(&s->runner, err)) != ERR_OK || (code = check_metadata(p, o, err)) != ERR_OK ||
+	    (code = parse_events(o, &p->events, err)) != ERR_OK)
+		return code;
+	s->events = p->events;
+	return ERR_OK;
+}
+
+/* run: all once more with the central settings, which may say more than the first look knew. */
+static enum err_code
+run(struct cmd *c, const char *instance, const char *directory, struct err *err)
+{
+	const struct run_opts *o = c->opts;
+	struct conn_opts conn = cmd_conn_opts(c, instance);
+	struct plan p = { .nevents = 0 };
+	struct central *central = central_new(&(struct central_opts){
+		.conn = &conn, .rules = &run_service_rules, .base = c->parsed, .service = o->name, .instance = instance,
+		.directory = directory,
+	}, err);
+	enum err_code code;
+
+	if (central == NULL)
+		return err->code;
+	if ((code = plan_make(c, &p, err)) != ERR_OK) {
+		central_free(central);
+	} else {
+		log_set_level(p.s.live.log_level);
+		p.s.conn = conn;
+		p.s.instance = instance;
+		p.s.central = central;
+		code = run_service(&p.s, &c->exit_code, &c->by_signal, err);
+	}
+	plan_release(&p);
+	return code;
+}
+
 enum err_code
 cmd_run_service_run(struct cmd *c, struct err *err)
 {
 	const struct run_opts *o = c->opts;
-	struct runner_rewrite rewrites[REWRITES_MAX];
-	struct run_service_opts s = { .service = o->name, .version = o->version, .description = o->description,
-	    .service_type = o->service_type, .heartbeat_ns = o->heartbeat_ns, .ttl_s = o->ttl_ns / NS_PER_S,
-	    .drain_timeout_ns = o->drain_timeout_ns, .drain_delay_ns = o->drain_delay_ns,
-	    .no_registration = o->no_registration, .metrics_listen = o->metrics_listen, .aegis_version = AEGIS_VERSION };
-	enum err_code code;
+	struct plan first = { .nevents = 0 };
+	enum err_code code = plan_make(c, &first, err);
 	char own[9];
 
-	if ((code = check_names(o, err)) != ERR_OK || (code = check_times(o, err)) != ERR_OK ||
-	    (code = check_election(o, err)) != ERR_OK ||
-	    (code = pick_app(o, &s.runner, err)) != ERR_OK || (code = pick_probes(o, &s.runner, err)) != ERR_OK ||
-	    (code = pick_local(o, &s, err)) != ERR_OK || (code = cmd_listen(o->metrics_listen, err)) != ERR_OK ||
-	    (code = cmd_stop_signal(o->stop_signal, &s.runner.stop_signal, err)) != ERR_OK ||
-	    (code = cmd_budget(o->max_restarts, &s.runner.restart, err)) != ERR_OK ||
-	    (code = parse_rewrites(&o->rewrites, rewrites, err)) != ERR_OK)
+	plan_release(&first);
+	if (code != ERR_OK)
 		return code;
-	fill_runner(o, c, &s.runner);
-	s.runner.rewrites = rewrites;
-	s.runner.nrewrites = o->rewrites.n;
-	if ((code = runner_check(&s.runner, err)) != ERR_OK)
-		return code;
-
 	id_hex(own, 8);
 	char *instance = o->instance != NULL ? mem_text(o->instance) : mem_printf("%s-%s", o->name, own);
-	const char **metadata = as_array(&o->metadata), **methods = as_array(&o->methods);
-	const char **names = as_array(&o->commands), **exclusive = as_array(&o->exclusive);
-	struct run_service_event *events = NULL;
 	cmd_log_start(c, o->name, instance);
-	s.conn = cmd_conn_opts(c, instance);
-	s.instance = instance;
-	s.metadata = metadata;
-	s.methods = methods;
-	s.commands = names;
-	s.group = o->single_active ? o->group : NULL;
-	s.exclusive = exclusive;
-	s.profile = o->profile != 0 ? profiles[o->profile] : NULL;
-	s.cold = o->standby == STANDBY_COLD;
-	s.validate = o->validate;
-	s.replace_worker = o->replace_worker;
-	s.ack_wait_ns = o->ack_wait_ns;
-	s.nevents = o->events.n;
-	if ((code = parse_events(o, &events, err)) == ERR_OK) {
-		s.events = events;
-		code = run_service(&s, &c->exit_code, &c->by_signal, err);
-	}
-	free_events(events, o->events.n);
-	mem_free(metadata);
-	mem_free(methods);
-	mem_free(names);
-	mem_free(exclusive);
+	code = run(c, instance, first.s.local_directory, err);
 	mem_free(instance);
 	return code;
 }

@@ -185,6 +185,7 @@ local_new(const struct local_opts *o, struct err *err)
 	l->guard = o->guard;
 	l->gate = o->gate;
 	l->progress = o->progress;
+	l->config = o->config;
 	l->arg = o->arg;
 	l->service = mem_text(o->service);
 	l->instance = mem_text(o->instance);
@@ -217,6 +218,16 @@ const char *
 local_token(const struct local *l)
 {
 	return l->token;
+}
+
+void
+local_calls(struct local *l, int64_t timeout_ns, int retry)
+{
+	if (l == NULL)
+		return;
+	MAGIC_CHECK(l, LOCAL_MAGIC);
+	atomic_store(&l->call_timeout_ns, timeout_ns);
+	atomic_store(&l->call_retry, retry);
 }
 
 void

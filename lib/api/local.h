@@ -17,6 +17,7 @@ struct conn;
 struct local;
 struct publisher;
 struct sender;
+struct str;
 struct gate;
 struct guard;
 struct traffic;
@@ -41,6 +42,10 @@ struct local_opts {
 	/* progress(arg, id, percent, status, err): passes on what the program tells of a command;
 	 * ERR_NOT_FOUND when it has no such.  On a thread of the server; may block for a moment. */
 	enum err_code (*progress)(void *arg, const char *id, double percent, const char *status, struct err *err);
+
+	/* config(arg, out): what is configured, and the program's own settings, as JSON; likewise, without blocking.
+	 * NULL: nothing is told. */
+	void (*config)(void *arg, struct str *out);
 	void *arg;
 };
 
@@ -68,6 +73,10 @@ struct local_state {
 /* local_tell(l, state): the state from now on; wakes who watches if it is another.  Texts must be
  * constants.  Any thread; does not block. */
 void local_tell(struct local *l, const struct local_state *s);
+
+/* local_calls(l, timeout_ns, retry): of calls that do not say how long, and how what fails is tried again; 0 and
+ * RETRY_DEFAULT (messaging/retry.h) at first.  Any thread. */
+void local_calls(struct local *l, int64_t timeout_ns, int retry);
 
 /* local_stop(l): no more requests; caller and sender were stopped before, so that nobody waits for
  * an answer.  Returns when the last handler has.  Never on the loop's thread while it runs. local_free

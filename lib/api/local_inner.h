@@ -25,7 +25,10 @@ struct local {
 	struct guard *guard;
 	const struct gate *gate;
 	enum err_code (*progress)(void *arg, const char *id, double percent, const char *status, struct err *err);
+	void (*config)(void *arg, struct str *out);
 	void *arg;
+	_Atomic int64_t call_timeout_ns;	/* of calls that do not say */
+	atomic_int call_retry;		/* enum retry_name */
 	struct web_server *server;
 	char *service, *instance, *version;
 	char *directory;		/* ours, to be removed; or NULL */
@@ -44,7 +47,7 @@ struct local {
 /* local_gate(l, err): ERR_NOT_ACTIVE when it is not this instance's turn to act. */
 enum err_code local_gate(const struct local *l, struct err *err);
 
-web_handler local_call, local_command, local_event, local_progress, local_status, local_watch;
+web_handler local_call, local_command, local_event, local_progress, local_status, local_config, local_watch;
 
 /* What a request says beside its body; the same words on every route. */
 struct local_terms {

@@ -115,7 +115,8 @@ local_call(void *arg, struct web_request *r, struct err *err)
 	code = caller_call(l->caller, &(struct call_spec){
 		.service = web_param(r, "service"), .method = web_param(r, "method"), .params = params,
 		.instance = w.has_instance ? w.instance : NULL, .strategy = w.strategy,
-		.preferred = w.has_prefer ? w.prefer : NULL, .timeout_ns = t.timeout_ns, .trace_id = t.trace_id,
+		.preferred = w.has_prefer ? w.prefer : NULL, .timeout_ns = t.timeout_ns != 0 ? t.timeout_ns : atomic_load(&l->call_timeout_ns),
+		.retry = (enum retry_name)atomic_load(&l->call_retry), .trace_id = t.trace_id,
 		.traceparent = t.parent, .message_id = t.key[0] != '\0' ? t.key : NULL, .idempotent = t.key[0] != '\0',
 		.sticky = w.sticky, .sticky_group = w.has_group ? w.group : NULL,
 	}, &reply, err);

@@ -87,6 +87,21 @@ local_status(void *arg, struct web_request *r, struct err *err)
 	return ERR_OK;
 }
 
+enum err_code
+local_config(void *arg, struct web_request *r, struct err *err)
+{
+	struct local *l = arg;
+	struct str out = STR_INIT;
+
+	MAGIC_CHECK(l, LOCAL_MAGIC);
+	if (l->config == NULL)
+		return err_set(err, ERR_NOT_FOUND, "there is no configuration to be told");
+	l->config(l->arg, &out);
+	web_reply(r, 200, "application/json", (struct text){ str_text(&out), out.len });
+	str_release(&out);
+	return ERR_OK;
+}
+
 static bool
 same(const struct local_state *a, const struct local_state *b)
 {

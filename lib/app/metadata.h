@@ -1,4 +1,4 @@
-/* metadata.h - inside lib/app: what the owner says of an instance, from words to a record's map. */
+/* metadata.h - what the owner says of an instance, from words to a record's map. */
 #ifndef APP_METADATA_H
 #define APP_METADATA_H
 

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdatomic.h>
 
+#include "app/central.h"
 #include "base/log.h"
 #include "base/magic.h"
 #include "base/mem.h"
@@ -177,6 +178,16 @@ tell_program(const struct metrics *m, struct str *out)
 }
 
 static void
+tell_config(const struct metrics *m, struct str *out)
+{
+	struct central_figures f = central_figures(m->o.central);
+
+	one(out, METRIC_CONFIG, NULL, (double)f.revision);
+	one(out, METRIC_PENDING, NULL, f.pending);
+	one(out, METRIC_CONFIG_BAD, NULL, f.refused);
+}
+
+static void
 tell(const struct metrics *m, struct str *out)
 {
 	one(out, METRIC_BUILD, (const struct prom_label[]){ { "version", m->o.version }, { NULL, NULL } }, 1);
@@ -187,6 +198,8 @@ tell(const struct metrics *m, struct str *out)
 	if (m->o.exclusive != NULL)
 		tell_calls(m, out);
 	tell_program(m, out);
+	if (m->o.central != NULL)
+		tell_config(m, out);
 }
 
 /* --- answering --------------------------------------------------------------------------- */

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "runner/runner.h"
 
+struct central;
 struct conn;
 struct elector;
 struct exclusive_counters;
@@ -24,6 +25,7 @@ struct metrics_opts {
 	const struct conn *conn;	/* outlives it, as do all here */
 	struct runner *runner;
 	struct elector *elector;	/* NULL: there is no election */
+	const struct central *central;	/* NULL: it follows no central settings */
 	const char *election;		/* its name, as on command lines; the label of its samples */
 	const struct exclusive_counters *exclusive;	/* of the calls that pass the gate; NULL: none do */
 };

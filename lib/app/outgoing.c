@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "api/local.h"
+#include "app/central.h"
 #include "app/handoff.h"
 #include "base/log.h"
 #include "base/magic.h"
@@ -26,6 +27,7 @@ struct outgoing {
 	struct conn *conn;
 	struct publisher *publisher;
 	struct handoff *handoff;
+	struct central *central;
 	struct discovery *discovery;
 	struct caller *caller;
 	struct sender *sender;
@@ -63,6 +65,14 @@ on_progress(void *arg, const char *id, double percent, const char *status, struc
 	if (code == ERR_OK && !p.found)
 		return err_set(err, ERR_NOT_FOUND, "this program works off no command '%.140s'", id);
 	return code;
+}
+
+static void
+on_config(void *arg, struct str *out)
+{
+	struct outgoing *g = arg;
+
+	central_tell(g->central, out);
 }
 
 /* --- state ------------------------------------------------------------------------------- */
@@ -113,6 +123,13 @@ outgoing_role(struct outgoing *g, const char *role, uint64_t epoch)
 	tell(g);
 }
 
+void
+outgoing_calls(struct outgoing *g, int64_t timeout_ns, int retry)
+{
+	if (g != NULL)
+		local_calls(g->local, timeout_ns, retry);
+}
+
 /* --- its life ---------------------------------------------------------------------------- */
 
 static enum err_code
@@ -122,7 +139,7 @@ open_local(struct outgoing *g, const struct outgoing_opts *o, struct err *err)
 		.conn = g->conn, .caller = g->caller, .publisher = g->publisher, .sender = g->sender,
 		.guard = o->guard, .traffic = o->traffic, .gate = o->gate,
 		.where = o->where, .directory = o->directory, .service = o->service, .instance = o->instance,
-		.version = o->version, .max_waiting = o->max_waiting, .progress = on_progress, .arg = g,
+		.version = o->version, .max_waiting = o->max_waiting, .progress = on_progress, .config = on_config, .arg = g,
 	};
 
 	if (strcmp(o->where, "auto") == 0) {
@@ -151,6 +168,7 @@ outgoing_new(const struct outgoing_opts *o, struct err *err)
 	g->conn = o->conn;
 	g->publisher = o->publisher;
 	g->handoff = o->handoff;
+	g->central = o->central;
 	g->state = (struct local_state){ .program = "starting", .phase = "starting" };
 	g->changed = (struct mail){ .deliver = on_changed, .vital = true };
 	g->discovery = discovery_new(&(struct discovery_opts){ .loop = g->loop, .conn = g->conn });

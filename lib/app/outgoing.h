@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 
+struct central;
 struct conn;
 struct gate;
 struct guard;
@@ -28,6 +29,7 @@ struct outgoing_opts {
 	struct guard *guard;		/* likewise; judges published events; NULL: none */
 	struct traffic *traffic;	/* likewise; where it is counted */
 	const struct gate *gate;	/* likewise; as of local.h */
+	struct central *central;	/* likewise; what GET /v1/config tells */
 	const char *where;		/* as of local.h, or "auto": unix, else http */
 	const char *directory;
 	const char *service, *instance, *version;
@@ -45,6 +47,9 @@ void outgoing_tell(struct outgoing *g, const char *program, const char *phase, b
 
 /* outgoing_role(g, role, epoch): likewise. */
 void outgoing_role(struct outgoing *g, const char *role, uint64_t epoch);
+
+/* outgoing_calls(g, timeout_ns, retry): as local_calls; likewise. */
+void outgoing_calls(struct outgoing *g, int64_t timeout_ns, int retry);
 
 /* outgoing_free(g): stops the publisher, too: who waits for it is let go.  When the loop does not run
  * any more.  NULL is fine. */

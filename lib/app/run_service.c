@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "app/central.h"
 #include "app/handoff.h"
 #include "app/intake.h"
 #include "app/lead.h"
@@ -260,7 +261,7 @@ service_enter(struct service *s, enum phase next)
 			service_enter(s, PHASE_STOPPING);
 		break;
 	case PHASE_LINGERING:
-		loop_timer_set(s->loop, &s->timer, mono_after(loop_now(s->loop), s->o->drain_delay_ns), linger_over, s);
+		loop_timer_set(s->loop, &s->timer, mono_after(loop_now(s->loop), s->live.drain_delay_ns), linger_over, s);
 		break;
 	case PHASE_DRAINING:
 		start_draining(s);
@@ -394,6 +395,23 @@ on_passed_signal(void *arg, int signo)
 	runner_signal(s->runner, signo);
 }
 
+/* --- settings that change ---------------------------------------------------------------- */
+
+/* on_settings: everything is set anew, since what did not change changes nothing. */
+static void
+on_settings(void *arg, const void *running, bool own)
+{
+	struct service *s = arg;
+
+	s->o->read(running, &s->live);
+	log_set_level(s->live.log_level);
+	member_times(s->member, s->live.heartbeat_ns, s->live.ttl_s);
+	workload_limit(runner_workload(s->runner), s->live.max_inflight, s->live.max_queue);
+	outgoing_calls(s->outgoing, s->live.rpc_timeout_ns, (int)s->live.retry);
+	if (own && s->o->config_signal != 0 && s->phase <= PHASE_LINGERING)
+		runner_signal(s->runner, s->o->config_signal);
+}
+
 /* --- start and end ----------------------------------------------------------------------- */
 
 static enum err_code
@@ -409,7 +427,7 @@ open_member(struct service *s, struct err *err)
 		/* Without a door into the program it listens to nothing: calls are for members that have
 		 * one. */
 		.methods = takes_calls ? s->o->methods : nothing,
-		.heartbeat_ns = s->o->heartbeat_ns, .ttl_s = s->o->ttl_s, .no_record = s->o->no_registration,
+		.heartbeat_ns = s->live.heartbeat_ns, .ttl_s = s->live.ttl_s, .no_record = s->o->no_registration,
 		.traffic = s->traffic, .guard = s->guard, .group = s->o->group, .exclusive = s->o->exclusive,
 		.handler = on_call, .arg = s, .registered = on_registered, .twin = on_twin,
 	}, err);
@@ -435,6 +453,7 @@ open_runner(struct service *s, struct err *err)
 	runner_set_env(s->runner, "AEGIS_GROUP", s->o->group);
 	runner_set_env(s->runner, "AEGIS_ROLE", s->o->group != NULL ? "standby" : NULL);
 	runner_set_env(s->runner, "AEGIS_EPOCH", NULL);
+	runner_set_env(s->runner, "AEGIS_CONFIG_FILE", central_file(s->central));
 	return ERR_OK;
 }
 
@@ -446,7 +465,7 @@ open_outgoing(struct service *s, struct err *err)
 
 	if (o->local_api != NULL && (s->outgoing = outgoing_new(&(struct outgoing_opts){
 		.loop = s->loop, .conn = s->conn, .pool = s->pool, .publisher = s->publisher, .handoff = &s->handoff,
-		.gate = s->lead != NULL ? lead_gate(s->lead) : NULL,
+		.gate = s->lead != NULL ? lead_gate(s->lead) : NULL, .central = s->central,
 		.guard = s->guard, .traffic = s->traffic, .where = o->local_api, .directory = o->local_directory, .service = o->service,
 		.instance = s->instance, .version = o->version, .max_waiting = o->max_outgoing,
 	}, err)) == NULL)
@@ -468,7 +487,7 @@ open_metrics(struct service *s, struct err *err)
 	s->metrics = metrics_new(&(struct metrics_opts){
 		.listen = o->metrics_listen, .version = o->aegis_version, .loop = s->loop, .conn = s->conn, .runner = s->runner,
 		.elector = s->lead != NULL ? lead_elector(s->lead) : NULL, .election = s->election,
-		.exclusive = s->lead != NULL ? lead_counters(s->lead) : NULL,
+		.exclusive = s->lead != NULL ? lead_counters(s->lead) : NULL, .central = s->central,
 	}, err);
 	return s->metrics != NULL ? ERR_OK : ERR_CONFIG;
 }
@@ -477,9 +496,7 @@ static enum err_code
 open_service(struct service *s, struct err *err)
 {
 	const struct run_service_opts *o = s->o;
-	struct conn_opts conn = o->conn;
 
-	conn.wait = true;		/* the program does not wait for the bus */
 	s->instance = mem_text(o->instance);
 	s->traffic = traffic_new();
 	enum err_code code = metadata_make(o->metadata, o->service_type, &s->metadata, err);
@@ -487,7 +504,6 @@ open_service(struct service *s, struct err *err)
 		return code;
 	if ((s->loop = loop_new(clock_system(), MAILBOX, err)) == NULL ||
 	    open_runner(s, err) != ERR_OK ||
-	    (s->conn = conn_new(&conn, err)) == NULL ||
 	    (s->pool = pool_new(s->loop, STORE_THREADS, STORE_QUEUE, err)) == NULL)
 		return err != NULL ? err->code : ERR_SYSTEM;
 	if ((o->commands != NULL || o->nevents > 0 || o->local_api != NULL || o->group != NULL) &&
@@ -506,6 +522,9 @@ open_service(struct service *s, struct err *err)
 	if ((code = service_open_lead(s, err)) != ERR_OK || (code = open_member(s, err)) != ERR_OK ||
 	    (code = open_outgoing(s, err)) != ERR_OK || (code = open_metrics(s, err)) != ERR_OK)
 		return code;
+	outgoing_calls(s->outgoing, s->live.rpc_timeout_ns, (int)s->live.retry);
+	if ((code = central_follow(s->central, s->loop, s->pool, on_settings, s, err)) != ERR_OK)
+		return code;
 	return signals_take(s->loop, on_stop_signal, on_passed_signal, s, err);
 }
 
@@ -517,6 +536,7 @@ static void
 close_service(struct service *s)
 {
 	metrics_free(s->metrics);
+	central_close(s->central);
 	member_close(s->member);
 	intake_close(s->intake);
 	lead_close(s->lead);
@@ -532,7 +552,7 @@ close_service(struct service *s)
 	publisher_free(s->publisher);
 	member_free(s->member);
 	guard_free(s->guard);
-	conn_free(s->conn);
+	central_free(s->central);
 	loop_free(s->loop);
 	traffic_free(s->traffic);
 	mem_free(s->election);
@@ -543,7 +563,7 @@ close_service(struct service *s)
 enum err_code
 run_service(const struct run_service_opts *o, int *exit_code, int *by_signal, struct err *err)
 {
-	struct service s = { .o = o };
+	struct service s = { .o = o, .central = o->central, .live = o->live, .conn = central_conn(o->central) };
 	struct err own = { ERR_OK, "" };
 	enum err_code code = open_service(&s, &own);
 

@@ -3,10 +3,14 @@
 #define APP_RUN_SERVICE_H
 
 #include "base/err.h"
+#include "base/log.h"
 #include "messaging/events.h"
 #include "messaging/guard.h"
+#include "messaging/retry.h"
 #include "nats/conn.h"
 #include "runner/runner.h"
+
+struct central;
 
 /* An event pattern that the program subscribes to. */
 struct run_service_event {
@@ -15,8 +19,23 @@ struct run_service_event {
 	bool from_now;
 };
 
+/* What may change while it runs, as central settings (central.h) or the start have it. */
+struct run_service_live {
+	enum log_level log_level;
+	int64_t heartbeat_ns, ttl_s;
+	unsigned max_inflight, max_queue;	/* of the program; runner.h's at the start */
+	int64_t drain_delay_ns;
+	int64_t rpc_timeout_ns;			/* of the program's own calls that do not say */
+	enum retry_name retry;			/* of those calls */
+};
+
 struct run_service_opts {
-	struct conn_opts conn;
+	struct conn_opts conn;			/* for connections besides central's */
+	struct central *central;		/* its connection is the wrapper's; run_service frees it in any case */
+	/* read(opts, out): what may change, from the struct that the rows of the options fill. */
+	void (*read)(const void *opts, struct run_service_live *out);
+	struct run_service_live live;		/* at the start */
+	int config_signal;			/* the program gets it when its own settings changed; 0: none */
 	const char *service, *instance, *version, *description;
 	const char *service_type;	/* metadata.service_type, unless `metadata` has one */
 	const char *const *metadata;	/* "K=V", NULL-terminated, each K once; V may be JSON or plain text */
@@ -28,8 +47,7 @@ struct run_service_opts {
 	bool replace_worker;		/* remove the unbound consumer of a Python worker in the way */
 	enum guard_mode validate;	/* messages against the service's contract */
 	struct runner_opts runner;
-	int64_t heartbeat_ns, ttl_s;
-	int64_t drain_timeout_ns, drain_delay_ns;
+	int64_t drain_timeout_ns;
 	bool no_registration;
 	const char *local_api;		/* as of api/local.h; "auto": unix, else http; NULL: none */
 	const char *local_directory;	/* where the socket's own directory is made */

@@ -11,6 +11,7 @@
 #include "sys/loop.h"
 #include "sys/pool.h"
 
+struct central;
 struct intake;
 struct lead;
 struct member;
@@ -39,7 +40,9 @@ enum phase {
 struct service {
 	const struct run_service_opts *o;
 	struct loop *loop;
-	struct conn *conn;
+	struct central *central;
+	struct run_service_live live;
+	struct conn *conn;		/* central's */
 	struct pool *pool;
 	struct member *member;
 	struct runner *runner;

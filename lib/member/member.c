@@ -37,6 +37,7 @@ struct op {
 	enum tenure_op what;
 	uint64_t expect;
 	struct instance *record;	/* PUT: what to write */
+	int64_t ttl_s;			/* and how long it lives */
 	struct tenure_event result;
 	struct err err;
 };
@@ -86,7 +87,7 @@ work_put(struct op *op)
 {
 	struct member *m = op->owner;
 	uint64_t revision = 0;
-	enum err_code code = registry_put_instance(m->registry, op->record, m->o.ttl_s, op->expect, &revision, &op->err);
+	enum err_code code = registry_put_instance(m->registry, op->record, op->ttl_s, op->expect, &revision, &op->err);
 
 	op->result.revision = revision;
 	if (code == ERR_OK)
@@ -249,7 +250,7 @@ run(struct member *m, const struct tenure_actions *a)
 
 	MUST(!m->busy);
 	m->busy = true;
-	*op = (struct op){ .owner = m, .what = a->op, .expect = a->expect };
+	*op = (struct op){ .owner = m, .what = a->op, .expect = a->expect, .ttl_s = m->o.ttl_s };
 	op->job.work = work;
 	op->job.done = done;
 	if (a->op == TENURE_PUT) {
@@ -530,6 +531,18 @@ member_status(struct member *m, enum instance_status s)
 	log_info(EV_REGISTRY_STATUS, LOG_NONE, "'%s' is %s now (was %s)", m->o.instance, instance_status_name(s),
 	    instance_status_name(m->status));
 	m->status = s;
+	step(m, &(struct tenure_event){ .kind = TENURE_EV_DIRTY });
+}
+
+void
+member_times(struct member *m, int64_t heartbeat_ns, int64_t ttl_s)
+{
+	heartbeat_ns = heartbeat_ns > 0 ? heartbeat_ns : DEFAULT_HEARTBEAT_NS;
+	ttl_s = ttl_s > 0 ? ttl_s : DEFAULT_TTL_S;
+	if (m->tenure.opts.heartbeat_ns == heartbeat_ns && m->o.ttl_s == ttl_s)
+		return;
+	m->o.ttl_s = ttl_s;
+	tenure_pace(&m->tenure, heartbeat_ns);
 	step(m, &(struct tenure_event){ .kind = TENURE_EV_DIRTY });
 }
 

@@ -62,6 +62,9 @@ enum err_code member_start(struct member *m, struct err *err);
 /* member_status(m, s): what the record says from now on; written at once when it changed. */
 void member_status(struct member *m, enum instance_status s);
 
+/* member_times(m, heartbeat_ns, ttl_s): both from now on, as in member_opts; the record is written at once. */
+void member_times(struct member *m, int64_t heartbeat_ns, int64_t ttl_s);
+
 /* How it stands to its group (election.md §8). */
 struct member_lead {
 	enum sticky_status status;	/* ACTIVE, STANDBY, ELECTING */

@@ -305,6 +305,12 @@ tenure_init(struct tenure *t, const struct tenure_opts *o)
 }
 
 void
+tenure_pace(struct tenure *t, int64_t heartbeat_ns)
+{
+	t->opts.heartbeat_ns = heartbeat_ns;
+}
+
+void
 tenure_step(struct tenure *t, const struct tenure_event *ev, struct mono now, struct tenure_actions *out)
 {
 	act_fn *act = table[t->state][ev->kind];

@@ -92,6 +92,9 @@ struct tenure {
 
 void tenure_init(struct tenure *t, const struct tenure_opts *o);
 
+/* tenure_pace(t, ns): between puts from the next one on. */
+void tenure_pace(struct tenure *t, int64_t heartbeat_ns);
+
 /* tenure_step(t, ev, now, out): the one function that changes t. */
 void tenure_step(struct tenure *t, const struct tenure_event *ev, struct mono now, struct tenure_actions *out);
 

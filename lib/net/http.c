@@ -458,7 +458,7 @@ lane_take(struct http *h)
 		h->free = c->next;
 		return c;
 	}
-	if (h->nlanes == h->opts.max_conns)
+	if (h->nlanes >= h->opts.max_conns)
 		return NULL;
 	c = h->lanes[h->nlanes++] = mem_new(sizeof *c);
 	c->magic = LANE_MAGIC;
@@ -524,6 +524,13 @@ http_new(struct loop *loop, const struct http_opts *o)
 		h->opts.max_conns = 1;
 	h->lanes = mem_array(h->opts.max_conns, sizeof(struct http_call *));
 	return h;
+}
+
+void
+http_limit(struct http *h, unsigned max_conns)
+{
+	h->opts.max_conns = max_conns > 0 ? max_conns : 1;
+	h->lanes = mem_resize(h->lanes, h->opts.max_conns > h->nlanes ? h->opts.max_conns : h->nlanes, sizeof(struct http_call *));
 }
 
 void

@@ -54,8 +54,11 @@ struct http_answer {
 	bool maybe_executed;	/* at least one byte of the request was written */
 };
 
-/* http_new(loop, o): never fails; connections are made when needed.  o is copied. */
+/* http_limit(h, max_conns): from now on; what is open beyond a lower limit is used on until it ends.
+ *
+ * http_new(loop, o): never fails; connections are made when needed.  o is copied. */
 struct http *http_new(struct loop *loop, const struct http_opts *o);
+void http_limit(struct http *h, unsigned max_conns);
 void http_free(struct http *h);		/* NULL is fine; calls end as if cancelled */
 
 /* http_escape(out, s): appends s as one segment of a path. */

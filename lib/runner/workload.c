@@ -258,6 +258,17 @@ pump(struct workload *w)
 }
 
 void
+workload_limit(struct workload *w, unsigned max_inflight, unsigned max_queue)
+{
+	MAGIC_CHECK(w, WORKLOAD_MAGIC);
+	w->opts.max_inflight = max_inflight > 0 ? max_inflight : WORKLOAD_INFLIGHT;
+	w->opts.max_queue = max_queue > 0 ? max_queue : WORKLOAD_QUEUE;
+	if (w->http != NULL)
+		http_limit(w->http, w->opts.max_inflight + WORKLOAD_CANCEL_CONNS);
+	pump(w);
+}
+
+void
 workload_call(struct workload *w, const struct workload_request *q,
     void (*done)(void *arg, const struct workload_result *res), void *arg)
 {

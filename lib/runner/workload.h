@@ -88,6 +88,9 @@ void workload_free(struct workload *w);		/* NULL is fine; pending calls end with
 void workload_call(struct workload *w, const struct workload_request *q,
     void (*done)(void *arg, const struct workload_result *res), void *arg);
 
+/* workload_limit(w, max_inflight, max_queue): as in workload_opts, from now on; what runs or waits beyond them stays. */
+void workload_limit(struct workload *w, unsigned max_inflight, unsigned max_queue);
+
 /* workload_cancel(w, arg): the program is told that nobody waits for the command whose done has
  * this arg: a line of kind "cancel" with its id, or DELETE /commands/{method}/{message_id}.  Best
  * effort.  The call goes on until its answer or its deadline; one that the program has not seen

@@ -304,10 +304,10 @@ follower_free(struct follower *f)
 }
 
 enum err_code
-follower_read(struct conn *conn, const char *service, int64_t within_ns, char **text, size_t *n, uint64_t *revision,
-    struct err *err)
+follower_read(struct conn *conn, const char *service, int64_t link_ns, int64_t answer_ns, char **text, size_t *n,
+    uint64_t *revision, struct err *err)
 {
-	struct mono end = mono_after(clock_mono(clock_system()), within_ns);
+	struct mono end = mono_after(clock_mono(clock_system()), link_ns);
 	struct kv kv = { conn, CONFIG_BUCKET };
 	struct kv_entry e = { .revision = 0 };
 
@@ -315,7 +315,7 @@ follower_read(struct conn *conn, const char *service, int64_t within_ns, char **
 	*n = 0;
 	while (conn_state(conn) != CONN_UP && !mono_reached(clock_mono(clock_system()), end))
 		thread_pause(LOOK_NS);
-	enum err_code code = kv_get_within(&kv, service, within_ns, &e, err);
+	enum err_code code = kv_get_within(&kv, service, answer_ns, &e, err);
 	*revision = e.revision;
 	if (code == ERR_NOT_FOUND)
 		return ERR_OK;

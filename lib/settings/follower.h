@@ -46,10 +46,10 @@ struct follower *follower_new(const struct follower_opts *o, struct err *err);
 void follower_close(struct follower *f);
 void follower_free(struct follower *f);
 
-/* follower_read(conn, service, within_ns, text, n, revision, err): once, for a start: waits so long for the
+/* follower_read(conn, service, link_ns, answer_ns, text, n, revision, err): once, for a start: waits so long for the
  * connection to come up, and then so long for the answer.  *text is the caller's (mem_free), NULL when there is
  * no document.  ERR_UNAVAILABLE, ERR_TIMEOUT, … when nobody knows.  Blocks. */
-enum err_code follower_read(struct conn *conn, const char *service, int64_t within_ns, char **text, size_t *n,
+enum err_code follower_read(struct conn *conn, const char *service, int64_t link_ns, int64_t answer_ns, char **text, size_t *n,
     uint64_t *revision, struct err *err);
 
 #endif

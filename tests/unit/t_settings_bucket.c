@@ -366,17 +366,17 @@ a_start_reads_once(void **state)
 	size_t n;
 
 	(void)state;
-	expect_ok(follower_read(conn, "svc", NS_PER_S, &text, &n, &seen, &err), &err);
+	expect_ok(follower_read(conn, "svc", NS_PER_S, NS_PER_S, &text, &n, &seen, &err), &err);
 	assert_null(text);
 	assert_int_equal(seen, 0);
 	expect_ok(put("svc", "{\"max_inflight\":5}", KV_ABSENT, &rev), &err);
-	expect_ok(follower_read(conn, "svc", NS_PER_S, &text, &n, &seen, &err), &err);
+	expect_ok(follower_read(conn, "svc", NS_PER_S, NS_PER_S, &text, &n, &seen, &err), &err);
 	assert_non_null(strstr(text, ":5}"));
 	assert_int_equal(seen, rev);
 	mem_free(text);
 	struct conn *c = conn_new(&away, &err);
 	struct mono before = clock_mono(clock_system());
-	assert_int_equal(follower_read(c, "svc", 50 * NS_PER_MS, &text, &n, &seen, &err), ERR_UNAVAILABLE);
+	assert_int_equal(follower_read(c, "svc", 50 * NS_PER_MS, 50 * NS_PER_MS, &text, &n, &seen, &err), ERR_UNAVAILABLE);
 	assert_null(text);
 	assert_true(mono_since(clock_mono(clock_system()), before) < 5 * NS_PER_S);
 	conn_free(c);
