@@ -5,6 +5,7 @@
 
 #include "api/manage.h"
 #include "cmd.h"
+#include "config.h"
 #include "version.h"
 
 struct serve_api_cmd {
@@ -99,7 +100,7 @@ cmd_serve_api_run(struct cmd *c, struct err *err)
 {
 	const struct serve_api_cmd *o = c->opts;
 	struct serve_api_opts s = {
-		.version = AEGIS_VERSION, .stale_ns = o->stale_ns, .environment = environment(c), .deployment = o->deployment,
+		.version = AEGIS_VERSION, .settings_rules = &run_service_rules, .stale_ns = o->stale_ns, .environment = environment(c), .deployment = o->deployment,
 		.read_only = o->read_only,
 		.api = {
 			.listen = o->listen.v, .nlisten = o->listen.n, .no_tls_needed = o->no_tls_needed, .health_listen = o->health_listen,

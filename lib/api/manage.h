@@ -24,6 +24,8 @@ struct janitor;
 struct loop;
 struct manage_meter;
 struct registry;
+struct settings;
+struct settings_rules;
 struct str;
 struct web_request;
 struct web_route;
@@ -57,6 +59,8 @@ struct manage {
 	struct auth *auth;
 	struct monitor *monitor;
 	struct audit *audit;
+	const struct settings_rules *settings_rules;
+	_Atomic(struct settings *) settings;	/* NULL until their bucket could be looked at; stays then */
 	_Atomic(struct registry *) registry;	/* NULL until the bucket could be looked at; stays then */
 	const char *version;			/* of aegis */
 	const char *base_path;			/* before all paths, without a slash at its end; "": none */

@@ -20,6 +20,7 @@
 #include "monitor/monitor.h"
 #include "registry/registry.h"
 #include "registry/sweeper.h"
+#include "settings/settings.h"
 #include "sys/clock.h"
 #include "sys/loop.h"
 #include "sys/pool.h"
@@ -83,6 +84,16 @@ wants_registry(struct serve_api *s)
 	return atomic_load(&s->manage.registry) == NULL || (!d.synced && d.age_ns > LOST_NS);
 }
 
+/* open_settings: once; their bucket is made by the first who writes. */
+static void
+open_settings(struct serve_api *s)
+{
+	struct settings *all = settings_new(&(struct settings_opts){ .conn = s->conn, .rules = s->o->settings_rules }, NULL);
+
+	if (all != NULL)
+		atomic_store(&s->manage.settings, all);
+}
+
 static void
 look_work(struct pool_job *job)
 {
@@ -96,6 +107,8 @@ look_work(struct pool_job *job)
 	atomic_store(&s->manage.answered, now.ns);
 	if (wants_registry(s))
 		open_registry(s);
+	if (atomic_load(&s->manage.settings) == NULL)
+		open_settings(s);
 }
 
 static void look(void *arg);
@@ -280,6 +293,7 @@ open_api(struct serve_api *s, struct err *err)
 	s->manage.conn = s->conn;
 	s->manage.discovery = s->discovery;
 	s->manage.janitor = s->janitor;
+	s->manage.settings_rules = s->o->settings_rules;
 	s->manage.monitor = s->monitor;
 	s->manage.environment = s->o->environment;
 	s->manage.deployment = s->o->deployment;
@@ -313,6 +327,7 @@ close_api(struct serve_api *s)
 	janitor_free(s->janitor);
 	monitor_free(s->monitor);
 	discovery_free(s->discovery);
+	settings_free(atomic_load(&s->manage.settings));
 	registry_free(atomic_load(&s->manage.registry));
 	conn_free(s->conn);
 	loop_free(s->loop);

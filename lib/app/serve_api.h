@@ -13,11 +13,14 @@
 #include "base/err.h"
 #include "nats/conn.h"
 
+struct settings_rules;
+
 struct serve_api_opts {
 	struct conn_opts conn;
 	const char *version;		/* of aegis */
 	const char *environment;	/* where it runs, for GET /status: "development", "local-k8s", … */
 	const char *deployment;		/* which deployment, for the same */
+	const struct settings_rules *settings_rules;	/* what central settings may say */
 	int64_t stale_ns;
 	bool read_only;			/* refuse to change anything */
 	struct manage_opts api;

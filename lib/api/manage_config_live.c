@@ -1,0 +1,150 @@
+/* manage_config_live.c - what one instance is configured with: as the registry and the store have it, and as the instance
+ * itself says when it is asked. */
+#include <stdio.h>
+#include <string.h>
+
+#include "api/manage_inner.h"
+#include "base/magic.h"
+#include "base/mem.h"
+#include "codec/subject.h"
+#include "discovery/discovery.h"
+#include "nats/conn.h"
+#include "settings/settings.h"
+
+#define ASK_NS (1 * NS_PER_S)	/* an instance that lives answers within milliseconds */
+
+/* record: of the instance that the path names, however old; NULL: there is none. */
+static const struct instance *
+record(struct web_request *r, const struct directory *d)
+{
+	const struct service_group *g = directory_find(d, web_param(r, "service"));
+
+	for (size_t i = 0; g != NULL && i < g->n; i++)
+		if (strcmp(g->v[i]->instance->id, web_param(r, "instance")) == 0)
+			return g->v[i]->instance;
+	return NULL;
+}
+
+/* unknown: answers 404 when the registry has no record of that instance, however old. */
+static bool
+unknown(struct web_request *r, const struct directory *d)
+{
+	char detail[320];
+
+	if (record(r, d) != NULL)
+		return false;
+	snprintf(detail, sizeof detail, "service '%.128s' has no instance '%.128s'", web_param(r, "service"), web_param(r, "instance"));
+	manage_fail(r, ERR_INSTANCE_UNKNOWN, 0, NULL, detail);
+	return true;
+}
+
+/* --- asked of the instance ---------------------------------------------------------------- */
+
+/* ask: its answer, checked to be an object; *silent says that none came. */
+static enum err_code
+ask(struct manage *m, struct web_request *r, struct str *out, bool *silent, struct err *err)
+{
+	struct subject s = subject_control(web_param(r, "service"), web_param(r, "instance"), "settings");
+	struct msg *reply = NULL;
+	struct value v;
+	enum err_code code = conn_request(m->conn, &(struct conn_msg){ .subject = s.s, .urgent = true }, ASK_NS, &reply, err);
+
+	*silent = code == ERR_TIMEOUT || code == ERR_NO_MEMBER;
+	if (code != ERR_OK)
+		return code;
+	struct data d = { DATA_JSON, msg_data(reply), msg_size(reply) };
+	code = d.n > 0 ? codec_parse(codec_mine(), d, &v, err) : ERR_CORRUPT;
+	if (code != ERR_OK || v.type != VALUE_MAP)
+		code = err_set(err, ERR_CORRUPT, "what instance '%.128s' answered is not to be read", web_param(r, "instance"));
+	else
+		str_add(out, d.p, d.n);
+	msg_free(reply);
+	return code;
+}
+
+enum err_code
+manage_instance_settings(void *arg, struct web_request *r, struct err *err)
+{
+	struct manage *m = arg;
+	struct str out = STR_INIT;
+	char detail[320];
+	bool silent = false;
+	enum err_code code = manage_up(m, err);
+
+	if (code != ERR_OK)
+		return code;
+	const struct directory *d = discovery_take(m->discovery);
+	bool answered = unknown(r, d);
+	discovery_drop(d);
+	if (answered)
+		return ERR_OK;
+	code = ask(m, r, &out, &silent, err);
+	if (silent) {
+		snprintf(detail, sizeof detail, "instance '%.128s' does not answer: it is gone, frozen, or no aegis", web_param(r, "instance"));
+		manage_fail(r, ERR_TIMEOUT, 0, NULL, detail);
+		code = ERR_OK;
+	} else if (code == ERR_OK) {
+		manage_json(r, 200, &out, NULL);
+	} else {
+		code = manage_store(code, err);
+	}
+	str_release(&out);
+	return code;
+}
+
+/* --- as it is stored ---------------------------------------------------------------------- */
+
+static void
+pack_stored(struct pack *k, const struct instance *i, const struct settings_document *d)
+{
+	pack_map(k, 6);
+	pack_key(k, "service");
+	pack_puts(k, i->service);
+	pack_key(k, "instance");
+	pack_puts(k, i->id);
+	pack_key(k, "version");
+	pack_puts(k, i->version);
+	pack_key(k, "metadata");
+	pack_data(k, (struct data){ DATA_JSON, i->metadata, strlen(i->metadata) });
+	pack_key(k, "revision");
+	if (d->json != NULL)
+		pack_uint(k, d->revision);
+	else
+		pack_null(k);
+	pack_key(k, "settings");
+	pack_data(k, (struct data){ DATA_JSON, d->json, d->json != NULL ? strlen(d->json) : 0 });
+}
+
+enum err_code
+manage_instance_config(void *arg, struct web_request *r, struct err *err)
+{
+	struct manage *m = arg;
+	struct settings_document doc = { .service = NULL };
+	struct str out = STR_INIT;
+	struct settings *all = atomic_load(&m->settings);
+	struct pack k;
+	enum err_code code = manage_up(m, err);
+
+	MAGIC_CHECK(m, MANAGE_MAGIC);
+	if (code == ERR_OK && all == NULL)
+		code = err_set(err, ERR_UNAVAILABLE, "the settings of services cannot be reached yet");
+	if (code == ERR_OK)
+		code = settings_get(all, web_param(r, "service"), &doc, err);
+	if (code == ERR_NOT_FOUND || code == ERR_CORRUPT)
+		code = ERR_OK;			/* then none of it counts */
+	if (code != ERR_OK) {
+		settings_document_release(&doc);
+		return manage_store(code, err);
+	}
+	const struct directory *d = discovery_take(m->discovery);
+	if (!unknown(r, d)) {
+		pack_init(&k, &out, DATA_JSON, PACK_COMPACT);
+		pack_stored(&k, record(r, d), &doc);
+		if ((code = pack_end(&k, err)) == ERR_OK)
+			manage_json(r, 200, &out, NULL);
+	}
+	discovery_drop(d);
+	settings_document_release(&doc);
+	str_release(&out);
+	return code;
+}
