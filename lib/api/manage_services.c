@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/manage_definition.h"
 #include "api/manage_inner.h"
 #include "base/magic.h"
 #include "base/mem.h"
@@ -207,90 +208,6 @@ manage_service_revision(void *arg, struct web_request *r, struct err *err)
 	return ERR_OK;
 }
 
-/* --- what a definition is sent as ----------------------------------------------------------- */
-
-/* The members that a client says; the rest is ours. */
-static const struct member {
-	const char *name;
-	size_t at;			/* in struct definition */
-	size_t max;			/* characters; 0: it is a name of this kind */
-	enum name_kind kind;
-} members[] = {
-	{ "service_name", offsetof(struct definition, service),     0,   NAME_SERVICE },
-	{ "owner",        offsetof(struct definition, owner),       100, NAME_KINDS },
-	{ "description",  offsetof(struct definition, description), 500, NAME_KINDS },
-	{ "version",      offsetof(struct definition, version),     0,   NAME_VERSION_DEFINED },
-};
-
-static char **
-place(struct definition *d, const struct member *x)
-{
-	return (char **)((char *)d + x->at);
-}
-
-static size_t
-characters(const char *s)
-{
-	size_t n = 0;
-
-	for (; *s != '\0'; s++)
-		n += ((unsigned char)*s & 0xC0) != 0x80;
-	return n;
-}
-
-/* is_pattern: what Python finds by its pattern, and calls body.x; the rest it finds later, and calls x. */
-static bool
-is_pattern(const struct member *x, const char *text)
-{
-	size_t n = strlen(text);
-
-	if (x->kind == NAME_VERSION_DEFINED)
-		return name_ok(NAME_VERSION, text, n);
-	if (n < 3 || n > 64 || text[0] < 'a' || text[0] > 'z' || text[n - 1] == '-')
-		return false;
-	return strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-") == n;
-}
-
-static void
-check_member(const struct member *x, const char *text, struct manage_faults *f)
-{
-	char field[48];
-	struct err err;
-
-	snprintf(field, sizeof field, "body.%s", x->name);
-	size_t n = characters(text);
-	if (x->max > 0 && n == 0)
-		manage_fault(f, field, "string_too_short", "is empty; give 1 to %zu characters", x->max);
-	else if (x->max > 0 && n > x->max)
-		manage_fault(f, field, "string_too_long", "has %zu characters; at most %zu are allowed", n, x->max);
-	else if (x->max == 0 && name_check(x->kind, text, &err) != ERR_OK)
-		manage_fault(f, is_pattern(x, text) ? x->name : field, is_pattern(x, text) ? "value_error" :
-		    "string_pattern_mismatch", "%s", err.text);
-}
-
-/* take_member: from the body into d; a fault when it is wrong, or needed and not there. */
-static void
-take_member(const struct value *body, const struct member *x, bool needed, struct definition *d, struct manage_faults *f)
-{
-	const struct value *v = value_field(body, x->name);
-	char field[48];
-	struct text t;
-
-	snprintf(field, sizeof field, "body.%s", x->name);
-	if (v == NULL || (v->type == VALUE_NULL && !needed)) {
-		if (needed)
-			manage_fault(f, field, "missing", "is missing");
-		return;
-	}
-	if (!value_text(v, &t) || memchr(t.p, '\0', t.n) != NULL) {
-		manage_fault(f, field, "string_type", "must be text");
-		return;
-	}
-	mem_free(*place(d, x));
-	*place(d, x) = mem_text_n(t.p, t.n);
-	check_member(x, *place(d, x), f);
-}
-
 /* --- creating ----------------------------------------------------------------------------- */
 
 static void
@@ -300,17 +217,6 @@ location(const struct manage *m, struct web_request *r, const char *name)
 
 	web_set_header(r, "Location", where);
 	mem_free(where);
-}
-
-/* same: whether both say what a client may say. */
-static bool
-same(const struct definition *a, const struct definition *b)
-{
-	for (size_t i = 0; i < COUNT_OF(members); i++)
-		if (strcmp(*place((struct definition *)(uintptr_t)a, &members[i]),
-		    *place((struct definition *)(uintptr_t)b, &members[i])) != 0)
-			return false;
-	return true;
 }
 
 /* reply_repeated: the request with that Idempotency-Key was stored before, as `revision`. */
@@ -323,7 +229,7 @@ reply_repeated(struct manage *m, struct web_request *r, const struct definition 
 
 	if (code != ERR_OK && code != ERR_SERVICE_UNKNOWN)
 		return manage_store(code, err);
-	bool fits = code == ERR_OK && current >= revision && (current > revision || same(&now, d));
+	bool fits = code == ERR_OK && current >= revision && (current > revision || definition_same(&now, d));
 	if (fits) {
 		location(m, r, d->service);
 		reply_one(r, 201, &now, current);
@@ -381,8 +287,7 @@ manage_service_create(void *arg, struct web_request *r, struct err *err)
 	if (!manage_flag(r, "dry_run", &dry_run) || !manage_body(r, &body))
 		return ERR_OK;
 	definition_init(&d);
-	for (size_t i = 0; i < COUNT_OF(members); i++)
-		take_member(&body, &members[i], true, &d, &f);
+	definition_take(&body, true, &d, &f);
 	d.created_at = d.updated_at = clock_wall(clock_system());
 	if (manage_refused(r, &f))
 		code = ERR_OK;
@@ -454,8 +359,7 @@ read_change(struct web_request *r, struct change *c)
 	*c = (struct change){ 0 };
 	if (!manage_flag(r, "dry_run", &c->dry_run) || !manage_body(r, &body))
 		return false;
-	for (size_t i = 1; i < COUNT_OF(members); i++)
-		take_member(&body, &members[i], false, &c->patch, &f);
+	definition_take(&body, false, &c->patch, &f);
 	take_revision(&body, c, &f);
 	if (manage_refused(r, &f))
 		return false;
@@ -463,21 +367,6 @@ read_change(struct web_request *r, struct change *c)
 	if (!any)
 		manage_fail(r, ERR_OK, 400, NULL, "there is nothing to change; name one of owner, description, version");
 	return any;
-}
-
-static void
-apply(struct definition *d, const struct definition *patch)
-{
-	for (size_t i = 1; i < COUNT_OF(members); i++) {
-		const char *text = *place((struct definition *)(uintptr_t)patch, &members[i]);
-		if (text == NULL)
-			continue;
-		mem_free(*place(d, &members[i]));
-		*place(d, &members[i]) = mem_text(text);
-	}
-	struct wall now = clock_wall(clock_system());
-	/* Python cannot read a record that was updated before it was made. */
-	d->updated_at = now.ns > d->created_at.ns ? now : d->created_at;
 }
 
 /* change_once: ERR_REVISION when somebody else was faster and the request would not mind; else *done. */
@@ -499,7 +388,7 @@ change_once(struct manage *m, struct web_request *r, const struct change *c, boo
 	if (!may_change(r, d.service, revision, false))
 		goto out;
 	manage_version_take(&before, &d, revision);
-	apply(&d, &c->patch);
+	definition_apply(&d, &c->patch, clock_wall(clock_system()));
 	if (c->dry_run) {
 		reply_one(r, 200, &d, revision);
 		goto out;
