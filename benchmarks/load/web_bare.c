@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include "sys/thread.h"
 #include "web.h"
@@ -31,6 +32,7 @@ main(void)
 	int signo;
 
 	thread_block_signals();
+	prctl(PR_SET_PDEATHSIG, SIGTERM);	/* a measurement that breaks off leaves nobody behind */
 	memset(&callbacks, 0, sizeof callbacks);
 	struct mg_context *ctx = mg_start(&callbacks, NULL, options);
 	if (ctx == NULL || mg_get_server_ports(ctx, 1, &port) != 1)

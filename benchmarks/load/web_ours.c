@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include "http/server.h"
 #include "sys/thread.h"
@@ -30,6 +31,7 @@ main(int argc, char **argv)
 
 	o.max_per_peer = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 0;
 	thread_block_signals();
+	prctl(PR_SET_PDEATHSIG, SIGTERM);	/* a measurement that breaks off leaves nobody behind */
 	struct web_server *s = web_server_new(&o, &err);
 	if (s == NULL) {
 		fprintf(stderr, "%s\n", err.text);
