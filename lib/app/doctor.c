@@ -5,17 +5,21 @@
 #include <string.h>
 
 #include "app/doctor_check.h"
+#include "audit/audit_check.h"
 #include "auth/auth_check.h"
 #include "base/magic.h"
 #include "election/election_check.h"
 #include "messaging/messaging_check.h"
 #include "model/instance.h"
+#include "monitor/monitor_check.h"
 #include "registry/registry_check.h"
 
 static const struct check *const lists[] = {
-	nats_checks, registry_checks, messaging_checks, election_checks, auth_checks, joint_checks
+	nats_checks, registry_checks, messaging_checks, election_checks, auth_checks, audit_checks, monitor_checks, joint_checks
 };
-static const struct store *const stores[] = { registry_stores, messaging_stores, election_stores, auth_stores };
+static const struct store *const stores[] = {
+	registry_stores, messaging_stores, election_stores, auth_stores, audit_stores, monitor_stores
+};
 
 void
 doctor_rows(void (*each)(void *arg, const struct check *row), void *arg)
