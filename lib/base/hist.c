@@ -57,6 +57,21 @@ hist_clear(struct hist *h)
 	hdr_reset(hdr_of(h));
 }
 
+void
+hist_since(const struct hist *h, struct hist *mark, struct hist *out)
+{
+	const struct hdr_histogram *now = hdr_of(h);
+	struct hdr_histogram *then = hdr_of(mark), *more = hdr_of(out);
+
+	/* All three have the same bounds, so the same counts. */
+	for (int32_t i = 0; i < now->counts_len; i++) {
+		int64_t n = __atomic_load_n(&now->counts[i], __ATOMIC_RELAXED);
+		more->counts[i] = n > then->counts[i] ? n - then->counts[i] : 0;
+		then->counts[i] = n;
+	}
+	hdr_reset_internal_counters(more);
+}
+
 uint64_t
 hist_count(const struct hist *h)
 {

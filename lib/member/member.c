@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hist.h"
 #include "base/id.h"
 #include "base/log.h"
 #include "base/magic.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "codec/broadcast.h"
 #include "codec/subject.h"
@@ -61,6 +63,7 @@ struct member {
 	bool busy;
 	char *other;			/* TWIN: the sentence for the owner */
 	uint64_t heartbeats;
+	struct map told;		/* what heartbeats told of each timer */
 
 	void (*left)(void *arg);
 	void *left_arg;
@@ -214,7 +217,7 @@ broadcast_metrics_of(struct member *m)
 	member_metrics(&(struct member_metrics_opts){
 		.service = m->o.service, .instance = m->o.instance, .methods = m->methods,
 		.traffic = m->o.traffic, .uptime_s = (double)mono_since(clock_mono(clock), m->started_mono) / 1e9,
-		.heartbeats = m->heartbeats, .connected = conn_state(m->o.conn) == CONN_UP,
+		.heartbeats = m->heartbeats, .told = &m->told, .connected = conn_state(m->o.conn) == CONN_UP,
 	}, clock_wall(clock), &text);
 	broadcast(m, subject_heartbeat(m->o.service).s, &text);
 	str_release(&text);
@@ -438,6 +441,7 @@ member_new(const struct member_opts *o, struct err *err)
 	struct member *m = mem_new(sizeof *m);
 	const struct clock *clock = loop_clock(o->loop);
 
+	map_init(&m->told);
 	m->magic = MEMBER_MAGIC;
 	m->o = *o;
 	m->o.service = mem_text(o->service);
@@ -478,6 +482,16 @@ member_close(struct member *m)
 	m->micro = NULL;
 }
 
+static void
+release_told(struct map *told)
+{
+	const struct map_slot *slot;
+
+	for (size_t i = 0; (slot = map_next(told, &i)) != NULL;)
+		hist_free(slot->value);
+	map_release(told);
+}
+
 void
 member_free(struct member *m)
 {
@@ -492,6 +506,7 @@ member_free(struct member *m)
 	rpc_server_free(m->server);
 	registry_free(m->registry);
 	methods_free(m->methods);
+	release_told(&m->told);
 	free_list(m->o.methods);
 	free_list(m->o.exclusive);
 	mem_free((void *)(uintptr_t)m->o.group);

@@ -6,6 +6,7 @@
 
 #include "base/hist.h"
 #include "base/magic.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "base/wall.h"
 #include "codec/broadcast.h"
@@ -169,13 +170,21 @@ static void
 add_summary(void *arg, const char *name, const struct hist *h)
 {
 	struct metrics *m = arg;
+	struct hist *mark = map_get(m->o->told, name), *recent = hist_new();
+	const struct hist *all = h;
 
+	if (mark == NULL)
+		map_set(m->o->told, name, mark = hist_new());
+	hist_since(h, mark, recent);
+	if (hist_count(recent) > 0)
+		h = recent;
 	m->summaries = mem_resize(m->summaries, m->nsummaries + 1, sizeof *m->summaries);
 	m->summaries[m->nsummaries++] = (struct broadcast_summary){
-		.name = mem_text(name), .count = hist_count(h), .average = hist_mean_ms(h),
+		.name = mem_text(name), .count = hist_count(all), .average = hist_mean_ms(h),
 		.min = hist_min_ms(h), .max = hist_max_ms(h), .p50 = hist_quantile_ms(h, 50),
 		.p90 = hist_quantile_ms(h, 90), .p99 = hist_quantile_ms(h, 99),
 	};
+	hist_free(recent);
 }
 
 static void

@@ -39,9 +39,12 @@ struct member_metrics_opts {
 	double uptime_s;
 	uint64_t heartbeats;
 	bool connected;
+	struct map *told;		/* what was told of each timer before, by its name, struct hist; the caller's */
 };
 
-/* member_metrics(o, now, out): the heartbeat broadcast of wire.md §10. */
+/* member_metrics(o, now, out): the heartbeat broadcast of wire.md §10.  Of a timer, the count is of all since the
+ * start; the rest is of what was recorded since the heartbeat before, or of all when nothing was: in a process
+ * that runs for days nobody would see otherwise that it is slow now. */
 void member_metrics(const struct member_metrics_opts *o, struct wall now, struct str *out);
 
 #endif

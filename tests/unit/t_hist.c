@@ -33,6 +33,30 @@ an_empty_one_is_all_zeros(void **state)
 }
 
 static void
+tells_what_is_new(void **state)
+{
+	struct hist *h = hist_new(), *mark = hist_new(), *recent = hist_new();
+
+	(void)state;
+	for (int i = 0; i < 1000; i++)
+		hist_record(h, 2 * NS_PER_MS);
+	hist_since(h, mark, recent);
+	assert_int_equal(hist_count(recent), 1000);
+	hist_since(h, mark, recent);
+	assert_int_equal(hist_count(recent), 0);
+	hist_record(h, 500 * NS_PER_MS);
+	hist_record(h, 700 * NS_PER_MS);
+	hist_since(h, mark, recent);
+	assert_int_equal(hist_count(recent), 2);
+	assert_about(hist_min_ms(recent), 500);
+	assert_about(hist_quantile_ms(recent, 99), 700);
+	assert_about(hist_quantile_ms(h, 99), 2);
+	hist_free(h);
+	hist_free(mark);
+	hist_free(recent);
+}
+
+static void
 tells_quantiles(void **state)
 {
 	struct hist *h = hist_new();
@@ -116,6 +140,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_empty_one_is_all_zeros),
+		cmocka_unit_test(tells_what_is_new),
 		cmocka_unit_test(tells_quantiles),
 		cmocka_unit_test(what_is_out_of_range_counts_at_the_border),
 		cmocka_unit_test(is_as_small_as_promised),
