@@ -173,18 +173,19 @@ manage_still(struct manage *m, struct web_request *r)
 {
 	const struct auth_who *began = manage_who(r);
 	const char *header = web_header(r, "Authorization");
-	struct auth_who who = { .role = AUTH_NONE };
+	struct auth_who who = *began;	/* as it was, should the store not answer */
 	char cookie[AUTH_TEXT_MAX];
-	struct err err;
-	enum err_code code = ERR_OK;
+	struct text secret;
 
 	if (began->role == AUTH_NONE)
 		return true;		/* nobody was asked for one */
-	if (header != NULL)
-		code = by_token(m, r, header, &who, &err);
-	else if (manage_cookie(r, cookie))
-		code = auth_session(m->auth, cookie, &who, &err);
-	if (code != ERR_OK)
-		return code != ERR_UNAUTHENTICATED;	/* the store could not be asked: what was right goes on */
-	return who.role >= began->role && strcmp(who.service, began->service) == 0;
+	if (header != NULL) {
+		if (!auth_bearer(header, &secret))
+			return false;
+	} else if (manage_cookie(r, cookie)) {
+		secret = text_of(cookie);
+	} else {
+		return false;
+	}
+	return auth_still(m->auth, secret, &who) && who.role >= began->role && strcmp(who.service, began->service) == 0;
 }

@@ -336,6 +336,36 @@ auth_session(struct auth *a, const char *cookie, struct auth_who *who, struct er
 	return v == AUTH_KNOWN ? ERR_OK : refuse(a, v, "session", err);
 }
 
+bool
+auth_still(struct auth *a, struct text secret, struct auth_who *who)
+{
+	bool token = auth_form_ok(AUTH_FORM_TOKEN, secret);
+	judge *by = token ? auth_judge_token : auth_judge_session;
+	struct auth_session x;
+	struct auth_token t;
+	char id[AUTH_ID_MAX];
+	struct digest d;
+	struct err err;
+	enum err_code code;
+
+	MAGIC_CHECK(a, AUTH_MAGIC);
+	digest_sha256(secret.p, secret.n, &d);
+	enum auth_verdict v = judge_here(a, by, &d, who);
+	if (v != AUTH_UNKNOWN)
+		return v == AUTH_KNOWN;
+	struct auth_table *own = auth_table_new();
+	auth_id_of(&d, id);
+	code = token ? ERR_OK : auth_store_session(a->store, id, &x, &err);
+	if (code == ERR_OK && !token)
+		auth_table_session(own, &x);
+	if (code == ERR_OK && (code = auth_store_token(a->store, token ? id : x.token, false, &t, &err)) == ERR_OK)
+		auth_table_token(own, &t);
+	bool still = code == ERR_OK ? by(own, &d, wall_now(), who) == AUTH_KNOWN
+	    : code != ERR_NOT_FOUND && code != ERR_CORRUPT;
+	auth_table_free(own);
+	return still;
+}
+
 /* --- logging in and out --------------------------------------------------------------------- */
 
 /* login_token: the token that logs in, by itself or by a code. */

@@ -39,6 +39,11 @@ enum err_code auth_token(struct auth *a, struct text token, const char *peer, st
 /* auth_session(a, cookie, who, err): the same for a cookie's value; it counts as no guess. */
 enum err_code auth_session(struct auth *a, const char *cookie, struct auth_who *who, struct err *err);
 
+/* auth_still(a, secret): a token or cookie that was let in is still to be let in; for what goes on for long.  Neither
+ * the address nor the bound on questions plays a part: nobody keeps a revoked one alive by guessing.
+ * When the store cannot be asked about what is not known here, what was right goes on. */
+bool auth_still(struct auth *a, struct text secret, struct auth_who *who);
+
 /* auth_wait_s(a, peer): after ERR_THROTTLED, how many seconds until the address may try again; at least 1. */
 int64_t auth_wait_s(struct auth *a, const char *peer);
 

@@ -480,6 +480,47 @@ guesses_are_throttled_by_address(void **state)
 	close_world(&w);
 }
 
+static bool
+goes_on(struct world *w, int i, const char *secret)
+{
+	struct auth_who who;
+
+	return auth_still(w->auth[i], text_of(secret), &who);
+}
+
+static void
+guessing_keeps_nothing_alive(void **state)
+{
+	struct world w;
+	char secret[AUTH_TEXT_MAX], wrong[AUTH_TEXT_MAX], cookie[AUTH_TEXT_MAX], peer[32];
+	struct auth_who who;
+
+	(void)state;
+	open_world(&w);
+	struct auth_token t = make(&w, 0, "ann", 0, secret);
+	expect_ok(auth_login(w.auth[0], text_of(secret), PEER, cookie, &who, &w.err), &w.err);
+	WAIT_FOR(shows(&w, 1, secret) == ERR_OK);
+	assert_true(goes_on(&w, 1, secret) && goes_on(&w, 1, cookie) && goes_on(&w, 0, cookie));
+	/* The address is throttled and the questions are used up: an end is an end. */
+	for (int i = 0; i < 300; i++) {
+		snprintf(wrong, sizeof wrong, "aeg_%064x", i);
+		snprintf(peer, sizeof peer, "10.2.%d.%d", i >> 8, i & 255);
+		auth_token(w.auth[1], text_of(wrong), i < 20 ? PEER : peer, &who, &w.err);
+	}
+	expect_ok(auth_revoke(w.auth[0], t.id, 0, NULL, &w.err), &w.err);
+	assert_false(goes_on(&w, 0, secret));
+	assert_false(goes_on(&w, 0, cookie));
+	WAIT_FOR(!goes_on(&w, 1, secret) && !goes_on(&w, 1, cookie));
+	/* What is known nowhere ends as well, unless nobody can say so. */
+	assert_false(goes_on(&w, 1, wrong));
+	bus_stop(&w.bus);
+	WAIT_FOR(conn_state(w.conn[1]) != CONN_UP);
+	assert_true(goes_on(&w, 1, wrong));
+	assert_true(bus_start(&w.bus));
+	WAIT_FOR(!goes_on(&w, 1, wrong));
+	close_world(&w);
+}
+
 static void
 strangers_cannot_make_it_ask_without_end(void **state)
 {
@@ -605,6 +646,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(an_old_code_is_none),
 		cmocka_unit_test(without_nats_known_ones_go_on),
 		cmocka_unit_test(guesses_are_throttled_by_address),
+		cmocka_unit_test(guessing_keeps_nothing_alive),
 		cmocka_unit_test(strangers_cannot_make_it_ask_without_end),
 		cmocka_unit_test(an_unreadable_record_lets_nobody_in),
 		cmocka_unit_test(what_belongs_to_nobody_is_swept),
