@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "api/manage_inner.h"
+#include "audit/audit.h"
 #include "base/hist.h"
 #include "base/magic.h"
 #include "base/mem.h"
@@ -232,6 +233,32 @@ tell_server(struct manage *m, struct str *out)
 	one(out, METRIC_DROPPED, loop, (double)mailbox_refused(box));
 }
 
+/* labelled: one sample of a family with one label. */
+static void
+labelled(struct str *out, enum metric m, const char *label, const char *value, uint64_t n)
+{
+	prom_sample(out, metrics[m].name, (const struct prom_label[]){ { label, value }, { NULL, NULL } }, (double)n);
+}
+
+static void
+tell_access(struct manage *m, struct str *out)
+{
+	struct auth_state s = auth_state(m->auth);
+	struct audit_counters c = audit_counters(m->audit);
+
+	one(out, METRIC_AUTH_AGE, NULL, s.age_ms >= 0 ? (double)s.age_ms / 1e3 : NAN);
+	family(out, METRIC_AUTH_KNOWN);
+	labelled(out, METRIC_AUTH_KNOWN, "kind", "token", s.tokens);
+	labelled(out, METRIC_AUTH_KNOWN, "kind", "session", s.sessions);
+	family(out, METRIC_AUTH_REFUSED);
+	labelled(out, METRIC_AUTH_REFUSED, "reason", "invalid", s.refused);
+	labelled(out, METRIC_AUTH_REFUSED, "reason", "throttled", s.throttled);
+	one(out, METRIC_AUTH_RELISTED, NULL, (double)s.relisted);
+	family(out, METRIC_AUDIT);
+	labelled(out, METRIC_AUDIT, "result", "stored", c.written);
+	labelled(out, METRIC_AUDIT, "result", "lost", c.failed);
+}
+
 enum err_code
 manage_metrics(void *arg, struct web_request *r, struct err *err)
 {
@@ -246,6 +273,7 @@ manage_metrics(void *arg, struct web_request *r, struct err *err)
 	tell_instances(m, &out);
 	tell_requests(m, &out);
 	tell_server(m, &out);
+	tell_access(m, &out);
 	monitor_prom(m->monitor, &out, NULL);	/* a loop that is too busy to tell leaves its part out */
 	one(&out, METRIC_LITTER, NULL, (double)janitor_removed(m->janitor));
 	web_reply(r, 200, "text/plain; version=0.0.4; charset=utf-8", (struct text){ str_text(&out), out.len });

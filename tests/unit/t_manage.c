@@ -97,6 +97,7 @@ begin(void **state)
 	w.manage.discovery = discovery_new(&(struct discovery_opts){ .loop = w.loop, .conn = w.conn });
 	w.manage.monitor = monitor_new(&(struct monitor_opts){ .loop = w.loop, .conn = w.conn, .discovery = w.manage.discovery }, &w.err);
 	w.manage.groups = groups_new(&(struct groups_opts){ .conn = w.conn }, &w.err);
+	w.manage.auth = auth_new(&(struct auth_opts){ .conn = w.conn, .create = true }, &w.err);
 	w.manage.audit = audit_new(&(struct audit_opts){ .conn = w.conn, .loop = w.loop }, &w.err);
 	w.manage.answered = w.manage.turned = INT64_MAX / 2;	/* all is well, until a test says otherwise */
 	if (w.registry == NULL || w.manage.janitor == NULL || w.manage.monitor == NULL || loop_thread_start(&w.thread, w.loop, &w.err) != ERR_OK ||
@@ -115,6 +116,7 @@ end(void **state)
 	loop_thread_stop(&w.thread);
 	monitor_free(w.manage.monitor);
 	audit_free(w.manage.audit);
+	auth_free(w.manage.auth);
 	janitor_free(w.manage.janitor);
 	manage_meter_free(w.manage.meter);
 	groups_free(w.manage.groups);
