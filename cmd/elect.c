@@ -66,25 +66,6 @@ const struct cmd_form elect_form = {
 
 /* --- from options to the election's ------------------------------------------------------- */
 
-static enum err_code
-parse_on_lost(const char *text, struct tether_terms *out, struct err *err)
-{
-	if (strcmp(text, "term") == 0) {
-		out->lost_signal = cmd_signal("TERM");
-	} else if (strcmp(text, "kill") == 0) {
-		out->lost_signal = cmd_signal("KILL");
-	} else if (strncmp(text, "signal:", 7) == 0) {
-		out->lost_signal = cmd_signal(text + 7);
-		if (out->lost_signal <= 0)
-			return err_set(err, ERR_CONFIG, "--on-lost: '%s' is no signal; write one such as signal:USR2", text + 7);
-	} else if (strncmp(text, "exec:", 5) == 0 && text[5] != '\0') {
-		out->lost_command = text + 5;
-	} else {
-		return err_set(err, ERR_CONFIG, "--on-lost: '%s' is none of term, kill, signal:SIG, exec:SHELL", text);
-	}
-	return ERR_OK;
-}
-
 static void
 fill_runner(const struct elect_cmd *o, const struct cmd *c, struct runner_opts *r)
 {
@@ -114,7 +95,7 @@ run_candidate(struct cmd *c, struct err *err)
 	fill_runner(o, c, &e.runner);
 	if ((code = elect_group(c, NULL, &group, err)) != ERR_OK ||
 	    (o->id != NULL && (code = name_check(NAME_INSTANCE, o->id, err)) != ERR_OK) ||
-	    (code = parse_on_lost(o->on_lost, &e.runner.terms, err)) != ERR_OK ||
+	    (code = cmd_on_lost(o->on_lost, &e.runner.terms, err)) != ERR_OK ||
 	    (code = cmd_listen(o->metrics_listen, err)) != ERR_OK ||
 	    (code = cmd_health_fill(&o->health, &e.runner, err)) != ERR_OK ||
 	    (code = cmd_stop_signal(o->stop_signal, &e.runner.stop_signal, err)) != ERR_OK ||

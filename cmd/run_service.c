@@ -36,6 +36,8 @@ struct run_opts {
 	bool single_active;
 	const char *group;
 	int standby, profile;
+	const char *on_lost;
+	int64_t hang_ns;
 	struct opts_list exclusive;
 
 	uint64_t app_port;
@@ -203,6 +205,11 @@ static const struct opt election_rows[] = {
 	OPT_CHOICE(struct run_opts, profile, "profile", 0, profiles,
 	    "how fast the lease is: fast, default, relaxed or wan; for a group that has one already, that one is right", .env = true,
 	    .def_text = "the group's, else default"),
+	OPT_TEXT(struct run_opts, on_lost, "on-lost", 0, "term|kill|signal:SIG|exec:SHELL",
+	    "what CMD gets shortly before a lost lease ends; at its end it is killed in any case", .def = "term", .env = true),
+	OPT_DURATION(struct run_opts, hang_ns, "hang-kill", 0,
+	    "CMD's guardian kills this process when its loop stands still for so long; 0: never", .def = "10s", .min = 0,
+	    .max = 3600 * NS_PER_S, .env = true),
 	OPTS_END
 };
 
@@ -366,8 +373,9 @@ check_election(const struct run_opts *o, struct err *err)
 	enum err_code code;
 
 	if (!o->single_active && (o->exclusive.n > 0 || o->standby != STANDBY_HOT || o->profile != 0 ||
-	    strcmp(o->group, "default") != 0))
-		return err_set(err, ERR_USAGE, "--group, --standby, --exclusive and --profile are about an election: say --single-active, too");
+	    strcmp(o->group, "default") != 0 || strcmp(o->on_lost, "term") != 0))
+		return err_set(err, ERR_USAGE, "--group, --standby, --exclusive, --profile and --on-lost are about an election: say "
+		    "--single-active, too");
 	if (!o->single_active)
 		return ERR_OK;
 	if (o->no_registration)
@@ -544,7 +552,7 @@ plan_make(const struct cmd *c, struct plan *p, struct err *err)
 	    .cold = o->standby == STANDBY_COLD, .validate = o->validate, .replace_worker = o->replace_worker,
 	    .ack_wait_ns = o->ack_wait_ns, .nevents = o->events.n };
 	if ((code = check_names(o, err)) != ERR_OK || (code = check_times(o, err)) != ERR_OK ||
-	    (code = check_election(o, err)) != ERR_OK ||
+	    (code = check_election(o, err)) != ERR_OK || (code = cmd_on_lost(o->on_lost, &s->runner.terms, err)) != ERR_OK ||
 	    (code = pick_app(o, &s->runner, err)) != ERR_OK || (code = pick_probes(o, &s->runner, err)) != ERR_OK ||
 	    (code = pick_local(o, s, err)) != ERR_OK || (code = cmd_listen(o->metrics_listen, err)) != ERR_OK ||
 	    (code = cmd_stop_signal(o->stop_signal, &s->runner.stop_signal, err)) != ERR_OK ||
@@ -553,6 +561,7 @@ plan_make(const struct cmd *c, struct plan *p, struct err *err)
 	    (code = parse_rewrites(&o->rewrites, p->rewrites, err)) != ERR_OK)
 		return code;
 	fill_runner(o, c, &s->runner);
+	s->runner.terms.hang_ns = o->hang_ns;
 	s->runner.rewrites = p->rewrites;
 	s->runner.nrewrites = o->rewrites.n;
 	read_live(o, &s->live);

@@ -117,3 +117,22 @@ cmd_listen(const char *text, struct err *err)
 	return good ? ERR_OK : err_set(err, ERR_CONFIG, "--metrics-listen: '%s' is no address and port; write one such as "
 	    "127.0.0.1:9464", text);
 }
+
+enum err_code
+cmd_on_lost(const char *text, struct tether_terms *out, struct err *err)
+{
+	if (strcmp(text, "term") == 0) {
+		out->lost_signal = cmd_signal("TERM");
+	} else if (strcmp(text, "kill") == 0) {
+		out->lost_signal = cmd_signal("KILL");
+	} else if (strncmp(text, "signal:", 7) == 0) {
+		out->lost_signal = cmd_signal(text + 7);
+		if (out->lost_signal <= 0)
+			return err_set(err, ERR_CONFIG, "--on-lost: '%s' is no signal; write one such as signal:USR2", text + 7);
+	} else if (strncmp(text, "exec:", 5) == 0 && text[5] != '\0') {
+		out->lost_command = text + 5;
+	} else {
+		return err_set(err, ERR_CONFIG, "--on-lost: '%s' is none of term, kill, signal:SIG, exec:SHELL", text);
+	}
+	return ERR_OK;
+}

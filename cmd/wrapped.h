@@ -33,6 +33,9 @@ enum err_code cmd_stop_signal(const char *text, int *out, struct err *err);	/* o
 /* cmd_budget(text, out, err): "5/1m", or "0" for no limit; of --max-restarts. */
 enum err_code cmd_budget(const char *text, struct restart_policy *out, struct err *err);
 
+/* cmd_on_lost(text, out, err): "term", "kill", "signal:USR2" or "exec:SHELL" of --on-lost; text outlives out. */
+enum err_code cmd_on_lost(const char *text, struct tether_terms *out, struct err *err);
+
 /* cmd_listen(text, err): "ADDR:PORT" of --metrics-listen, or NULL. */
 enum err_code cmd_listen(const char *text, struct err *err);
 

@@ -2,7 +2,6 @@
  * what the program hears of it. */
 #include "app/run_service_inner.h"
 
-#include <signal.h>
 #include <stdio.h>
 
 #include "app/lead.h"
@@ -11,8 +10,6 @@
 #include "base/magic.h"
 #include "election/profile.h"
 #include "runner/tether.h"
-
-#define HANG_NS (10 * NS_PER_S)		/* a wrapper whose loop stands still so long is killed by its guardian */
 
 void
 service_lapsed(void *arg)
@@ -99,8 +96,9 @@ service_tie(struct service *s, struct tether_terms *terms, struct err *err)
 		return code;
 	if ((s->tether = tether_new(err)) == NULL)
 		return ERR_SYSTEM;
-	*terms = (struct tether_terms){ .tether = s->tether, .lease_ns = p.d_ns, .lost_signal = SIGTERM, .hang_ns = HANG_NS,
-	    .hot = !s->o->cold };
+	terms->tether = s->tether;		/* the rest is the user's wish */
+	terms->lease_ns = p.d_ns;
+	terms->hot = !s->o->cold;
 	return ERR_OK;
 }
 

@@ -5,7 +5,8 @@
 . "$(dirname "$0")/../support/wrap.sh"
 . "$(dirname "$0")/../support/election.sh"
 nats_start
-for i in a b c; do member "$i" --profile relaxed; done
+hook="echo \"lost \$AEGIS_CHILD_PID\" >>$T/lost"
+for i in a b c; do member "$i" --profile relaxed --on-lost "exec:$hook"; done
 until_true 20 leads
 first=$(leader)
 old=$(child "$first")
@@ -14,6 +15,7 @@ until_true 20 bash -c "[ \$(grep -c . '$T/load.out') -ge 10 ]"
 kill -STOP "$(cat "$T/$first.pid")"
 until_true 20 leads_after "$first"
 until_true 5 gone "$old"
+until_true 5 grep -qx "lost $old" "$T/lost"
 # A call that is meant for it waits in its socket, bearing the number of its lead.
 epoch=$(js "m.find((x) => x.instanceId === '$first').metadata.epoch" "$T/members")
 spawn late "$AEGIS" call pay-service add '{"req":"late"}' --instance "$first" --timeout 20s
