@@ -24,7 +24,7 @@ export class ApiError extends Error {
 		const d = this.problem?.error?.details as
 		    { errors?: { field: string; message: string }[]; field?: string } | null | undefined;
 		for (const e of d?.errors ?? [])
-			if (e.field === 'body.' + name || e.field === name)
+			if (e.field === 'body.' + name || e.field === 'body.settings/' + name || e.field === name)
 				return e.message;
 		return d?.field === name ? this.message : null;
 	}

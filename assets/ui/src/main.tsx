@@ -4,7 +4,7 @@ import { render } from 'preact';
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { startLang, t } from './i18n';
-import { Dashboard } from './pages/dashboard';
+import { Dashboard, Waiting } from './pages/dashboard';
 import { Login } from './pages/login';
 import { Shell, startShell } from './parts/shell';
 import { Empty, Failed, Skeleton } from './parts/states';
@@ -39,7 +39,7 @@ function Here(): JSX.Element {
 	if (problem.value !== null)
 		return <Failed error={problem.value} retry={() => void askSession()} />;
 	if (asking.value || session.value === null)
-		return <Skeleton cards={9} />;
+		return first === undefined ? <Waiting /> : <Skeleton lines={5} />;
 	if (first === undefined)
 		return <Dashboard />;
 	const page = first === 'services' ? third ? 'InstancePage' : second && 'ServicePage' : first === 'groups' && third ? 'GroupPage' : ROOTS[first];

@@ -171,12 +171,14 @@ export interface Setting {
 	pending: boolean;
 	live: boolean;
 	secret: boolean;
+	wanted?: Json;			// after a restart, when it is pending
 }
 export interface Settings {
 	service: string;
 	instance: string;
 	revision: number | null;
 	applied_revision: number | null;
+	refused?: string | null;	// why the newest document is not applied
 	pending: string[];
 	settings: Setting[];
 }
@@ -186,14 +188,9 @@ export interface Config {
 	revision: number;
 	updated_at: string;
 	updated_by: string | null;
-	settings: { [key: string]: Json };
-}
-export interface ConfigVersion {
-	revision: number;
-	at: string;
-	deleted?: boolean;
-	updated_by?: string | null;
 	settings: { [key: string]: Json } | null;
+	deleted: boolean;
+	unreadable: string | null;	// why it is no document: somebody else wrote it
 }
 
 export interface Series {

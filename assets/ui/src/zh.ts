@@ -227,6 +227,7 @@ export const zh = {
 	'admin: lets others in': '管理员：管理令牌',
 	'all': '全部',
 	'all services': '全部服务',
+	'and {0} more': '以及另外 {0} 条',
 	'appeared': '出现',
 	'applies at once': '立即生效',
 	'asked of the instance just now': '刚刚向实例查询',

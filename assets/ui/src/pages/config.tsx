@@ -16,7 +16,7 @@ import { Merge } from '../parts/merge';
 import { Empty, Failed, Panel, useLoad } from '../parts/states';
 import { at, guardLeave, href, route } from '../router';
 import { may } from '../session';
-import type { Config, ConfigVersion, Json } from '../types';
+import type { Config, Json } from '../types';
 
 interface Property {
 	type?: string | string[];
@@ -30,6 +30,7 @@ interface Property {
 type Schema = { properties?: { [key: string]: Property } };
 type Rows = { [key: string]: string };		// each value as it is typed
 
+const NOTHING = {};
 const isText = (p: Property | undefined): boolean => p?.type === 'string' || p?.enum !== undefined;
 const rowsOf = (doc: { [key: string]: Json }): Rows => Object.fromEntries(Object.entries(doc).map(([k, v]) => [k, show(v)]));
 
@@ -93,7 +94,7 @@ function Editor({ service, doc, etag, schema, saved }: { service: string; doc: {
 		} catch (e) {
 			if (e instanceof ApiError && e.status === 412) {
 				const now = await call<Config>(path`/api/config/${service}`).catch(() => null);
-				setTheirs(now && { rows: rowsOf(now.data.settings), etag: now.etag });
+				setTheirs(now && { rows: rowsOf(now.data.settings ?? {}), etag: now.etag });
 			}
 			setError(e);
 		}
@@ -138,13 +139,13 @@ function Editor({ service, doc, etag, schema, saved }: { service: string; doc: {
 }
 
 function History({ service, turn }: { service: string; turn: number }): JSX.Element {
-	const load = useLoad<ConfigVersion[]>(path`/api/config/${service}/history`);
+	const load = useLoad<Config[]>(path`/api/config/${service}/history`);
 	useEffect(load.reload, [turn]);
 	return <section class="stack"><h2>{t('History')}</h2>
 		{load.error instanceof ApiError && load.error.status === 404 ? <p class="hint">{t('Nothing yet.')}</p> :
 			<Panel load={load}>{(v) => <ol class="timeline">{v.map((x, i) => <li key={x.revision}><span class="badge standby">{x.revision}</span><div>
-				{x.deleted ? <p>{t('deleted')}</p> : <Diff before={v[i + 1]?.settings} after={x.settings} />}
-				<p class="hint"><When at={x.at} />{x.updated_by && ` · ${x.updated_by}`}</p></div></li>)}</ol>}</Panel>}</section>;
+				{x.deleted ? <p>{t('deleted')}</p> : x.unreadable ? <p>{x.unreadable}</p> : <Diff before={v[i + 1]?.settings} after={x.settings} />}
+				<p class="hint"><When at={x.updated_at} />{x.updated_by && ` · ${x.updated_by}`}</p></div></li>)}</ol>}</Panel>}</section>;
 }
 
 function Body({ service }: { service: string }): JSX.Element {
@@ -158,7 +159,8 @@ function Body({ service }: { service: string }): JSX.Element {
 	return <div class="columns"><div class="stack">
 		{behind && <p class="note warning" role="status"><Icon name="warning" />{t('Somebody else changed it.')} <button type="button" class="plain" onClick={doc.reload}>{t('Load it anew')}</button></p>}
 		<p class="hint">{live.length === 0 ? t('No instance of it is running.') : plural(live.length, '{0} instance follows this document.', '{0} instances follow this document.')}</p>
-		<Panel load={schema}>{(s) => none || doc.data !== null ? <Editor key={none ? 'none' : doc.etag} service={service} doc={doc.data?.settings ?? {}} etag={none ? null : doc.etag} schema={s}
+		{doc.data?.unreadable && <p class="note warning"><Icon name="warning" />{doc.data.unreadable}</p>}
+		<Panel load={schema}>{(s) => none || doc.data !== null ? <Editor key={none ? 'none' : doc.etag} service={service} doc={doc.data?.settings ?? NOTHING} etag={none ? null : doc.etag} schema={s}
 			saved={() => (doc.reload(), setTurn(turn + 1))} /> : <Panel load={doc}>{() => null}</Panel>}</Panel>
 	</div><History service={service} turn={turn + (told?.revision ?? 0)} /></div>;
 }

@@ -129,6 +129,11 @@ function Nothing(): JSX.Element {
 		{services.value.size > 0 ? t('Services are defined, but none of them runs. Start one:') : t('Start one; it appears here at once:')}</Empty>;
 }
 
+// Waiting: what will be there, in grey, in the places where it will be.
+export function Waiting(): JSX.Element {
+	return <><div class="strip" aria-hidden="true"><span class="fact">&nbsp;</span></div><Tools /><Skeleton cards={9} /></>;
+}
+
 export function Dashboard(): JSX.Element {
 	void overview.value;
 	title('');
@@ -137,7 +142,7 @@ export function Dashboard(): JSX.Element {
 	const total = list.reduce((n, [, v]) => n + v.length, 0);
 	return <>
 		<h1 class="sr" tabIndex={-1}>{t('Dashboard')}</h1>
-		{!loaded.value ? l.state === 'lost' ? <Failed error={new Error(l.status === 0 ? t('The server does not answer.') : t('The live stream ended with HTTP {0}.', l.status))} retry={retryNow} /> : <Skeleton cards={9} /> : <>
+		{!loaded.value ? l.state === 'lost' ? <Failed error={new Error(l.status === 0 ? t('The server does not answer.') : t('The live stream ended with HTTP {0}.', l.status))} retry={retryNow} /> : <Waiting /> : <>
 			<Strip />
 			<Tools />
 			{total === 0 ? <Nothing /> : list.map(([name, v]) => by.value === '' ? <Cards key="" cards={v} density={density.value} /> :

@@ -74,23 +74,24 @@ function Metrics({ service, instance }: { service: string; instance: string }): 
 const ORIGINS: Record<string, Text> = { flag: 'command line', env: 'environment', file: 'file', central: 'central document', default: 'default' };
 
 function Value({ s }: { s: Setting }): JSX.Element {
-	return s.secret ? <span class="hint">{t('secret, not shown')}</span> : <code>{s.value === null ? NONE : show(s.value)}</code>;
+	return s.secret ? <span class="hint">{t('secret, not shown')}</span> : <><code>{s.value === null ? NONE : show(s.value)}</code>{s.wanted != null && <span class="hint"> → <code>{show(s.wanted)}</code></span>}</>;
 }
 
 function Configuration({ service, instance }: { service: string; instance: string }): JSX.Element {
 	const settings = useLoad<Settings>(path`/api/instances/${service}/${instance}/settings`);
-	const config = useLoad<{ config: { [key: string]: Json } }>(path`/api/instances/${service}/${instance}/config`);
+	const config = useLoad<{ [key: string]: Json }>(path`/api/instances/${service}/${instance}/config`);
 	return <div class="stack">
 		<section class="stack"><div class="row"><h2>{t('Effective settings')}</h2><span class="hint">{t('asked of the instance just now')}</span>
 			<a class="end" href={href(at`/config/${service}`)}>{t('Configure the service')}</a></div>
 			<Panel load={settings}>{(s) => <>
+				{s.refused && <p class="note unhealthy"><Icon name="warning" />{s.refused}</p>}
 				{s.pending.length > 0 && <p class="note warning"><Icon name="warning" />{t('Waits for a restart: {0}', s.pending.join(', '))}</p>}
 				<Scroll><table class="data"><thead><tr><th scope="col">{t('Setting')}</th><th scope="col">{t('Value')}</th><th scope="col">{t('Origin')}</th><th scope="col">{t('A change')}</th></tr></thead>
 					<tbody>{s.settings.map((x) => <tr key={x.key}><th scope="row"><code>{x.key}</code></th><td><Value s={x} /></td><td>{ORIGINS[x.origin] ? t(ORIGINS[x.origin] as Text) : x.origin}</td>
 						<td>{x.pending ? <Badge tone="warning">{t('pending')}</Badge> : x.live ? t('applies at once') : t('waits for a restart')}</td></tr>)}</tbody></table></Scroll>
 				<p class="hint">{s.revision === null ? t('There is no central document.') : t('Central document at revision {0}; applied: {1}.', s.revision, s.applied_revision ?? NONE)}</p></>}</Panel></section>
 		<section class="stack"><h2>{t('What it says of itself')}</h2>
-			<Panel load={config}>{(c) => <pre class="card json" tabIndex={0}>{JSON.stringify(c.config, null, 2)}</pre>}</Panel></section>
+			<Panel load={config}>{(c) => <pre class="card json" tabIndex={0}>{JSON.stringify(c['config'] ?? c, null, 2)}</pre>}</Panel></section>
 	</div>;
 }
 

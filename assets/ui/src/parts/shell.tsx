@@ -7,7 +7,7 @@ import { chooseLang, lang, t } from '../i18n';
 import { columns, keysOn, startKeys, step, switchKeys } from '../keys';
 import { asOf, heardAt, link, loaded, now, overview, pause, paused, retryNow, unhealthy } from '../live/live';
 import { address, go, href, route } from '../router';
-import { isAdmin, leave, session } from '../session';
+import { asking, isAdmin, leave, session } from '../session';
 import { nextTheme, theme } from '../theme';
 import { announce, mention } from './announce';
 import { Dialog } from './dialog';
@@ -83,14 +83,24 @@ function turnTheme(): void {
 	announce(themeName());
 }
 
+// What does not work as it should, at the foot of the window: it comes and goes without moving anything.
+function Degraded({ all }: { all: string[] }): JSX.Element | null {
+	const [first, ...more] = all;
+	if (first === undefined)
+		return null;
+	return <aside class="degraded" aria-label={t('Degraded')}><Icon name="warning" />{more.length === 0 ? <p>{first}</p> :
+		<details><summary>{first} <strong>{t('and {0} more', more.length)}</strong></summary><ul>{more.map((d) => <li key={d}>{d}</li>)}</ul></details>}</aside>;
+}
+
 export function Shell({ children }: { children: ComponentChildren }): JSX.Element {
 	const s = session.value;
 	const other = lang.value === 'en' ? 'zh' : 'en';
+	const inside = s !== null || asking.value;	// the bar has its size before it is known who looks
 	return <>
 		<a class="skip" href="#main" onClick={(e) => (e.preventDefault(), document.getElementById('main')?.focus())}>{t('Skip to content')}</a>
 		<header class="bar">
 			<a class="brand" href={href('/')}><img src={href('/assets/' + ICONS.favicon)} alt="" width="24" height="24" />aegis</a>
-			{s && <nav aria-label={t('Places')}>
+			{inside && <nav aria-label={t('Places')}>
 				<Place to="/">{t('Dashboard')}</Place>
 				<Place to="/groups">{t('Leaders')}</Place>
 				<Place to="/manage">{t('Definitions')}</Place>
@@ -98,16 +108,15 @@ export function Shell({ children }: { children: ComponentChildren }): JSX.Elemen
 				{isAdmin() && <Place to="/audit">{t('Audit')}</Place>}
 			</nav>}
 			<div class="tools">
-				{s && <Live />}
+				{inside && <Live />}
 				<button type="button" class="plain" title={themeName()} aria-label={themeName()} onClick={turnTheme}><Icon name={THEMES[theme.value]} /></button>
 				<button type="button" class="plain lang" lang={other === 'zh' ? 'zh-CN' : 'en'} onClick={() => chooseLang(other)}>{other === 'zh' ? '中文' : 'English'}</button>
-				{s && <button type="button" class="plain keys-help" aria-label={t('Keyboard')} title={t('Keyboard (?)')} onClick={() => (helping.value = true)}>?</button>}
-				{s && <button type="button" class="plain who" title={`${s.name} · ${s.role}`} onClick={() => void leave()}>{t('Log out')}</button>}
+				{inside && <button type="button" class="plain keys-help" aria-label={t('Keyboard')} title={t('Keyboard (?)')} onClick={() => (helping.value = true)}>?</button>}
+				{inside && <button type="button" class="plain who" disabled={!s} title={s ? `${s.name} · ${s.role}` : ''} onClick={() => void leave()}>{t('Log out')}</button>}
 			</div>
 		</header>
-		{s && overview.value && overview.value.degraded.length > 0 &&
-			<aside class="degraded" aria-label={t('Degraded')}><Icon name="warning" /><ul>{overview.value.degraded.map((d) => <li key={d}>{d}</li>)}</ul></aside>}
 		<main id="main" tabIndex={-1}>{children}</main>
+		{s && <Degraded all={overview.value?.degraded ?? []} />}
 		<footer class="foot">{s && <><span>aegis {s.version}</span><span>{s.name} · {s.role}{s.service ? ` · ${s.service}` : ''}{s.read_only ? ` · ${t('read only')}` : ''}</span></>}
 			<a href={href('/openapi.json')} target="_blank" rel="noreferrer">{t('API')}</a></footer>
 		<div id="say-soon" class="sr" role="status" aria-live="polite" />
