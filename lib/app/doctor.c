@@ -13,12 +13,14 @@
 #include "model/instance.h"
 #include "monitor/monitor_check.h"
 #include "registry/registry_check.h"
+#include "settings/settings_check.h"
 
 static const struct check *const lists[] = {
-	nats_checks, registry_checks, messaging_checks, election_checks, auth_checks, audit_checks, monitor_checks, joint_checks
+	nats_checks, registry_checks, messaging_checks, election_checks, auth_checks, audit_checks, monitor_checks, settings_checks,
+	joint_checks
 };
 static const struct store *const stores[] = {
-	registry_stores, messaging_stores, election_stores, auth_stores, audit_stores, monitor_stores
+	registry_stores, messaging_stores, election_stores, auth_stores, audit_stores, monitor_stores, settings_stores
 };
 
 void

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "api/manage.h"
+#include "app/config_news.h"
 #include "audit/audit.h"
 #include "auth/auth.h"
 #include "base/log.h"
@@ -43,6 +44,7 @@ struct serve_api {
 	struct janitor *janitor;
 	struct auth *auth;
 	struct monitor *monitor;
+	struct config_news *news;
 	struct audit *audit;
 	struct manage manage;
 
@@ -267,7 +269,9 @@ open_bus(struct serve_api *s, struct err *err)
 	s->monitor = monitor_new(&(struct monitor_opts){
 		.loop = s->loop, .conn = s->conn, .discovery = s->discovery, .rtt_ns = rtt_of, .groups = tell_groups, .arg = &s->manage,
 	}, err);
-	if (s->monitor == NULL || discovery_start(s->discovery, err) != ERR_OK || (s->janitor = janitor_new(s->conn, s->loop, err)) == NULL)
+	if (s->monitor == NULL || (s->news = config_news_new(s->conn, monitor_live(s->monitor), err)) == NULL)
+		return ERR_SYSTEM;
+	if (discovery_start(s->discovery, err) != ERR_OK || (s->janitor = janitor_new(s->conn, s->loop, err)) == NULL)
 		return ERR_SYSTEM;
 	if ((s->manage.groups = groups_new(&(struct groups_opts){
 		.conn = s->conn, .changed = groups_changed, .arg = s->monitor,
@@ -325,6 +329,7 @@ close_api(struct serve_api *s)
 	audit_free(s->audit);
 	auth_free(s->auth);
 	janitor_free(s->janitor);
+	config_news_free(s->news);
 	monitor_free(s->monitor);
 	discovery_free(s->discovery);
 	settings_free(atomic_load(&s->manage.settings));

@@ -20,12 +20,21 @@ struct settings {
 	bool tells;
 };
 
+static const struct bucket_opts bucket = {
+	.name = CONFIG_BUCKET, .history = HISTORY, .max_value_bytes = SETTINGS_MAX_BYTES, .republish = SUBJECT_CONFIGS,
+};
+
+enum err_code
+settings_make(struct conn *conn, struct err *err)
+{
+	struct bucket_state state;
+
+	return bucket_ensure(conn, &bucket, &state, err);
+}
+
 static enum err_code
 look(struct settings *s, bool create, struct err *err)
 {
-	static const struct bucket_opts bucket = {
-		.name = CONFIG_BUCKET, .history = HISTORY, .max_value_bytes = SETTINGS_MAX_BYTES, .republish = SUBJECT_CONFIGS,
-	};
 	struct bucket_state state;
 	enum err_code code = create ? bucket_ensure(s->kv.conn, &bucket, &state, err)
 	    : bucket_inspect(s->kv.conn, CONFIG_BUCKET, &state, err);

@@ -28,6 +28,9 @@ struct settings *settings_new(const struct settings_opts *o, struct err *err);
 void settings_free(struct settings *s);		/* NULL is fine */
 const struct settings_rules *settings_rules(const struct settings *s);
 
+/* settings_make(conn, err): makes the bucket when it is missing. */
+enum err_code settings_make(struct conn *conn, struct err *err);
+
 /* settings_tells(s): whether the bucket tells its writes.  One that somebody else made may not; then running
  * instances notice a change only when they look again by themselves (FOLLOWER_AGAIN_NS). */
 bool settings_tells(const struct settings *s);

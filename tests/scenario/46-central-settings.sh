@@ -132,7 +132,7 @@ until_true 2 now a 9 's("max_queue").value'
 porter asker --name shop --instance-id asker
 set_shop workload.db_password=hush
 secret_there() {
-	gets 200 asker /v1/config && grep -q '"db_password":"hush"' "$T/body"
+	api asker /v1/config && grep -q '"db_password":"hush"' "$T/body"
 }
 until_true 2 secret_there
 until_true 2 now asker '[null,true]' '[s("workload.db_password").value, s("workload.db_password").secret]'
@@ -163,4 +163,4 @@ until_true 5 grep -qx 'changed {}' "$APP_LOG"
 end a KILL
 shop e
 end e
-[ -z "$(ls "$XDG_RUNTIME_DIR" | grep aegis-config)" ] || fail "left behind: $(ls "$XDG_RUNTIME_DIR")"
+! compgen -G "$XDG_RUNTIME_DIR/aegis-config-*" >"$T/left" || fail "left behind: $(cat "$T/left")"

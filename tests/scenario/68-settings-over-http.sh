@@ -17,21 +17,29 @@ token() {
 }
 OPERATOR=$(token op --role operator) VIEWER=$(token view --role viewer) BOUND=$(token bound --role operator --service shop)
 
-# http STATUS METHOD PATH [BODY [CURL-OPTION…]]: the body in $T/body, the head in $T/head; as $AS, else the operator.
-http() {
+# asked STATUS METHOD PATH [BODY [CURL-OPTION…]]: whether the status is that; the body in $T/body, the head in $T/head; as $AS,
+# else the operator.  http: it must be.
+asked() {
 	local body=()
 	[ -z "${4-}" ] || body=(-H 'Content-Type: application/json' -d "$4")
 	status=$(curl -sS -m 20 -D "$T/head" -o "$T/body" -w '%{http_code}' -X "$2" -H "Authorization: Bearer ${AS:-$OPERATOR}" "${body[@]}" \
 	    "${@:5}" "$U$3")
-	[ "$status" = "$1" ] || { cat "$T/head" "$T/body" >&2; fail "$2 $3: $status, not $1"; }
+	[ "$status" = "$1" ]
+}
+http() {
+	asked "$@" || { cat "$T/head" "$T/body" >&2; fail "$2 $3: $status, not $1"; }
 }
 tag() {
 	sed -n 's/^ETag: "\([0-9]*\)".*/\1/pI' "$T/head"
 }
-all_in() {
-	AS=${1:-$OPERATOR} http 200 GET /api/session
-}
-until_true 5 all_in
+for AS in "$OPERATOR" "$VIEWER" "$BOUND"; do
+	until_true 5 asked 200 GET /api/session
+done
+unset AS
+
+# A page hears of each change.
+spawn stream curl -sSN -H "Authorization: Bearer $VIEWER" "$U/api/events?topics=config"
+until_true 10 grep -q 'event: snapshot' "$T/stream.out"
 
 # --- documents ---
 http 200 GET /api/config
@@ -81,6 +89,13 @@ http 200 GET /api/config/shop
 is '[null,true]' '[m.settings, m.unreadable.includes("cannot be read")]' "$T/body"
 http 200 PUT /api/config/shop '{"settings":{"heartbeat_interval":"2s"}}' -H "If-Match: \"$(cat "$T/rev")\""
 
+told() {
+	grep -A 1 '^event: config' "$T/stream.out" | grep -qF "\"service\":\"shop\",\"revision\":$1}"
+}
+until_true 5 told "$third"
+"$AEGIS" config set --service shop max_queue=4 --json >"$T/stdout"
+until_true 5 told "$(js 'm.revision' "$T/stdout")"
+
 # --- who may ---
 AS=$VIEWER http 200 GET /api/config/shop
 AS=$VIEWER http 403 PUT /api/config/shop '{"settings":{}}' -H "If-Match: \"$(tag)\""
@@ -94,7 +109,7 @@ AS=$BOUND http 403 DELETE /api/config/other '' -H 'If-Match: "1"'
 wrap shop-1 --name shop --instance-id shop-1 --max-inflight 5 -- sleep 600
 until_true 10 registered shop shop-1 ACTIVE
 seen() {
-	http 200 GET /api/instances/shop/shop-1/settings
+	asked 200 GET /api/instances/shop/shop-1/settings
 }
 until_true 10 seen
 is '["shop-1",["flag",5],["central","2s"],[]]' '((s) => [m.instance, [s("max_inflight").origin, s("max_inflight").value], [s("heartbeat_interval").origin,
@@ -102,7 +117,7 @@ is '["shop-1",["flag",5],["central","2s"],[]]' '((s) => [m.instance, [s("max_inf
 http 200 GET /api/config/shop
 http 200 PATCH /api/config/shop '{"settings":{"restart":"always"}}' -H "If-Match: \"$(tag)\""
 waits() {
-	http 200 GET /api/instances/shop/shop-1/settings && [ "$(js 'm.pending' "$T/body")" = '["restart"]' ]
+	asked 200 GET /api/instances/shop/shop-1/settings && [ "$(js 'm.pending' "$T/body")" = '["restart"]' ]
 }
 until_true 2 waits
 http 200 GET /api/instances/shop/shop-1/config
@@ -118,7 +133,7 @@ until_true 10 seen
 # A Python member has a record, and answers no such question.
 node "$S/nats.mjs" instance shop python-1
 python_known() {
-	http 200 GET /api/instances/shop/python-1
+	asked 200 GET /api/instances/shop/python-1
 }
 until_true 5 python_known
 http 504 GET /api/instances/shop/python-1/settings
@@ -135,7 +150,7 @@ is '[true,null]' '[m[0].deleted, m[0].settings]' "$T/body"
 http 200 PUT /api/config/shop '{"settings":{}}' -H 'If-None-Match: *'
 end nats KILL
 away() {
-	http 503 GET /api/config/shop
+	asked 503 GET /api/config/shop
 }
 until_true 5 away
 http 503 GET /api/config

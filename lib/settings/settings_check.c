@@ -1,0 +1,52 @@
+/* settings_check.c - rows about central settings: their bucket, and whether it tells its writes. */
+#include "settings/settings_check.h"
+
+#include <string.h>
+
+#include "codec/subject.h"
+#include "nats/stream.h"
+#include "settings/settings.h"
+
+static enum err_code
+make(struct conn *c, struct err *err)
+{
+	return settings_make(c, err);
+}
+
+const struct store settings_stores[] = {
+	{ .stream = "KV_" CONFIG_BUCKET, .purpose = "central settings", .subjects = "$KV." CONFIG_BUCKET ".>", .history = 10,
+	    .direct = STORE_ON, .markers = true, .missing = FINDING_NOTE, .without = "no service has central settings", .make = make },
+	{ .stream = NULL },
+};
+
+static void
+check_stores(struct checkup *c)
+{
+	for (const struct store *s = settings_stores; s->stream != NULL; s++)
+		store_check(c, s);
+}
+
+/* check_told: a bucket that somebody else made may be silent. */
+static void
+check_told(struct checkup *c)
+{
+	struct bucket_state b;
+	struct err err;
+	enum err_code code = bucket_inspect(c->conn, CONFIG_BUCKET, &b, &err);
+
+	if (code == ERR_OK && strcmp(b.republish, SUBJECT_CONFIGS) != 0)
+		findings_add(c->out, FINDING_WARNING, ERR_CONFIG,
+		    "nats stream edit KV_" CONFIG_BUCKET " --republish-source '$KV." CONFIG_BUCKET ".>' --republish-destination '" SUBJECT_CONFIGS "' -f",
+		    "the bucket " CONFIG_BUCKET " does not tell its writes on " SUBJECT_CONFIGS ": running instances notice a change of their settings "
+		    "within five minutes only");
+	else if (code != ERR_OK && code != ERR_NOT_FOUND)
+		checkup_failed(c, &err);
+}
+
+static const char *const told_asks[] = { "$JS.API.STREAM.INFO.KV_" CONFIG_BUCKET, NULL };
+
+const struct check settings_checks[] = {
+	{ "settings.streams", "the bucket of central settings", NEEDS_JETSTREAM, check_stores, NULL },
+	{ "settings.told", "whether running instances hear of changed settings", NEEDS_JETSTREAM, check_told, told_asks },
+	{ NULL, NULL, NEEDS_NATS, NULL, NULL },
+};
