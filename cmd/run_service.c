@@ -587,6 +587,8 @@ run(struct cmd *c, const char *instance, const char *directory, struct err *err)
 	}, err);
 	enum err_code code;
 
+	if (central == NULL && err->code == ERR_SYSTEM)
+		err->code = ERR_WRAPPER;	/* no word on the command line is wrong */
 	if (central == NULL)
 		return err->code;
 	if ((code = plan_make(c, &p, err)) != ERR_OK) {

@@ -575,8 +575,11 @@ run_service(const struct run_service_opts *o, int *exit_code, int *by_signal, st
 		if (s.phase != PHASE_OVER)
 			loop_run(s.loop);
 		conn_unlisten(s.conn, on_conn, &s);
-	} else if (err != NULL) {
-		*err = own;
+	} else {
+		/* No word on the command line is wrong. */
+		code = own.code = code == ERR_SYSTEM ? ERR_WRAPPER : code;
+		if (err != NULL)
+			*err = own;
 	}
 	close_service(&s);
 	*exit_code = s.twin ? err_exit(ERR_TWIN) : s.unfit ? err_exit(ERR_CONFIG) : s.exit_code;

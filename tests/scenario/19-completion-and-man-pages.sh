@@ -39,7 +39,7 @@ only() {		# EXPECTED… for what was asked
 offers aegis reg
 only registry
 offers aegis registry ""
-only get history ls put rm watch
+only get history init ls put rm watch
 offers aegis registry l
 only ls
 offers aegis registry ls --stale

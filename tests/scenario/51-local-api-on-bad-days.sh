@@ -41,7 +41,7 @@ posts 422 porter /v1/progress/x '{"progress": "half"}'
 posts 404 porter /v1/progress/x '{"progress": 50}'
 posts 405 porter /v1/status '{}'
 head_says 'Allow: GET, HEAD'
-gets 404 porter /v1/config
+gets 404 porter /v1/nothing
 api porter /v1/call/echo-service/echo -X POST -H 'Content-Type: text/plain' -d x
 status_was 415 "text/plain"
 head -c 1100000 /dev/zero | tr '\0' ' ' >"$T/large"
