@@ -37,6 +37,15 @@ json 'v.serviceName === "shop" && v.status === "ACTIVE" && Object.keys(v).length
 until_true 10 both /api/instances
 until_true 10 both /api/services
 
+# One request that comes twice, to different replicas, is done once.
+twice='{"service_name":"twice-service","owner":"o","description":"d","version":"1.0.0"}'
+status 201 -H 'Idempotency-Key: once' --json "$twice" "http://127.0.0.1:$a/api/services" || fail "$(cat "$T/body")"
+cp "$T/body" "$T/one"
+status 201 -H 'Idempotency-Key: once' --json "$twice" "http://127.0.0.1:$b/api/services" || fail "$(cat "$T/body")"
+cmp "$T/one" "$T/body" || fail 'another answer'
+status 409 -H 'Idempotency-Key: other' --json "$twice" "http://127.0.0.1:$b/api/services" || fail "$(cat "$T/body")"
+status 204 -X DELETE "http://127.0.0.1:$b/api/services/twice-service" || fail "$(cat "$T/body")"
+
 # Without NATS.
 end nats KILL
 gone_within() {
