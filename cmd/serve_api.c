@@ -15,7 +15,7 @@ struct serve_api_cmd {
 	struct opts_list listen;
 	const char *health_listen, *deployment, *tls_cert, *tls_key, *tls_client_ca;
 	uint64_t max_connections, max_per_address, max_streams;
-	bool read_only, no_tls_needed;
+	bool read_only, no_ui, no_tls_needed;
 	int64_t stale_ns;
 };
 
@@ -43,6 +43,7 @@ static const struct opt serve_rows[] = {
 	OPT_TEXT(struct serve_api_cmd, health_listen, "health-listen", 0, "URL",
 	    "serve /livez, /readyz and /startupz there as well, whatever the API is busy with", .env = true),
 	OPT_FLAG(struct serve_api_cmd, read_only, "read-only", 0, "refuse every change", .env = true),
+	OPT_FLAG(struct serve_api_cmd, no_ui, "no-ui", 0, "serve the API without its page", .env = true),
 	OPT_TEXT(struct serve_api_cmd, deployment, "deployment-version", 0, "TEXT", "what GET /status calls this deployment",
 	    .def = "v1.0.0-demo", .env = true, .inherit = (const char *const[]){ "DEPLOYMENT_VERSION", NULL }),
 	STALE_ROW(struct serve_api_cmd),
@@ -101,7 +102,7 @@ cmd_serve_api_run(struct cmd *c, struct err *err)
 	const struct serve_api_cmd *o = c->opts;
 	struct serve_api_opts s = {
 		.version = AEGIS_VERSION, .settings_rules = &run_service_rules, .stale_ns = o->stale_ns, .environment = environment(c), .deployment = o->deployment,
-		.read_only = o->read_only,
+		.read_only = o->read_only, .no_page = o->no_ui,
 		.api = {
 			.listen = o->listen.v, .nlisten = o->listen.n, .no_tls_needed = o->no_tls_needed, .health_listen = o->health_listen,
 			.tls_cert = o->tls_cert, .tls_key = o->tls_key, .tls_client_ca = o->tls_client_ca,

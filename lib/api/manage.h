@@ -65,6 +65,7 @@ struct manage {
 	const char *version;			/* of aegis */
 	const char *base_path;			/* before all paths, without a slash at its end; "": none */
 	bool read_only;				/* nothing is changed through it */
+	bool no_page;				/* it serves programs alone */
 	const char *environment, *deployment;	/* for GET /status (wire.md §12) */
 	struct mono began;
 

@@ -80,24 +80,31 @@ send_file(struct web_request *r, const struct page_file *f, const char *cache)
 	web_reply_etag(r, 200, f->type, (struct text){ v->p, (size_t)(v->end - v->p) }, etag);
 }
 
+static enum err_code
+page_there(const struct manage *m, struct err *err)
+{
+	MAGIC_CHECK(m, MANAGE_MAGIC);
+	return m->no_page ? err_set(err, ERR_NOT_FOUND, "this server has no page (--no-ui); GET /openapi.json tells what it has") : ERR_OK;
+}
+
 enum err_code
 manage_page(void *arg, struct web_request *r, struct err *err)
 {
-	const struct manage *m = arg;
+	enum err_code code = page_there(arg, err);
 
-	MAGIC_CHECK(m, MANAGE_MAGIC);
-	(void)err;
-	send_file(r, find_file("/", "index.html"), "no-cache");
-	return ERR_OK;
+	if (code == ERR_OK)
+		send_file(r, find_file("/", "index.html"), "no-cache");
+	return code;
 }
 
 enum err_code
 manage_asset(void *arg, struct web_request *r, struct err *err)
 {
-	const struct manage *m = arg;
 	const struct page_file *f = find_file("/assets/", web_param(r, "file"));
+	enum err_code code = page_there(arg, err);
 
-	MAGIC_CHECK(m, MANAGE_MAGIC);
+	if (code != ERR_OK)
+		return code;
 	if (f == NULL)
 		return err_set(err, ERR_NOT_FOUND, "the page has no file '%s'; after an upgrade, load it anew", web_param(r, "file"));
 	send_file(r, f, "public, max-age=31536000, immutable");

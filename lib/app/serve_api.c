@@ -306,6 +306,7 @@ open_api(struct serve_api *s, struct err *err)
 	s->manage.version = s->o->version;
 	s->manage.base_path = "";
 	s->manage.read_only = s->o->read_only;
+	s->manage.no_page = s->o->no_page;
 	s->manage.began = now;
 	atomic_store(&s->manage.turned, now.ns);
 	return manage_start(&s->manage, &s->o->api, err);

@@ -23,6 +23,7 @@ struct serve_api_opts {
 	const struct settings_rules *settings_rules;	/* what central settings may say */
 	int64_t stale_ns;
 	bool read_only;			/* refuse to change anything */
+	bool no_page;			/* serve programs alone */
 	struct manage_opts api;
 };
 

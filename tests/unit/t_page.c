@@ -137,6 +137,19 @@ lets_no_foreign_script_in(void **state)
 	assert_true(heard("Content-Security-Policy: default-src 'none'"));
 }
 
+static void
+serves_programs_alone_if_told(void **state)
+{
+	(void)state;
+	manage.no_page = true;
+	assert_int_equal(get("/", ""), 404);
+	assert_true(heard("--no-ui") && heard("/openapi.json"));
+	assert_int_equal(get("/assets/main.js", ""), 404);
+	assert_true(heard("--no-ui"));
+	manage.no_page = false;
+	assert_int_equal(get("/", ""), 200);
+}
+
 int
 main(void)
 {
@@ -145,6 +158,7 @@ main(void)
 		cmocka_unit_test(packs_as_the_reader_can_unpack),
 		cmocka_unit_test(keeps_what_its_name_tells_apart),
 		cmocka_unit_test(lets_no_foreign_script_in),
+		cmocka_unit_test(serves_programs_alone_if_told),
 	};
 
 	thread_block_signals();
