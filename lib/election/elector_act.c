@@ -7,6 +7,7 @@
 #include "base/magic.h"
 #include "base/str.h"
 #include "election/elector_inner.h"
+#include "election/streams.h"
 #include "sys/clock.h"
 
 static struct link *
@@ -90,9 +91,18 @@ alarm_of(struct elector *e, const struct lease_action *a)
 		[LEASE_ALARM_EXPIRED] = "the lease ran out before a quorum renewed it",
 	};
 
+	/* Only some are about one register; the one that is alone has the number 0. */
+	static const bool of_one[LEASE_ALARM_COUNT] = { [LEASE_ALARM_UNREADABLE] = true, [LEASE_ALARM_REFUSED] = true,
+		[LEASE_ALARM_BLANK] = true };
+	unsigned number = e->lease.opts.registers == 1 ? REGISTER_ALONE : a->reg + 1u;
+
 	atomic_fetch_add(&e->counters.alarms[a->alarm], 1);
-	log_warning(EV_ELECTION_ALARM, LOG_F(LOG_S("group", e->gid), LOG_S("alarm", lease_alarm_name(a->alarm)),
-	    LOG_N("register", a->reg + 1), LOG_N("code", a->code)), "%s", text[a->alarm]);
+	if (of_one[a->alarm])
+		log_warning(EV_ELECTION_ALARM, LOG_F(LOG_S("group", e->gid), LOG_S("alarm", lease_alarm_name(a->alarm)),
+		    LOG_N("register", number), LOG_N("code", a->code)), "%s", text[a->alarm]);
+	else
+		log_warning(EV_ELECTION_ALARM, LOG_F(LOG_S("group", e->gid), LOG_S("alarm", lease_alarm_name(a->alarm))), "%s",
+		    text[a->alarm]);
 }
 
 static void
