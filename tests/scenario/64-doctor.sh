@@ -99,6 +99,10 @@ sick registry.instances warning 1 "clock of instance early/early-1 is"
 sick registry.instances warning 3 "heartbeat of instance early/early-1 stands still" --stale-threshold 1s
 cured --stale-threshold 1s
 
+js put aegis_config order-service '[1]' >/dev/null
+sick settings.documents warning 1 "the central settings of order-service cannot be read"
+cured
+
 # A subscriber that stays behind, of a stream that drops its oldest.
 js edit EVENTS '{"max_msgs":10}'
 timeout 20 "$AEGIS" event subscribe 'events.order.*' --service billing --count 1 >"$T/billing" 2>&1 &
