@@ -107,6 +107,7 @@ serve(struct drill *d, const struct drill_call *call, const char *reply)
 	a.epoch = atomic_load(&g->opening);
 	a.count = (a.epoch << COUNT_BITS) + (atomic_fetch_add(&d->counted, 1) & ((1u << COUNT_BITS) - 1));
 	memcpy(a.nonce, d->nonce, sizeof a.nonce);
+	a.at = now().ns;
 	tell_until(d);
 	if (d->calls) {
 		tell(d, HISTORY_serve_begin, now(), (struct boot){ 0 }, &a);

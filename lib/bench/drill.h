@@ -36,6 +36,7 @@ struct drill_call {
 
 struct drill_answer {
 	uint64_t req, epoch, count;	/* count: of the exclusive counter, larger for every later call */
+	int64_t at;			/* when it was served, BOOTTIME of the host, ns */
 	char nonce[33];
 };
 

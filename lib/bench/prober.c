@@ -46,6 +46,8 @@ struct prober {
 	pthread_mutex_t lock;		/* all below, and the places */
 	struct prober_view view;
 	uint64_t count;			/* the counter's largest value */
+	uint64_t newest;		/* epoch; served from … to …, and any older one until … (ns of BOOTTIME) */
+	int64_t newest_from, newest_to, older_to;
 	uint64_t settled;		/* every call up to this one is */
 	bool excusing;
 	struct place place[PLACES];
@@ -80,6 +82,24 @@ overlap(struct prober *p, const struct drill_answer *a, const char *what)
 		    a->nonce, (unsigned long long)a->epoch);
 }
 
+/* in_order: whatever was served under an epoch was served before anything of a newer one.  All clocks are the
+ * host's. */
+static bool
+in_order(struct prober *p, const struct drill_answer *a)
+{
+	if (a->epoch > p->newest) {
+		p->older_to = p->newest_to > p->older_to ? p->newest_to : p->older_to;
+		p->newest = a->epoch;
+		p->newest_from = p->newest_to = a->at;
+	} else if (a->epoch == p->newest) {
+		p->newest_from = a->at < p->newest_from ? a->at : p->newest_from;
+		p->newest_to = a->at > p->newest_to ? a->at : p->newest_to;
+	} else {
+		p->older_to = a->at > p->older_to ? a->at : p->older_to;
+	}
+	return p->newest_from > p->older_to;
+}
+
 /* judge: under the lock; what becomes of the call. */
 static enum history_event
 judge(struct prober *p, const struct drill_answer *a, struct boot t)
@@ -88,8 +108,11 @@ judge(struct prober *p, const struct drill_answer *a, struct boot t)
 
 	if (k->req != a->req)
 		return HISTORY_EVENT_COUNT;		/* far too late */
+	if (!in_order(p, a))
+		overlap(p, a, "was served although a newer epoch had been, or a newer one before an older one ended");
 	if (k->nonce[0] != '\0') {
-		overlap(p, a, "was answered twice");
+		if (strcmp(k->nonce, a->nonce) == 0)
+			overlap(p, a, "was answered twice");
 		return HISTORY_EVENT_COUNT;
 	}
 	if (!k->open)

@@ -1,8 +1,9 @@
 /* prober.h - a client that never lets go: a call every 2 ms to whoever serves (bench/drill.h), and an
  * eye on the answers.
  *
- * It judges what it sees at once: the same call answered twice, an answer of an older epoch than
- * one known before, a counter that does not grow, are each a second active member. */
+ * It judges what it sees at once: something served under an older epoch after something was under a newer
+ * one, a call that one member answers twice, a counter that does not grow, are each a second active
+ * member.  That two answer one call in the order of their epochs is none: the second got it late. */
 #ifndef BENCH_PROBER_H
 #define BENCH_PROBER_H
 
