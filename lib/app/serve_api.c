@@ -5,6 +5,7 @@
  * every data route go by.  A connection that looks open says nothing of a server that stands still. */
 #include "app/serve_api.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -343,8 +344,12 @@ enum err_code
 serve_api(const struct serve_api_opts *o, struct err *err)
 {
 	struct serve_api s = { .o = o };
-	enum err_code code = open_api(&s, err);
+	enum err_code code;
 
+	/* Hundreds of streams are as many threads; with an arena for every few of them, each keeps what others gave
+	 * back: 61 MB with 500 streams, not 50. */
+	mallopt(M_ARENA_MAX, 2);
+	code = open_api(&s, err);
 	if (code == ERR_OK) {
 		turn(&s);
 		look(&s);
