@@ -14,6 +14,7 @@
 #include "base/magic.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "sys/systemd.h"
 
 #define NOTIFY_MAGIC 0x40711f70u
 #define DATAGRAM_MAX 4096	/* what systemd takes as well */
@@ -37,36 +38,14 @@ static const char *const passed[] = {
 	"READY=", "STATUS=", "RELOADING=", "STOPPING=", "WATCHDOG=", "MONOTONIC_USEC=", "EXTEND_TIMEOUT_USEC=", "ERRNO=",
 };
 
-/* address: "@name" is abstract, anything else a path; 0 when it does not fit. */
-static socklen_t
-address(const char *name, struct sockaddr_un *un)
-{
-	size_t n = strlen(name);
-
-	*un = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	if (n < 2 || n >= sizeof un->sun_path)
-		return 0;
-	memcpy(un->sun_path, name, n);
-	if (name[0] == '@') {
-		un->sun_path[0] = '\0';
-		return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n);
-	}
-	return sizeof *un;
-}
-
 static void
 send_up(const struct notify *n, const struct str *lines)
 {
-	struct sockaddr_un un;
-	socklen_t len = address(n->upward, &un);
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct err err;
 
-	if (len == 0 || fd == -1 ||
-	    sendto(fd, lines->p, lines->len, MSG_NOSIGNAL, (const struct sockaddr *)&un, len) == -1)
+	if (systemd_send(n->upward, lines->p, lines->len, &err) != ERR_OK)
 		log_warning(EV_CONFIG_NOTE, LOG_F(LOG_S("socket", n->upward)),
-		    "the program's notification could not be passed on: %s", strerror(errno));
-	if (fd != -1)
-		close(fd);
+		    "the program's notification could not be passed on: %s", err.text);
 }
 
 static bool
@@ -174,7 +153,7 @@ notify_new(struct loop *loop, const char *upward, void (*told)(void *arg, const 
     void *arg, struct err *err)
 {
 	struct notify *n = mem_new(sizeof *n);
-	struct sockaddr_un un;
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
 	char nonce[ID_NONCE_MAX];
 	int on = 1;
 
@@ -185,7 +164,9 @@ notify_new(struct loop *loop, const char *upward, void (*told)(void *arg, const 
 		err_errno(err, ERR_WRAPPER, errno, "cannot make a socket for notifications");
 		goto err0;
 	}
-	socklen_t len = address(n->name, &un);
+	size_t named = strlen(n->name);
+	memcpy(un.sun_path + 1, n->name + 1, named - 1);	/* '@' stands for the first byte, which is 0 */
+	socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + named);
 	if (setsockopt(n->fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) == -1 ||
 	    bind(n->fd, (const struct sockaddr *)&un, len) == -1) {
 		err_errno(err, ERR_WRAPPER, errno, "cannot prepare the socket for notifications");
