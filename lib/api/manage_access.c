@@ -123,7 +123,7 @@ enum err_code
 manage_own_origin(struct web_request *r, bool strict, struct err *err)
 {
 	return auth_own_origin(&(struct auth_origin){
-		.origin = web_header(r, "Origin"), .fetch_site = web_header(r, "Sec-Fetch-Site"), .host = web_header(r, "Host"),
+		.origin = web_header(r, "Origin"), .fetch_site = web_header(r, "Sec-Fetch-Site"), .host = web_host(r),
 		.content_type = web_header(r, "Content-Type"), .has_body = has_body(r),
 	}, strict, err);
 }

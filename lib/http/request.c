@@ -1,7 +1,9 @@
 /* request.c - what came: head, body, conditions. */
 #include "http/request.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/mem.h"
 #include "http/cookie.h"
@@ -11,6 +13,69 @@
 
 static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
+/* behind: the part of a path behind the base; NULL when that is not before it. */
+static const char *
+behind(const char *path, const char *base)
+{
+	size_t n = base != NULL ? strlen(base) : 0;
+
+	if (n == 0)
+		return path;
+	return strncmp(path, base, n) == 0 && path[n] == '/' ? path + n : NULL;
+}
+
+/* take_id: the client's, if it can do no harm wherever it is repeated; or a new one. */
+static void
+take_id(struct web_request *r)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:+/=@";
+	const char *told = r->path != NULL ? mg_get_header(r->mg, "X-Request-Id") : NULL;
+	size_t n = told != NULL ? strlen(told) : 0;
+
+	if (n > 0 && n < sizeof r->id && strspn(told, plain) == n)
+		memcpy(r->id, told, n + 1);
+	else
+		id_uuid4(r->id);
+}
+
+/* all_of: every header of that name, with commas between. */
+static void
+all_of(const struct mg_request_info *info, const char *name, struct str *out)
+{
+	for (int i = 0; i < info->num_headers; i++)
+		if (strcasecmp(info->http_headers[i].name, name) == 0)
+			str_printf(out, "%s%s", out->len > 0 ? "," : "", info->http_headers[i].value);
+}
+
+/* take_client: who asks, how and whom; by what a proxy says if that one is trusted. */
+static void
+take_client(struct web_request *r)
+{
+	const char *address = r->info->remote_addr, *host = r->path != NULL ? mg_get_header(r->mg, "Host") : NULL;
+	const struct proxies *p = &r->server->o.proxies;
+	struct str list = STR_INIT;
+	char word[HOST_MAX];
+
+	/* civetweb's word for who has no address is "*". */
+	snprintf(r->peer, sizeof r->peer, "%.*s", (int)sizeof r->peer - 1, address[0] == '*' ? "" : address);
+	snprintf(r->host, sizeof r->host, "%s", host != NULL && strlen(host) < sizeof r->host ? host : "");
+	r->secure = r->info->is_ssl != 0;
+	if (r->path == NULL || !proxies_trust(p, r->peer))
+		return;
+	all_of(r->info, "X-Forwarded-For", &list);
+	snprintf(word, sizeof word, "%s", r->peer);
+	proxies_client(p, word, str_text(&list), r->peer);
+	str_clear(&list);
+	all_of(r->info, "X-Forwarded-Proto", &list);
+	if (proxies_last(str_text(&list), word, sizeof word))
+		r->secure = strcasecmp(word, "https") == 0;
+	str_clear(&list);
+	all_of(r->info, "X-Forwarded-Host", &list);
+	if (proxies_last(str_text(&list), word, sizeof word))
+		snprintf(r->host, sizeof r->host, "%s", word);
+	str_release(&list);
+}
+
 void
 request_init(struct web_request *r, struct web_server *s, struct mg_connection *mg, const char *path)
 {
@@ -18,7 +83,9 @@ request_init(struct web_request *r, struct web_server *s, struct mg_connection *
 	*r = (struct web_request){ .magic = WEB_REQUEST_MAGIC, .server = s, .mg = mg, .info = mg_get_request_info(mg),
 	    .path = path };
 	r->method = r->info->request_method != NULL ? r->info->request_method : "";
-	id_uuid4(r->id);
+	r->inside = path != NULL ? behind(path, s->o.base) : NULL;
+	take_id(r);
+	take_client(r);
 	if (s->o.headers != NULL)
 		s->o.headers(s->o.arg, r);
 }
@@ -88,14 +155,19 @@ web_cookie(const struct web_request *r, const char *name, char *out, size_t max)
 const char *
 web_peer(const struct web_request *r)
 {
-	/* civetweb's word for who has no address is "*". */
-	return r->info->remote_addr[0] == '*' ? "" : r->info->remote_addr;
+	return r->peer;
 }
 
 bool
 web_secure(const struct web_request *r)
 {
-	return r->info->is_ssl != 0;
+	return r->secure;
+}
+
+const char *
+web_host(const struct web_request *r)
+{
+	return r->host;
 }
 
 bool

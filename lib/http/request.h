@@ -1,7 +1,8 @@
 /* request.h - what a handler has of its request, and how it answers.
  *
  * A request belongs to the server, and is valid until its handler returns, on the handler's thread.
- * Every answer has the request's id in X-Request-Id; a problem (problem.h) has it in its body, too. */
+ * Every answer has the request's id in X-Request-Id; a problem (problem.h) has it in its body, too, and the log
+ * at level DEBUG.  It is the client's own X-Request-Id when that is plain and has at most 64 bytes. */
 #ifndef HTTP_REQUEST_H
 #define HTTP_REQUEST_H
 
@@ -26,9 +27,11 @@ struct text web_body(const struct web_request *r);			/* never absent */
 /* web_cookie(r, name, out, max): as cookie_find (cookie.h). */
 bool web_cookie(const struct web_request *r, const char *name, char *out, size_t max);
 
-/* web_peer(r): the address of the other end, "" on a Unix socket.  web_secure(r): it came by TLS. */
+/* web_peer(r): the address of the other end, "" on a Unix socket.  web_secure(r): it came by TLS.  web_host(r): what
+ * it calls us, with the port; "" when it does not say.  All three as a trusted proxy told them, if there is one. */
 const char *web_peer(const struct web_request *r);
 bool web_secure(const struct web_request *r);
+const char *web_host(const struct web_request *r);
 
 /* web_stopping(r): the server is about to end, and waits for the handler. */
 bool web_stopping(const struct web_request *r);

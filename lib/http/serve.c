@@ -53,7 +53,7 @@ set_allow(struct web_request *r)
 
 	for (size_t i = 0; i < o->nroutes; i++) {
 		const struct web_route *route = &o->routes[i];
-		if (router_match(route, 1, route->method, r->path, &other, NULL) != ERR_OK)
+		if (router_match(route, 1, route->method, r->inside, &other, NULL) != ERR_OK)
 			continue;
 		str_printf(&allow, "%s%s, ", route->method, strcmp(route->method, "GET") == 0 ? ", HEAD" : "");
 	}
@@ -118,6 +118,16 @@ suits(struct web_request *r, bool empty)
 	return true;
 }
 
+static enum err_code
+find_route(struct web_request *r, struct err *err)
+{
+	const struct web_server_opts *o = &r->server->o;
+
+	if (r->inside == NULL)
+		return err_set(err, ERR_NOT_FOUND, "paths begin with %s/ here", o->base);
+	return router_match(o->routes, o->nroutes, r->method, r->inside, &r->match, err);
+}
+
 static void
 serve(struct web_request *r)
 {
@@ -132,7 +142,7 @@ serve(struct web_request *r)
 		    false);
 		return;
 	}
-	bool found = router_match(o->routes, o->nroutes, r->method, r->path, &r->match, &err) == ERR_OK;
+	bool found = find_route(r, &err) == ERR_OK;
 	if (o->admit != NULL && o->admit(o->arg, r, found ? r->match.route : NULL, &refused) != ERR_OK) {
 		if (r->status == 0)
 			answer_code(r, 0, refused.code, refused.text, empty);
@@ -153,8 +163,11 @@ serve_request(struct mg_connection *mg)
 	atomic_fetch_add(&r.server->requests, 1);
 	struct mono began = clock_mono(clock_system());
 	serve(&r);
+	int64_t ns = mono_since(clock_mono(clock_system()), began);
+	log_debug(EV_HTTP_REQUEST, LOG_F(LOG_S("request_id", r.id), LOG_S("method", r.method), LOG_S("path", r.path), LOG_N("status", r.status),
+	    LOG_S("peer", r.peer), LOG_N("us", ns / NS_PER_US)), "%s %s was answered with %d", r.method, r.path, r.status);
 	if (r.server->o.done != NULL)
-		r.server->o.done(r.server->o.arg, r.match.route, r.status, mono_since(clock_mono(clock_system()), began));
+		r.server->o.done(r.server->o.arg, r.match.route, r.status, ns);
 	request_release(&r);
 	return r.status;
 }

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "http/proxies.h"
 #include "http/request.h"
 
 struct web_server;
@@ -45,6 +46,9 @@ struct web_server_opts {
 	 * route is NULL when none was for it.  On a thread of the server. */
 	void (*done)(void *arg, const struct web_route *route, int status, int64_t ns);
 	void *arg;			/* of admit, headers and all handlers */
+	const char *base;		/* "/aegis": before every path, without a slash at its end; NULL: nothing; must
+					   outlive the server */
+	struct proxies proxies;		/* whose X-Forwarded-For, -Proto and -Host count (proxies.h) */
 	const char *tls_cert, *tls_key;	/* PEM files (tls.h); NULL cert: no "https://", NULL key: in the same file */
 	const char *tls_client_ca;	/* PEM; clients must show a certificate of it.  NULL: nobody is asked */
 	unsigned max_waiting;		/* 0: 32 */

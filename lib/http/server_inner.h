@@ -10,6 +10,7 @@
 #include "base/magic.h"
 #include "base/str.h"
 #include "http/listen.h"
+#include "http/proxies.h"
 #include "http/request.h"
 #include "http/server.h"
 
@@ -17,6 +18,8 @@
 #define WEB_REQUEST_MAGIC 0xae617002u
 
 #define HEADERS_MAX 16
+#define ID_MAX 65			/* of a request, with its end */
+#define HOST_MAX 264			/* of a host with its port, with its end */
 #define SLOWEST 1024		/* bytes per second of bodies and of readers, beyond the first moments */
 
 struct web_server {
@@ -42,7 +45,11 @@ struct web_request {
 	const struct mg_request_info *info;
 	const char *method;		/* "" when the head could not be read */
 	const char *path;		/* NULL when the head could not be read */
-	char id[ID_UUID_MAX];
+	const char *inside;		/* the part of path behind the server's base; NULL when it has none such */
+	char id[ID_MAX];
+	bool secure;			/* this and what follows: as a trusted proxy tells it (request.h) */
+	char peer[PROXIES_ADDRESS_MAX];
+	char host[HOST_MAX];		/* "": none */
 	struct router_match match;
 	struct str body;
 	struct { const char *name; char *value; } headers[HEADERS_MAX];
