@@ -113,10 +113,49 @@ check_listener(const struct manage_opts *o, const char *option, const char *wher
 	return ERR_OK;
 }
 
+static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+
+enum err_code
+manage_check_base(const char *path, struct err *err)
+{
+	const char *at = path;
+
+	while (*at == '/' && at[1] != '.' && strspn(at + 1, plain) > 0)
+		at += 1 + strspn(at + 1, plain);
+	if (*at == '\0' && at - path <= 128)
+		return ERR_OK;
+	return err_set(err, ERR_CONFIG, "--base-path: '%.140s' is no path; write one such as /aegis, of letters, digits and -_., without a "
+	    "slash at its end", path);
+}
+
+enum err_code
+manage_check_origin(const char *origin, struct err *err)
+{
+	size_t scheme = strncmp(origin, "https://", 8) == 0 ? 8 : strncmp(origin, "http://", 7) == 0 ? 7 : 0, n = strlen(origin);
+
+	if (scheme > 0 && n > scheme && n <= 260 &&
+	    strspn(origin + scheme, "abcdefghijklmnopqrstuvwxyz0123456789-_.:[]") == n - scheme)
+		return ERR_OK;
+	return err_set(err, ERR_CONFIG, "--cors-origin: '%.100s' is no origin; write one such as https://desk.example.com, as browsers do: in small "
+	    "letters, without a path", origin);
+}
+
+static enum err_code
+take_proxies(const struct manage_opts *o, struct proxies *out, struct err *err)
+{
+	struct err own;
+
+	for (size_t i = 0; i < o->nproxies; i++)
+		if (proxies_add(out, o->proxies[i], &own) != ERR_OK)
+			return err_set(err, own.code, "--trusted-proxy: %s", own.text);
+	return ERR_OK;
+}
+
 enum err_code
 manage_check(const struct manage_opts *o, struct err *err)
 {
-	enum err_code code = ERR_OK;
+	struct proxies none = { 0 };
+	enum err_code code = take_proxies(o, &none, err);
 
 	for (size_t i = 0; i < o->nlisten && code == ERR_OK; i++)
 		code = check_listener(o, "--listen", o->listen[i], o->no_tls_needed, err);
@@ -156,6 +195,9 @@ manage_start(struct manage *m, const struct manage_opts *o, struct err *err)
 	};
 	enum err_code code = manage_check(o, err);
 
+	if (code == ERR_OK)
+		code = take_proxies(o, &web.proxies, err);
+	web.base = m->base_path;
 	m->magic = MANAGE_MAGIC;
 	m->meter = manage_meter_new();
 	if (code == ERR_OK)

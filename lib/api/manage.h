@@ -63,9 +63,11 @@ struct manage {
 	_Atomic(struct settings *) settings;	/* NULL until their bucket could be looked at; stays then */
 	_Atomic(struct registry *) registry;	/* NULL until the bucket could be looked at; stays then */
 	const char *version;			/* of aegis */
-	const char *base_path;			/* before all paths, without a slash at its end; "": none */
+	const char *base_path;			/* before all paths but those of health_listen, without a slash at its end; "": none */
 	bool read_only;				/* nothing is changed through it */
 	bool no_page;				/* it serves programs alone */
+	const char *ui_dir;			/* the folder that the page comes from; NULL: from the program */
+	const char *const *cors;		/* origins whose pages may read answers; NULL-terminated, or NULL */
 	const char *environment, *deployment;	/* for GET /status (wire.md §12) */
 	struct mono began;
 
@@ -110,11 +112,18 @@ struct manage_opts {
 	bool no_tls_needed;
 	const char *health_listen;	/* one more, for the health routes alone, anywhere; NULL: none */
 	const char *tls_cert, *tls_key, *tls_client_ca;		/* as of web_server_opts, which knows the limits, too */
+	const char *const *proxies;	/* networks whose X-Forwarded-* count */
+	size_t nproxies;
 	unsigned max_connections, max_per_peer, max_streams;
 };
 
-/* manage_check(o, err): ERR_CONFIG for listeners that may not be, before anything is opened. */
+/* manage_check(o, err): ERR_CONFIG for listeners and proxies that may not be, before anything is opened. */
 enum err_code manage_check(const struct manage_opts *o, struct err *err);
+
+/* manage_check_base(path, err): ERR_CONFIG unless it is "" or "/NAME", or several such, of plain letters.
+ * manage_check_origin(origin, err): unless it is one such as "https://desk.example.com". */
+enum err_code manage_check_base(const char *path, struct err *err);
+enum err_code manage_check_origin(const char *origin, struct err *err);
 
 /* manage_reload(m, err): certificates anew, for the connections that come; on failure the old ones stay. */
 enum err_code manage_reload(struct manage *m, struct err *err);

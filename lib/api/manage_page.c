@@ -2,10 +2,12 @@
  *
  * All of its addresses answer the same document; what stands there is the browser's affair.  Files
  * whose names carry a hash never change, so they may be kept for ever; the document is asked
- * for again each time.  What goes out was packed when the program was built. */
+ * for again each time.  What goes out was packed when the program was built, except the document where a base
+ * stands before all paths: its addresses are changed as it leaves. */
 #include <stdio.h>
 #include <string.h>
 
+#include "api/manage_folder.h"
 #include "api/manage_inner.h"
 #include "base/magic.h"
 #include "http/media.h"
@@ -87,14 +89,64 @@ page_there(const struct manage *m, struct err *err)
 	return m->no_page ? err_set(err, ERR_NOT_FOUND, "this server has no page (--no-ui); GET /openapi.json tells what it has") : ERR_OK;
 }
 
+/* put_based: the document with the base in front of its addresses, which are the attributes that begin with a
+ * slash.  The base needs no escapes: manage_check knows. */
+static void
+put_based(struct str *out, const char *base, const char *p, size_t n)
+{
+	static const char mark[] = "=\"/";
+	const char *end = p + n, *at;
+
+	while ((at = memmem(p, (size_t)(end - p), mark, sizeof mark - 1)) != NULL) {
+		str_add(out, p, (size_t)(at + 2 - p));
+		str_puts(out, base);
+		p = at + 2;
+	}
+	str_add(out, p, (size_t)(end - p));
+}
+
+static void
+send_based(struct web_request *r, const char *base, const char *type, const char *p, size_t n)
+{
+	struct str out = STR_INIT;
+
+	put_based(&out, base, p, n);
+	web_set_header(r, "Cache-Control", "no-cache");
+	web_reply(r, 200, type, (struct text){ str_text(&out), out.len });
+	str_release(&out);
+}
+
+/* send_from: a file of the folder that stands for the page in the program. */
+static enum err_code
+send_from(struct manage *m, struct web_request *r, const char *sub, const char *name, struct err *err)
+{
+	struct str text = STR_INIT;
+	const char *type;
+	enum err_code code = folder_read(m->ui_dir, sub, name, &type, &text, err);
+
+	if (code == ERR_OK)
+		send_based(r, sub == NULL ? m->base_path : "", type, str_text(&text), text.len);
+	str_release(&text);
+	return code;
+}
+
 enum err_code
 manage_page(void *arg, struct web_request *r, struct err *err)
 {
-	enum err_code code = page_there(arg, err);
+	struct manage *m = arg;
+	const struct page_file *f = find_file("/", "index.html");
+	const struct variant *raw = &f->variant[2];
+	enum err_code code = page_there(m, err);
 
-	if (code == ERR_OK)
-		send_file(r, find_file("/", "index.html"), "no-cache");
-	return code;
+	if (code != ERR_OK)
+		return code;
+	if (m->ui_dir != NULL)
+		return send_from(m, r, NULL, "index.html", err);
+	if (m->base_path[0] != '\0')
+		send_based(r, m->base_path, f->type, raw->p, (size_t)(raw->end - raw->p));
+	else
+		send_file(r, f, "no-cache");
+	return ERR_OK;
 }
 
 enum err_code
@@ -105,6 +157,8 @@ manage_asset(void *arg, struct web_request *r, struct err *err)
 
 	if (code != ERR_OK)
 		return code;
+	if (((struct manage *)arg)->ui_dir != NULL)
+		return send_from(arg, r, "assets", web_param(r, "file"), err);
 	if (f == NULL)
 		return err_set(err, ERR_NOT_FOUND, "the page has no file '%s'; after an upgrade, load it anew", web_param(r, "file"));
 	send_file(r, f, "public, max-age=31536000, immutable");

@@ -48,6 +48,7 @@ struct serve_api {
 	struct config_news *news;
 	struct audit *audit;
 	struct manage manage;
+	struct systemd manager;
 
 	struct sweeper *sweeper;	/* the pool's, once the registry is open */
 
@@ -180,6 +181,7 @@ turn(void *arg)
 	struct serve_api *s = arg;
 
 	atomic_store(&s->manage.turned, clock_mono(clock_system()).ns);
+	systemd_alive(&s->manager, loop_now(s->loop));
 	loop_timer_set(s->loop, &s->turn, mono_after(loop_now(s->loop), TURN_NS), turn, s);
 }
 
@@ -207,6 +209,7 @@ on_stop(void *arg, int signo)
 	}
 	log_info(EV_PROCESS_STOP, LOG_F(LOG_N("signal", signo)), "stopping: no more requests; a second signal stops at once");
 	s->stopping = true;
+	systemd_stopping(&s->manager);
 	atomic_store(&s->manage.draining, true);
 	s->leave_job = (struct pool_job){ .work = leave_work, .done = leave_done };
 	MUST(pool_run(s->pool, &s->leave_job) == ERR_OK);
@@ -220,6 +223,7 @@ on_reload(void *arg, int signo)
 
 	if (s->stopping)
 		return;
+	systemd_reloading(&s->manager, clock_mono(clock_system()));
 	if (s->o->api.tls_cert == NULL)
 		log_info(EV_CONFIG_NOTE, LOG_F(LOG_N("signal", signo)), "there is no certificate to read again; options wait for a restart");
 	else if (manage_reload(&s->manage, &err) == ERR_OK)
@@ -227,6 +231,7 @@ on_reload(void *arg, int signo)
 	else
 		log_error(EV_CONFIG_NOTE, LOG_F(LOG_N("signal", signo), LOG_S("err", err.text)),
 		    "the old certificate stays in use: %s", err.text);
+	systemd_ready(&s->manager, NULL);
 }
 
 /* --- start and end ------------------------------------------------------------------------ */
@@ -305,7 +310,9 @@ open_api(struct serve_api *s, struct err *err)
 	s->manage.auth = s->auth;
 	s->manage.audit = s->audit;
 	s->manage.version = s->o->version;
-	s->manage.base_path = "";
+	s->manage.base_path = s->o->base_path;
+	s->manage.ui_dir = s->o->ui_dir;
+	s->manage.cors = s->o->cors;
 	s->manage.read_only = s->o->read_only;
 	s->manage.no_page = s->o->no_page;
 	s->manage.began = now;
@@ -343,7 +350,7 @@ close_api(struct serve_api *s)
 enum err_code
 serve_api(const struct serve_api_opts *o, struct err *err)
 {
-	struct serve_api s = { .o = o };
+	struct serve_api s = { .o = o, .manager = o->manager };
 	enum err_code code;
 
 	/* Hundreds of streams are as many threads; with an arena for every few of them, each keeps what others gave
@@ -351,6 +358,8 @@ serve_api(const struct serve_api_opts *o, struct err *err)
 	mallopt(M_ARENA_MAX, 2);
 	code = open_api(&s, err);
 	if (code == ERR_OK) {
+		/* NATS need not be there: whoever waits for us would wait for it. */
+		systemd_ready(&s.manager, "serving");
 		turn(&s);
 		look(&s);
 		loop_timer_set(s.loop, &s.sweep, mono_after(loop_now(s.loop), SWEEP_NS), sweep, &s);

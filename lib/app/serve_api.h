@@ -12,6 +12,7 @@
 #include "api/manage.h"
 #include "base/err.h"
 #include "nats/conn.h"
+#include "sys/systemd.h"
 
 struct settings_rules;
 
@@ -24,6 +25,9 @@ struct serve_api_opts {
 	int64_t stale_ns;
 	bool read_only;			/* refuse to change anything */
 	bool no_page;			/* serve programs alone */
+	const char *base_path, *ui_dir;	/* as of struct manage */
+	const char *const *cors;
+	struct systemd manager;		/* who is told how we are */
 	struct manage_opts api;
 };
 

@@ -6,7 +6,11 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <sys/stat.h>
+
+#include "api/manage_folder.h"
 #include "api/manage_inner.h"
+#include "sys/dir.h"
 #include "sys/thread.h"
 #include "talk.h"
 
@@ -16,7 +20,7 @@ static const struct web_route routes[] = {
 	{ "GET", "/assets/{file}", WEB_QUICK, 0, .handler = manage_asset },
 };
 
-static struct manage manage = { .magic = MANAGE_MAGIC };
+static struct manage manage = { .magic = MANAGE_MAGIC, .base_path = "" };
 
 static int
 begin(void **state)
@@ -150,6 +154,104 @@ serves_programs_alone_if_told(void **state)
 	assert_int_equal(get("/", ""), 200);
 }
 
+static void
+put_file(const char *dir, const char *name, const char *text)
+{
+	char path[200];
+
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	FILE *f = fopen(path, "w");
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void
+comes_from_a_folder(void **state)
+{
+	static const char *const beyond[] = { "..%2findex.html", "%2e%2e%2findex.html", "link.js", "sub.js", ".hidden.js", "plain.txt", "x%00.js", "none.js",
+	    "main.js.br" };
+	char dir[] = "/tmp/t_page-XXXXXX", assets[100], path[200];
+	struct err err;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(folder_check(dir, &err), ERR_CONFIG);
+	assert_non_null(strstr(err.text, "--ui-dir"));
+	put_file(dir, "index.html", "<a href=\"/x\">mine</a>");
+	assert_int_equal(folder_check(dir, &err), ERR_OK);
+	snprintf(assets, sizeof assets, "%s/assets", dir);
+	assert_int_equal(mkdir(assets, 0700), 0);
+	put_file(assets, "main.js", "let mine = '=\"/';");
+	put_file(assets, ".hidden.js", "no");
+	put_file(assets, "plain.txt", "no");
+	put_file(assets, "main.js.br", "no");
+	snprintf(path, sizeof path, "%s/link.js", assets);
+	assert_int_equal(symlink("/etc/passwd", path), 0);
+	snprintf(path, sizeof path, "%s/sub.js", assets);
+	assert_int_equal(mkdir(path, 0700), 0);
+
+	manage.ui_dir = dir;
+	manage.base_path = "/b";
+	assert_int_equal(get("/", ""), 200);
+	assert_true(heard("<a href=\"/b/x\">mine</a>") && heard("Cache-Control: no-cache\r\n"));
+	assert_int_equal(get("/assets/main.js", ""), 200);
+	assert_true(heard("let mine = '=\"/';") && heard("text/javascript"));
+	for (size_t i = 0; i < COUNT_OF(beyond); i++) {
+		snprintf(path, sizeof path, "/assets/%s", beyond[i]);
+		int status = get(path, "");
+		assert_true(status == 404 || status == 400 || status == 422);
+	}
+	manage.ui_dir = NULL;
+	manage.base_path = "";
+	assert_int_equal(dir_remove(dir, &err), ERR_OK);
+}
+
+static void
+stands_behind_a_base(void **state)
+{
+	(void)state;
+	manage.base_path = "/a/b";
+	assert_int_equal(get("/", "Accept-Encoding: br\r\n"), 200);
+	assert_true(heard("content=\"/a/b/\"") && heard("src=\"/a/b/assets/") && heard("href=\"/a/b/assets/"));
+	assert_false(heard("=\"/assets") || heard("Content-Encoding"));
+	manage.base_path = "";
+	struct err err;
+	static const char *const good[] = { "", "/a", "/a/b", "/aegis-1/x_y.z" }, *const bad[] = { "a", "/", "/a/", "//a", "/a//b", "/..", "/a/../b", "/a b",
+	    "/a\"b", "/a?b", "/%2f" };
+	for (size_t i = 0; i < COUNT_OF(good); i++)
+		assert_int_equal(manage_check_base(good[i], &err), ERR_OK);
+	for (size_t i = 0; i < COUNT_OF(bad); i++)
+		assert_int_equal(manage_check_base(bad[i], &err), ERR_CONFIG);
+}
+
+static void
+lets_listed_origins_read(void **state)
+{
+	static const char *const listed[] = { "https://desk.example.com", NULL };
+	struct err err;
+
+	(void)state;
+	assert_int_equal(get("/", "Origin: https://desk.example.com\r\n"), 200);
+	assert_false(heard("Access-Control"));
+	manage.cors = listed;
+	assert_int_equal(get("/nothing", "Origin: https://desk.example.com\r\n"), 404);
+	assert_true(heard("Access-Control-Allow-Origin: https://desk.example.com\r\n") && heard("Vary: Origin\r\n"));
+	assert_int_equal(ask("OPTIONS / HTTP/1.1\r\n" HOST "Connection: close\r\nOrigin: https://desk.example.com\r\n"
+	    "Access-Control-Request-Method: GET\r\n\r\n"), 204);
+	assert_true(heard("Access-Control-Allow-Headers: Authorization,") && heard("Access-Control-Max-Age: "));
+	assert_false(heard("Allow-Credentials"));
+	assert_int_equal(get("/", "Origin: https://desk.example.com.evil.org\r\n"), 200);
+	assert_false(heard("Access-Control"));
+	manage.cors = NULL;
+	static const char *const good[] = { "https://a.b", "http://localhost:3000", "http://[::1]:80" }, *const bad[] = { "*", "null", "", "https://",
+	    "https://a/b", "https://A.b", "ftp://a", "a.b", "https://a b" };
+	for (size_t i = 0; i < COUNT_OF(good); i++)
+		assert_int_equal(manage_check_origin(good[i], &err), ERR_OK);
+	for (size_t i = 0; i < COUNT_OF(bad); i++)
+		assert_int_equal(manage_check_origin(bad[i], &err), ERR_CONFIG);
+}
+
 int
 main(void)
 {
@@ -159,6 +261,9 @@ main(void)
 		cmocka_unit_test(keeps_what_its_name_tells_apart),
 		cmocka_unit_test(lets_no_foreign_script_in),
 		cmocka_unit_test(serves_programs_alone_if_told),
+		cmocka_unit_test(comes_from_a_folder),
+		cmocka_unit_test(stands_behind_a_base),
+		cmocka_unit_test(lets_listed_origins_read),
 	};
 
 	thread_block_signals();
