@@ -173,6 +173,32 @@ member_start(struct member *m)
 	member_in(m, member_open);
 }
 
+/* fresh_group: a group that nobody had before; good for 31 more. */
+static inline const char *
+fresh_group(void)
+{
+	static char name[32][32];
+	static unsigned n;
+
+	n++;
+	snprintf(name[n % 32], sizeof name[0], "group-%u", n);
+	return name[n % 32];
+}
+
+/* members_make(m, n, servers, group): starts up to three.  No test with them is about how fast anything is, so
+ * the lease bears a busy machine. */
+static inline void
+members_make(struct member *m, unsigned n, const char *servers, const char *group)
+{
+	static const char *const names[] = { "a", "b", "c" };
+
+	memset(m, 0, n * sizeof *m);
+	for (unsigned i = 0; i < n; i++) {
+		m[i] = (struct member){ .servers = servers, .instance = names[i], .group = group, .profile = "relaxed" };
+		member_start(&m[i]);
+	}
+}
+
 static inline void
 member_close(void *arg)
 {
@@ -198,6 +224,13 @@ member_kill(struct member *m)
 	m->loop = NULL;
 	m->conn = NULL;
 	*member_slot(m) = NULL;
+}
+
+static inline void
+members_kill(struct member *m, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		member_kill(&m[i]);
 }
 
 /* members_end: the tear-down of a test with members. */

@@ -16,29 +16,10 @@
 
 static struct bus bus;
 
-/* fresh: a group that nobody had before. */
-static const char *
-fresh(void)
-{
-	static char name[32][32];
-	static unsigned n;
-
-	n++;
-	snprintf(name[n % 32], sizeof name[0], "group-%u", n);
-	return name[n % 32];
-}
-
-/* make: what is tested here is not how fast anything is, so the lease bears a busy machine. */
 static void
 make(struct member *m, unsigned n, const char *group)
 {
-	static const char *const names[] = { "a", "b", "c" };
-
-	memset(m, 0, n * sizeof *m);
-	for (unsigned i = 0; i < n; i++) {
-		m[i] = (struct member){ .servers = bus_url(&bus), .instance = names[i], .group = group, .profile = "relaxed" };
-		member_start(&m[i]);
-	}
+	members_make(m, n, bus_url(&bus), group);
 }
 
 static void
@@ -47,7 +28,7 @@ one_leads_and_the_other_knows_it(void **state)
 	static struct member m[2];
 
 	(void)state;
-	make(m, 2, fresh());
+	make(m, 2, fresh_group());
 	struct member *l = leader(m, 2), *o = &m[l == m];
 	assert_true(member_epoch(l) > 0);
 	assert_true(atomic_load(&l->admits));
@@ -65,8 +46,7 @@ one_leads_and_the_other_knows_it(void **state)
 	assert_int_equal(s->obstacle, LEASE_WHY_CLEAR);
 	assert_true(s->reg[0].up && s->reg[0].known && s->reg[0].revision > 0);
 	elector_status_drop(s);
-	member_kill(&m[0]);
-	member_kill(&m[1]);
+	members_kill(m, 2);
 }
 
 static void
@@ -75,7 +55,7 @@ when_the_leader_dies_the_other_follows_with_a_higher_epoch(void **state)
 	static struct member m[2];
 
 	(void)state;
-	make(m, 2, fresh());
+	make(m, 2, fresh_group());
 	struct member *l = leader(m, 2), *o = &m[l == m];
 	uint64_t epoch = member_epoch(l);
 	WAIT_FOR(atomic_load(&o->holder_epoch) == epoch);
@@ -93,7 +73,7 @@ a_release_hands_over(void **state)
 	static struct member m[2];
 
 	(void)state;
-	make(m, 2, fresh());
+	make(m, 2, fresh_group());
 	struct member *l = leader(m, 2), *o = &m[l == m];
 	uint64_t epoch = member_epoch(l);
 	WAIT_FOR(atomic_load(&o->holder_epoch) == epoch);
@@ -111,7 +91,7 @@ nothing_is_released_before_the_work_is_dead(void **state)
 	static struct member m[2];
 
 	(void)state;
-	make(m, 2, fresh());
+	make(m, 2, fresh_group());
 	struct member *l = leader(m, 2), *o = &m[l == m];
 	WAIT_FOR(atomic_load(&o->holder_epoch) != 0);
 	l->stubborn = true;
@@ -136,7 +116,7 @@ a_server_that_comes_back_gets_a_leader_again(void **state)
 	static struct member m[2];
 
 	(void)state;
-	make(m, 2, fresh());
+	make(m, 2, fresh_group());
 	struct member *l = leader(m, 2);
 	uint64_t epoch = member_epoch(l);
 	unsigned said = atomic_load(&l->roles);
@@ -146,8 +126,7 @@ a_server_that_comes_back_gets_a_leader_again(void **state)
 	assert_int_equal(atomic_load(&l->reaps), 1);
 	assert_true(bus_start(&bus));
 	WAIT_FOR(leaders(m, 2) == 1 && member_epoch(leader(m, 2)) > epoch);
-	member_kill(&m[0]);
-	member_kill(&m[1]);
+	members_kill(m, 2);
 }
 
 static struct conn *
@@ -180,7 +159,7 @@ read_changes(struct conn *c, const char *group, struct lease_changes *changes)
 static void
 the_records_of_the_group_are_kept(void **state)
 {
-	const char *group = fresh();
+	const char *group = fresh_group();
 	static struct member m[2];
 	struct kv_entry e;
 	char key[64];
@@ -213,7 +192,7 @@ the_records_of_the_group_are_kept(void **state)
 static void
 another_profile_is_refused(void **state)
 {
-	const char *group = fresh();
+	const char *group = fresh_group();
 	static struct member m[1], odd;
 
 	(void)state;
@@ -233,7 +212,7 @@ another_profile_is_refused(void **state)
 static void
 the_longest_wait_of_all_settings_counts(void **state)
 {
-	const char *group = fresh();
+	const char *group = fresh_group();
 	static struct member m[1];
 	struct lease_record r = { .value = { .mark = LEASE_MARK_HELD, .d_ms = 1500, .l_ms = 2000, .epoch = 7, .counter = 1,
 		.nonce = { 1, 2 } }, .holder = "slow" };
@@ -241,7 +220,7 @@ the_longest_wait_of_all_settings_counts(void **state)
 	char key[64];
 
 	(void)state;
-	make(m, 1, fresh());		/* makes the registers */
+	make(m, 1, fresh_group());		/* makes the registers */
 	leader(m, 1);
 	member_kill(m);
 	struct conn *c = plain_conn();
@@ -264,7 +243,7 @@ the_longest_wait_of_all_settings_counts(void **state)
 static void
 a_control_message_makes_it_step_down(void **state)
 {
-	const char *group = fresh();
+	const char *group = fresh_group();
 	static struct member m[2];
 	struct stepdown ask = { 0 };
 	struct str text = STR_INIT;
@@ -300,14 +279,13 @@ a_control_message_makes_it_step_down(void **state)
 	assert_int_equal(atomic_load(&l->stepdowns), 1);
 	str_release(&text);
 	conn_free(c);
-	member_kill(&m[0]);
-	member_kill(&m[1]);
+	members_kill(m, 2);
 }
 
 static void
 an_observer_tells_who_leads_and_why_nobody_does(void **state)
 {
-	const char *group = fresh();
+	const char *group = fresh_group();
 	static struct member m[2];
 	struct observed s;
 	struct err err;
@@ -352,7 +330,7 @@ the_records_may_be_lost(void **state)
 	struct err err;
 
 	(void)state;
-	m = (struct member){ .servers = bus_url(&bus), .instance = "a", .group = fresh(), .profile = "relaxed" };
+	m = (struct member){ .servers = bus_url(&bus), .instance = "a", .group = fresh_group(), .profile = "relaxed" };
 	late = (struct member){ .servers = bus_url(&bus), .instance = "b", .group = m.group, .profile = "relaxed" };
 	member_start(&m);
 	leader(&m, 1);
@@ -385,7 +363,7 @@ a_stream_that_is_not_as_it_must_be_is_not_used(void **state)
 	struct err err;
 
 	(void)state;
-	const char *group = fresh();
+	const char *group = fresh_group();
 	make(m, 2, group);
 	struct member *l = leader(m, 2);
 	uint64_t epoch = member_epoch(l);
@@ -409,8 +387,7 @@ a_stream_that_is_not_as_it_must_be_is_not_used(void **state)
 	assert_int_equal(done.streams, 1);
 	WAIT_FOR(leaders(m, 2) == 1 && member_epoch(leader(m, 2)) > epoch);
 	conn_free(c);
-	member_kill(&m[0]);
-	member_kill(&m[1]);
+	members_kill(m, 2);
 }
 
 /* A clock whose wall time somebody sets. */
@@ -447,7 +424,7 @@ a_clock_that_is_set_costs_one_renewal(void **state)
 	static struct member m;
 
 	(void)state;
-	m = (struct member){ .servers = bus_url(&bus), .instance = "a", .group = fresh(), .profile = "relaxed", .clock = &clock };
+	m = (struct member){ .servers = bus_url(&bus), .instance = "a", .group = fresh_group(), .profile = "relaxed", .clock = &clock };
 	member_start(&m);
 	leader(&m, 1);
 	for (int i = 1; i <= 2; i++) {
@@ -473,7 +450,7 @@ a_thread_that_is_held_up_between_two_clocks_is_no_jump(void **state)
 	static struct member m;
 
 	(void)state;
-	m = (struct member){ .servers = bus_url(&bus), .instance = "a", .group = fresh(), .profile = "relaxed", .clock = &clock };
+	m = (struct member){ .servers = bus_url(&bus), .instance = "a", .group = fresh_group(), .profile = "relaxed", .clock = &clock };
 	member_start(&m);
 	leader(&m, 1);
 	uint64_t writes = atomic_load(&elector_counters(m.elector)->writes);
@@ -490,7 +467,7 @@ the_word_may_lie_elsewhere(void **state)
 	static struct member m;
 
 	(void)state;
-	m = (struct member){ .servers = bus_url(&bus), .instance = "a", .group = fresh(), .word = &word };
+	m = (struct member){ .servers = bus_url(&bus), .instance = "a", .group = fresh_group(), .word = &word };
 	member_start(&m);
 	leader(&m, 1);
 	WAIT_FOR(gate_look(&word, clock_system()) != 0);

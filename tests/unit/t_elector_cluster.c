@@ -20,34 +20,10 @@ static char dir[32];
 static struct nats_cluster *cluster;
 static char *urls;
 
-static const char *
-fresh(void)
-{
-	static char name[32][32];
-	static unsigned n;
-
-	n++;
-	snprintf(name[n % 32], sizeof name[0], "group-%u", n);
-	return name[n % 32];
-}
-
 static void
 make(struct member *m, unsigned n, const char *group)
 {
-	static const char *const names[] = { "a", "b", "c" };
-
-	memset(m, 0, n * sizeof *m);
-	for (unsigned i = 0; i < n; i++) {
-		m[i] = (struct member){ .servers = urls, .instance = names[i], .group = group, .profile = "relaxed" };
-		member_start(&m[i]);
-	}
-}
-
-static void
-end(struct member *m, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++)
-		member_kill(&m[i]);
+	members_make(m, n, urls, group);
 }
 
 /* node_of: which node of the cluster register r lies on. */
@@ -141,13 +117,13 @@ three_registers_lie_on_three_nodes(void **state)
 	static struct member m[2];
 
 	(void)state;
-	make(m, 2, fresh());
+	make(m, 2, fresh_group());
 	struct member *l = settled(m, 2);
 	assert_int_equal(node_of(l, 0) + node_of(l, 1) + node_of(l, 2), 0 + 1 + 2);
 	assert_int_not_equal(node_of(l, 0), node_of(l, 1));
 	assert_int_not_equal(node_of(l, 1), node_of(l, 2));
 	assert_int_equal(leaders(m, 2), 1);
-	end(m, 2);
+	members_kill(m, 2);
 }
 
 static void
@@ -156,14 +132,14 @@ when_the_leader_dies_the_other_follows(void **state)
 	static struct member m[2];
 
 	(void)state;
-	make(m, 2, fresh());
+	make(m, 2, fresh_group());
 	struct member *l = settled(m, 2), *o = &m[l == m];
 	uint64_t epoch = member_epoch(l);
 	WAIT_FOR(atomic_load(&o->holder_epoch) >= epoch);
 	member_kill(l);
 	WAIT_FOR(member_leads(o));
 	assert_true(member_epoch(o) > epoch);
-	end(m, 2);
+	members_kill(m, 2);
 }
 
 static void
@@ -172,13 +148,13 @@ a_release_hands_over(void **state)
 	static struct member m[3];
 
 	(void)state;
-	make(m, 3, fresh());
+	make(m, 3, fresh_group());
 	struct member *l = settled(m, 3);
 	uint64_t epoch = member_epoch(l);
 	member_stop(l);
 	WAIT_FOR(leaders(m, 3) == 1);
 	assert_true(member_epoch(leader(m, 3)) > epoch);
-	end(m, 3);
+	members_kill(m, 3);
 }
 
 /* keeps: through what is done to a node the leader stays and its gate stays open. */
@@ -200,7 +176,7 @@ a_killed_node_does_not_matter(void **state)
 	struct err err;
 
 	(void)state;
-	make(m, 2, fresh());
+	make(m, 2, fresh_group());
 	struct member *l = settled(m, 2);
 	unsigned said = atomic_load(&l->roles);
 	for (unsigned r = 0; r < 3; r++) {
@@ -213,7 +189,7 @@ a_killed_node_does_not_matter(void **state)
 	}
 	assert_true(member_leads(l));
 	assert_false(was_told(l, LEASE_FENCED, said));
-	end(m, 2);
+	members_kill(m, 2);
 }
 
 static void
@@ -222,7 +198,7 @@ a_frozen_node_does_not_matter(void **state)
 	static struct member m[2];
 
 	(void)state;
-	make(m, 2, fresh());
+	make(m, 2, fresh_group());
 	struct member *l = settled(m, 2);
 	unsigned said = atomic_load(&l->roles), node = node_of(l, 1);
 	nats_cluster_freeze(cluster, node, true);
@@ -230,7 +206,7 @@ a_frozen_node_does_not_matter(void **state)
 	keeps(l, said, NS_PER_S);
 	nats_cluster_freeze(cluster, node, false);
 	all_renewed(l);
-	end(m, 2);
+	members_kill(m, 2);
 }
 
 static void
@@ -240,7 +216,7 @@ without_two_nodes_nobody_leads_until_they_are_back(void **state)
 	struct err err;
 
 	(void)state;
-	make(m, 2, fresh());
+	make(m, 2, fresh_group());
 	struct member *l = settled(m, 2);
 	uint64_t epoch = member_epoch(l);
 	unsigned said = atomic_load(&l->roles), one = node_of(l, 0), two = node_of(l, 1);
@@ -254,7 +230,7 @@ without_two_nodes_nobody_leads_until_they_are_back(void **state)
 	WAIT_FOR(leaders(m, 2) == 1 && member_epoch(leader(m, 2)) > epoch);
 	all_renewed(leader(m, 2));
 	assert_int_equal(nats_cluster_wait(cluster, &err), ERR_OK);
-	end(m, 2);
+	members_kill(m, 2);
 }
 
 static void
@@ -264,7 +240,7 @@ a_register_that_lost_its_data_is_filled_again(void **state)
 	struct err err;
 
 	(void)state;
-	make(m, 2, fresh());
+	make(m, 2, fresh_group());
 	struct member *l = settled(m, 2);
 	unsigned said = atomic_load(&l->roles);
 	/* As a disk that was replaced: the stream is there and empty. */
@@ -279,7 +255,7 @@ a_register_that_lost_its_data_is_filled_again(void **state)
 	/* It began anew where the stream's sequence once began. */
 	assert_true(revision(l, 2) < before);
 	assert_false(was_told(l, LEASE_FENCED, said));
-	end(m, 2);
+	members_kill(m, 2);
 }
 
 static struct conn *
@@ -336,7 +312,7 @@ last_campaign(void *arg)
 static void
 two_streams_that_are_gone_need_an_operator(void **state)
 {
-	const char *group = fresh();
+	const char *group = fresh_group();
 	static struct member m[2];
 	struct repaired done;
 	struct observed s;
@@ -374,7 +350,7 @@ two_streams_that_are_gone_need_an_operator(void **state)
 	assert_int_not_equal(node_of(l, 1), node_of(l, 2));
 	assert_int_not_equal(node_of(l, 0), node_of(l, 2));
 	conn_free(c);
-	end(m, 2);
+	members_kill(m, 2);
 }
 
 static int
