@@ -19,6 +19,7 @@
 #include "nats/server.h"
 #include "sys/clock.h"
 #include "sys/dir.h"
+#include "sys/procfs.h"
 #include "sys/thread.h"
 
 #define READY_NS (30 * NS_PER_S)
@@ -241,8 +242,14 @@ nats_cluster_end(struct nats_cluster *c, unsigned i, int signo)
 void
 nats_cluster_freeze(struct nats_cluster *c, unsigned i, bool on)
 {
-	if (c->node[i].server != NULL && nats_server_alive(c->node[i].server))
-		kill(nats_server_pid(c->node[i].server), on ? SIGSTOP : SIGCONT);
+	struct mono end = mono_after(clock_mono(clock_system()), END_NS);
+
+	if (c->node[i].server == NULL || !nats_server_alive(c->node[i].server))
+		return;
+	pid_t pid = nats_server_pid(c->node[i].server);
+	kill(pid, on ? SIGSTOP : SIGCONT);
+	while (on && !procfs_stands_still(pid) && !mono_reached(clock_mono(clock_system()), end))
+		thread_pause(LOOK_NS);
 }
 
 enum err_code

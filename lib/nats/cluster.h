@@ -42,7 +42,7 @@ void nats_cluster_urls(const struct nats_cluster *c, struct str *out);
  * ended; KILL after 5 s.  Fine when it does not run. */
 void nats_cluster_end(struct nats_cluster *c, unsigned i, int signo);
 
-/* nats_cluster_freeze(c, i, on): STOP, or CONT. */
+/* nats_cluster_freeze(c, i, on): STOP, and it stands still when this returns (waits for 5 s at most); or CONT. */
 void nats_cluster_freeze(struct nats_cluster *c, unsigned i, bool on);
 
 /* nats_cluster_start(c, i, err): a node that has ended, again, with the data that it left; blocks until it

@@ -6,7 +6,6 @@
 #include "sys/procfs.h"
 
 #include <dirent.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -162,4 +161,38 @@ procfs_descendants(pid_t root, pid_t *out, size_t max)
 	else
 		by_scan(&f, root);
 	return f.n;
+}
+
+/* thread_runs: whether it may execute anything; one that ended may not. */
+static bool
+thread_runs(pid_t pid, const char *tid)
+{
+	char path[80], line[1024];
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/%d/task/%.20s/stat", (int)pid, tid);
+	if ((f = fopen(path, "re")) == NULL)
+		return false;
+	size_t n = fread(line, 1, sizeof line - 1, f);
+	fclose(f);
+	line[n] = '\0';
+	const char *p = strrchr(line, ')');
+	return p != NULL && p[1] != '\0' && strchr("TtZXx", p[2]) == NULL;
+}
+
+bool
+procfs_stands_still(pid_t pid)
+{
+	char path[48];
+	bool runs = false;
+	struct dirent *e;
+	DIR *d;
+
+	snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+	if ((d = opendir(path)) == NULL)
+		return true;
+	while (!runs && (e = readdir(d)) != NULL)
+		runs = e->d_name[0] != '.' && thread_runs(pid, e->d_name);
+	closedir(d);
+	return !runs;
 }

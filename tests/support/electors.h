@@ -318,6 +318,19 @@ leader(struct member *m, unsigned n)
 	return NULL;
 }
 
+/* member_reaches(m): how many registers. */
+static inline unsigned
+member_reaches(struct member *m)
+{
+	const struct elector_status *s = elector_status(m->elector);
+	unsigned n = 0;
+
+	for (unsigned r = 0; r < s->n; r++)
+		n += s->reg[r].up;
+	elector_status_drop(s);
+	return n;
+}
+
 /* print_member(m): how its group looks from it, for a test that fails. */
 static inline void
 print_member(struct member *m)

@@ -194,19 +194,22 @@ static void
 an_idempotent_call_is_repeated_under_one_id(void **state)
 {
 	static const enum word words[] = { SILENCE, ANSWER }, silent[] = { SILENCE, SILENCE }, failing[] = { FAIL };
-	aegis_call_options o = { .idempotent = true, .attempt_timeout_ms = 150, .timeout_ms = 4000 };
+	aegis_call_options o = { .idempotent = true, .attempt_timeout_ms = 400, .timeout_ms = 4000 };
 	unsigned attempts = 0;
 
 	(void)state;
 	assert_int_equal(call("flip-service", words, &o, &attempts), AEGIS_OK);
-	assert_int_equal(attempts, 2);
-	assert_string_equal(seen[0].id, seen[1].id);
-	assert_string_equal(seen[0].idempotent, "1");
-	assert_string_equal(seen[1].idempotent, "1");
-	assert_true(ms_of(seen[0].deadline) >= 100 && ms_of(seen[0].deadline) <= 150);
-	assert_true(seen[0].timeout_s == 0.15);
+	/* Where the machine is busy, an answer may come later than an attempt waits. */
+	assert_in_range(attempts, 2, COUNT_OF(seen));
+	assert_int_equal(atomic_load(&heard), attempts);
+	for (unsigned i = 0; i < attempts; i++) {
+		assert_string_equal(seen[i].id, seen[0].id);
+		assert_string_equal(seen[i].idempotent, "1");
+	}
+	assert_true(ms_of(seen[0].deadline) >= 100 && ms_of(seen[0].deadline) <= 400);
+	assert_true(seen[0].timeout_s == 0.4);
 	/* It ends in time all the same, and a handler's error is an answer. */
-	o.timeout_ms = 400;
+	o.timeout_ms = 1000;
 	fails(call("flip-service", silent, &o, NULL), AEGIS_TIMEOUT, "after 2 attempts");
 	fails(call("flip-service", failing, &o, NULL), AEGIS_HANDLER, "boom");
 	assert_int_equal(atomic_load(&heard), 1);

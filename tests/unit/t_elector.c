@@ -345,9 +345,7 @@ the_records_may_be_lost(void **state)
 	assert_int_equal(s.record.state, LEASE_GROUP_LIVE);
 	/* The register is the old one, and whoever led leads, unless the machine was too busy to renew in time. */
 	assert_true(s.epoch == epoch || was_told(&m, LEASE_FENCED, said));
-	const struct elector_status *st = elector_status(m.elector);
-	assert_true(st->reg[0].up);
-	elector_status_drop(st);
+	WAIT_FOR(member_reaches(&m) == 1);
 	conn_free(c);
 	member_kill(&m);
 	member_kill(&late);
@@ -378,9 +376,8 @@ a_stream_that_is_not_as_it_must_be_is_not_used(void **state)
 	assert_null(memmem(msg_data(reply), msg_size(reply), "\"error\"", 7));
 	msg_free(reply);
 	WAIT_FOR(was_told(l, LEASE_FENCED, said));
-	const struct elector_status *st = elector_status(l->elector);
-	assert_false(st->reg[0].up);
-	elector_status_drop(st);
+	/* On a machine that is too busy to renew, the lease may end before the change is noticed. */
+	WAIT_FOR(member_reaches(l) == 0);
 	assert_int_equal(observe(c, ELECT_SERVICE, group, &s, &err), ERR_OK);
 	assert_non_null(strstr(s.reg[0].why, "max_age"));
 	assert_int_equal(repair_group(c, ELECT_SERVICE, group, &done, &err), ERR_OK);

@@ -79,18 +79,6 @@ revision(struct member *m, unsigned r)
 	return rev;
 }
 
-static unsigned
-reached(struct member *m)
-{
-	const struct elector_status *s = elector_status(m->elector);
-	unsigned n = 0;
-
-	for (unsigned r = 0; r < s->n; r++)
-		n += s->reg[r].up;
-	elector_status_drop(s);
-	return n;
-}
-
 static enum lease_obstacle
 obstacle(struct member *m)
 {
@@ -182,7 +170,7 @@ a_killed_node_does_not_matter(void **state)
 	for (unsigned r = 0; r < 3; r++) {
 		unsigned node = node_of(l, r);
 		nats_cluster_end(cluster, node, SIGKILL);
-		WAIT_FOR(reached(l) == 2);
+		WAIT_FOR(member_reaches(l) == 2);
 		keeps(l, said, NS_PER_S);
 		assert_int_equal(nats_cluster_start(cluster, node, &err), ERR_OK);
 		all_renewed(l);
@@ -202,7 +190,7 @@ a_frozen_node_does_not_matter(void **state)
 	struct member *l = settled(m, 2);
 	unsigned said = atomic_load(&l->roles), node = node_of(l, 1);
 	nats_cluster_freeze(cluster, node, true);
-	WAIT_FOR(reached(l) == 2);
+	WAIT_FOR(member_reaches(l) == 2);
 	keeps(l, said, NS_PER_S);
 	nats_cluster_freeze(cluster, node, false);
 	all_renewed(l);
@@ -247,7 +235,7 @@ a_register_that_lost_its_data_is_filled_again(void **state)
 	unsigned node = node_of(l, 2);
 	uint64_t before = revision(l, 2);
 	nats_cluster_end(cluster, node, SIGKILL);
-	WAIT_FOR(reached(l) == 2);
+	WAIT_FOR(member_reaches(l) == 2);
 	assert_int_equal(nats_cluster_wipe(cluster, node, &err), ERR_OK);
 	assert_int_equal(nats_cluster_start(cluster, node, &err), ERR_OK);
 	assert_int_equal(nats_cluster_wait(cluster, &err), ERR_OK);

@@ -12,9 +12,13 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "base/magic.h"
 
@@ -198,6 +202,59 @@ a_process_whose_first_thread_ended_is_alive(void **state)
 	close(p[1]);
 }
 
+static _Atomic uint64_t *turns;		/* shared with the child whose threads turn */
+
+static void *
+turn(void *arg)
+{
+	for (;;)
+		atomic_fetch_add((_Atomic uint64_t *)arg, 1);
+	return NULL;
+}
+
+/* becomes: still or not, within half a minute. */
+static bool
+becomes(pid_t pid, bool still)
+{
+	for (int i = 0; i < 30000 && procfs_stands_still(pid) != still; i++)
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	return procfs_stands_still(pid) == still;
+}
+
+static void
+who_stands_still_does_nothing(void **state)
+{
+	uint64_t before[2];
+	pthread_t t;
+	pid_t pid;
+
+	(void)state;
+	turns = mmap(NULL, 2 * sizeof *turns, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_true(turns != MAP_FAILED);
+	if ((pid = fork()) == 0) {
+		if (pthread_create(&t, NULL, turn, &turns[1]) != 0)
+			_exit(1);
+		turn(&turns[0]);
+	}
+	while (atomic_load(&turns[0]) == 0 || atomic_load(&turns[1]) == 0)
+		sched_yield();
+	assert_false(procfs_stands_still(pid));
+	for (int round = 0; round < 20; round++) {
+		assert_int_equal(kill(pid, SIGSTOP), 0);
+		assert_true(becomes(pid, true));
+		for (int i = 0; i < 2; i++)
+			before[i] = atomic_load(&turns[i]);
+		nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);	/* nothing happens in it */
+		for (int i = 0; i < 2; i++)
+			assert_true(atomic_load(&turns[i]) == before[i]);
+		assert_int_equal(kill(pid, SIGCONT), 0);
+		assert_true(becomes(pid, false));
+	}
+	end(pid);
+	assert_true(procfs_stands_still(pid));
+	munmap(turns, 2 * sizeof *turns);
+}
+
 static void
 names_with_brackets_and_blanks_are_no_riddle(void **state)
 {
@@ -260,6 +317,7 @@ main(void)
 		cmocka_unit_test(finds_at_most_what_fits),
 		cmocka_unit_test(zombies_are_left_out),
 		cmocka_unit_test(a_process_whose_first_thread_ended_is_alive),
+		cmocka_unit_test(who_stands_still_does_nothing),
 		cmocka_unit_test(names_with_brackets_and_blanks_are_no_riddle),
 		cmocka_unit_test(nobody_is_below_a_process_that_is_not_there),
 		cmocka_unit_test(children_of_other_threads_count_too),
