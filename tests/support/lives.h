@@ -87,12 +87,12 @@ is_running(void *arg)
 }
 
 static inline bool
-has_probed(void *arg)
+has_probed_twice(void *arg)
 {
 	struct runner_counters n;
 
 	runner_count(((struct life *)arg)->r, &n);
-	return n.probes > 0;
+	return n.probes >= 2;
 }
 
 static inline void
