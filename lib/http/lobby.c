@@ -364,10 +364,10 @@ end_of_patience(struct lobby *l)
 	/* Only this thread changes these two lists, so that it may read them without the lock. */
 	for (enum place p = WAITS_FOR_HEAD; p <= WAITS_FOR_THREAD; p++)
 		while ((g = l->list[p].first) != NULL && mono_reached(now, g->deadline)) {
-			send_away(g);
 			pthread_mutex_lock(&l->lock);
-			*(p == WAITS_FOR_HEAD ? &l->late : &l->crowded) += 1;
+			*(p == WAITS_FOR_HEAD ? &l->late : &l->crowded) += 1;	/* whoever sees it closed sees it counted */
 			pthread_mutex_unlock(&l->lock);
+			send_away(g);
 		}
 	if (l->rests && mono_reached(now, l->rest_over))
 		rest(l, false);

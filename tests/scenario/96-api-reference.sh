@@ -1,4 +1,4 @@
-# /openapi.json is valid for an independent validator, every operation in it answers as it says (Ajv judges
+# What /openapi.json says is valid for an independent validator, every operation in it answers as it says (Ajv judges
 # each body), refuses who shows nothing, and /metrics is what Prometheus reads.
 . "$(dirname "$0")/../support/lib.sh"
 . "$(dirname "$0")/../support/wrap.sh"
