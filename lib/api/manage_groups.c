@@ -9,6 +9,7 @@
 #include "audit/audit.h"
 #include "base/magic.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "base/wall.h"
 #include "discovery/discovery.h"
 #include "election/election_check.h"
@@ -83,7 +84,7 @@ pack_warnings(struct pack *k, const struct observed *s)
 	for (unsigned r = 0; r < s->site.n; r++)
 		if (s->reg[r].why[0] != '\0') {
 			snprintf(text[r], sizeof text[r], "register %u: %s", s->reg[r].number, s->reg[r].why);
-			all[n++] = text[r];
+			all[n++] = utf8_clean(text[r]);
 		}
 	pack_key(k, "warnings");
 	pack_array(k, n);

@@ -11,6 +11,7 @@
 #include "base/magic.h"
 #include "base/near.h"
 #include "base/num.h"
+#include "base/utf8.h"
 
 void
 manage_fault(struct manage_faults *f, const char *field, const char *type, const char *fmt, ...)
@@ -25,6 +26,9 @@ manage_fault(struct manage_faults *f, const char *field, const char *type, const
 	va_start(ap, fmt);
 	vsnprintf(one->message, sizeof one->message, fmt, ap);
 	va_end(ap);
+	/* What strangers send is quoted, and cut off where it is long. */
+	utf8_clean(one->field);
+	utf8_clean(one->message);
 }
 
 /* pointer_of: "body.owner" and "owner" are "/owner"; a query, a byte, or the body as a whole is "". */

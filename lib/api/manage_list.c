@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "api/manage_inner.h"
-#include "base/magic.h"
+#include "base/log.h"
 #include "base/mem.h"
 
 #define LIMIT_MAX 1000
@@ -258,26 +258,43 @@ mix(uint64_t h, uint64_t v)
 	return h ^ (h >> 31);
 }
 
+/* put_item: each for itself, so that a record as deep as records may be is not too deep in a list.  What
+ * cannot be written stands there as null. */
+static void
+put_item(struct str *out, const struct manage_list *l, const void *item)
+{
+	struct err why;
+	struct pack k;
+
+	pack_init(&k, out, DATA_JSON, PACK_COMPACT);
+	l->pack(&k, item);
+	if (pack_end(&k, &why) == ERR_OK)
+		return;
+	char key[MANAGE_FIELD_MAX];
+	log_error(EV_WATCH_BAD_RECORD, LOG_F(LOG_S("key", l->key(item, key))), "an item of a list cannot be shown: %s", why.text);
+	str_puts(out, "null");
+}
+
 void
 manage_list_reply(struct web_request *r, const struct manage_list *l, const void **items, size_t n)
 {
 	struct str out = STR_INIT;
 	char etag[20];
 	struct query q;
-	struct pack k;
 	uint64_t h = 0;
 
 	if (!read_query(r, l, &q))
 		return;
 	n = choose(&q, items, n);
 	size_t shown = q.limit > 0 && n > q.limit ? (size_t)q.limit : n;
-	pack_init(&k, &out, DATA_JSON, PACK_COMPACT);
-	pack_array(&k, (uint32_t)shown);
+	str_putc(&out, '[');
 	for (size_t i = 0; i < shown; i++) {
-		l->pack(&k, items[i]);
+		if (i > 0)
+			str_putc(&out, ',');
+		put_item(&out, l, items[i]);
 		h = mix(h, l->mark(items[i]));
 	}
-	MUST(pack_end(&k, NULL) == ERR_OK);
+	str_putc(&out, ']');
 	if (shown < n)
 		link_next(r, &q, items[shown - 1]);
 	snprintf(etag, sizeof etag, "%016llx", (unsigned long long)mix(h, n));

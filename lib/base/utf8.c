@@ -114,3 +114,18 @@ utf8_valid(const char *p, size_t n)
 {
 	return n <= SHORT && is_ascii(p, n) ? n : decoded(p, n);
 }
+
+char *
+utf8_clean(char *text)
+{
+	size_t n = strlen(text), kept = utf8_valid(text, n);
+
+	for (size_t i = kept; i < n;) {
+		size_t good = utf8_valid(text + i, n - i);
+		memmove(text + kept, text + i, good);
+		kept += good;
+		i += good + 1;		/* the byte behind is none, or the terminator */
+	}
+	text[kept] = '\0';
+	return text;
+}

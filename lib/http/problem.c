@@ -59,16 +59,8 @@ urn_of(const char *code, char *out, size_t max)
 static void
 readable(struct str *out, const char *text)
 {
-	size_t n = text != NULL ? strlen(text) : 0;
-
-	str_puts(out, "");
-	while (n > 0) {
-		size_t good = utf8_valid(text, n);
-		str_add(out, text, good);
-		good += good < n;
-		text += good;
-		n -= good;
-	}
+	str_puts(out, text != NULL ? text : "");
+	out->len = strlen(utf8_clean(out->p));
 }
 
 static void

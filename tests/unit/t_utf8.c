@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <setjmp.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -65,12 +66,29 @@ says_where(void **state)
 	assert_int_equal(utf8_valid("\xc3\xa9" "bc\x80", 5), 4);
 }
 
+static void
+leaves_out_what_is_none(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "", "" }, { "plain", "plain" }, { "\xc3\xa9", "\xc3\xa9" }, { "cut \xc3", "cut " }, { "\xff", "" },
+		{ "\xe2\x82 in \xffthe\x80\x80 middle\xf0\x9f", " in the middle" },
+	};
+	char text[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		snprintf(text, sizeof text, "%s", rows[i][0]);
+		assert_string_equal(utf8_clean(text), rows[i][1]);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_place_of_a_piece),
 		cmocka_unit_test(says_where),
+		cmocka_unit_test(leaves_out_what_is_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
