@@ -22,6 +22,7 @@ static const struct { int status; const char *title; } titles[] = {
 	{ 411, "the body has no length" },
 	{ 413, "it is larger than allowed" },
 	{ 415, "the body is of another type" },
+	{ 417, "the server does not do this" },
 	{ 422, "a value is not allowed" },
 	{ 429, "too many attempts" },
 	{ 431, "the header is larger than allowed" },

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/log.h"
+#include "base/magic.h"
 #include "http/media.h"
 #include "http/server_inner.h"
 #include "sys/clock.h"
@@ -62,21 +63,69 @@ set_allow(struct web_request *r)
 	str_release(&allow);
 }
 
+/* said: how many headers of that name there are. */
+static size_t
+said(const struct mg_request_info *info, const char *name)
+{
+	size_t n = 0;
+
+	for (int i = 0; i < info->num_headers; i++)
+		n += strcasecmp(info->http_headers[i].name, name) == 0;
+	return n;
+}
+
 /* is_plain: whether everybody who reads the head finds the same body behind it: its length said once,
  * in digits, or in chunks and not both (RFC 9112 §6.3); and no header was left out for want of room. */
 static bool
-is_plain(const struct mg_request_info *info)
+is_plain(const struct web_request *r)
 {
-	size_t said = 0;
+	const char *length = mg_get_header(r->mg, "Content-Length"), *coding = mg_get_header(r->mg, "Transfer-Encoding");
 
-	for (int i = 0; i < info->num_headers; i++) {
-		const struct mg_header *h = &info->http_headers[i];
-		bool length = strcasecmp(h->name, "Content-Length") == 0;
-		said += length || strcasecmp(h->name, "Transfer-Encoding") == 0;
-		if (length && (h->value[0] == '\0' || strspn(h->value, "0123456789") != strlen(h->value)))
-			return false;
+	if (length != NULL && (length[0] == '\0' || strspn(length, "0123456789") != strlen(length)))
+		return false;
+	/* The only coding of ours; and HTTP/1.0, whose readers know none, ends the body elsewhere. */
+	if (coding != NULL && (strcasecmp(coding, "chunked") != 0 || r->info->http_version == NULL ||
+	    strcmp(r->info->http_version, "1.1") != 0))
+		return false;
+	return said(r->info, "Content-Length") + said(r->info, "Transfer-Encoding") <= 1 && r->info->num_headers < MG_MAX_HEADERS;
+}
+
+/* said_twice: the header of which one alone is read, while whoever stands before us may have judged by another;
+ * NULL: none. */
+static const char *
+said_twice(const struct mg_request_info *info)
+{
+	static const char *const once[] = {
+		"Host", "Authorization", "Cookie", "Origin", "Sec-Fetch-Site", "Content-Type", "Expect", "Idempotency-Key",
+	};
+
+	for (size_t i = 0; i < COUNT_OF(once); i++)
+		if (said(info, once[i]) > 1)
+			return once[i];
+	return NULL;
+}
+
+/* is_clear: whether the head can be taken in one way only; false when it was answered. */
+static bool
+is_clear(struct web_request *r)
+{
+	const char *twice, *expect = mg_get_header(r->mg, "Expect");
+	char why[100] = "the head says more than once how long the body is, or not in digits or chunks, or has too many lines";
+	int status = 400;
+
+	if (is_plain(r)) {
+		if ((twice = said_twice(r->info)) != NULL) {
+			snprintf(why, sizeof why, "the head has more than one line %s", twice);
+		} else if (expect != NULL && strcasecmp(expect, "100-continue") != 0) {
+			snprintf(why, sizeof why, "the only expectation that is met here is 100-continue");
+			status = 417;
+		} else {
+			return true;
+		}
 	}
-	return said <= 1 && info->num_headers < MG_MAX_HEADERS;
+	atomic_fetch_add(&r->server->malformed, 1);
+	answer_code(r, status, ERR_OK, why, false);
+	return false;
 }
 
 /* not_found: no route is for it.  A path that has others tells them, which is what OPTIONS asks. */
@@ -136,12 +185,8 @@ serve(struct web_request *r)
 	    mg_get_header(r->mg, "Transfer-Encoding") == NULL);
 	struct err err = { ERR_OK, "" }, refused = { ERR_OK, "" };
 
-	if (!is_plain(r->info)) {
-		atomic_fetch_add(&r->server->malformed, 1);
-		answer_code(r, 400, ERR_OK, "the head says more than once how long the body is, not in digits, or has too many lines",
-		    false);
+	if (!is_clear(r))
 		return;
-	}
 	bool found = find_route(r, &err) == ERR_OK;
 	if (o->admit != NULL && o->admit(o->arg, r, found ? r->match.route : NULL, &refused) != ERR_OK) {
 		if (r->status == 0)
