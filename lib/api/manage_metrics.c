@@ -218,6 +218,13 @@ tell_requests(struct manage *m, struct str *out)
 	}
 }
 
+/* labelled: one sample of a family with one label. */
+static void
+labelled(struct str *out, enum metric m, const char *label, const char *value, uint64_t n)
+{
+	prom_sample(out, metrics[m].name, (const struct prom_label[]){ { label, value }, { NULL, NULL } }, (double)n);
+}
+
 static void
 tell_server(struct manage *m, struct str *out)
 {
@@ -228,16 +235,14 @@ tell_server(struct manage *m, struct str *out)
 	one(out, METRIC_REFUSED, NULL, (double)c.refused);
 	one(out, METRIC_MALFORMED, NULL, (double)c.malformed);
 	one(out, METRIC_CONNECTIONS, NULL, c.connections);
+	one(out, METRIC_IDLE, NULL, c.idle);
+	family(out, METRIC_CLOSED);
+	labelled(out, METRIC_CLOSED, "why", "crowded", c.crowded);
+	labelled(out, METRIC_CLOSED, "why", "late", c.late);
+	labelled(out, METRIC_CLOSED, "why", "insecure", c.insecure);
 	one(out, METRIC_SSE, NULL, c.streams);
 	one(out, METRIC_DEPTH, loop, (double)mailbox_depth(box));
 	one(out, METRIC_DROPPED, loop, (double)mailbox_refused(box));
-}
-
-/* labelled: one sample of a family with one label. */
-static void
-labelled(struct str *out, enum metric m, const char *label, const char *value, uint64_t n)
-{
-	prom_sample(out, metrics[m].name, (const struct prom_label[]){ { label, value }, { NULL, NULL } }, (double)n);
 }
 
 static void

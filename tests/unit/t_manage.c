@@ -558,7 +558,7 @@ figures_are_told(void **state)
 	    "\naegis_nats_rtt_seconds 0.0015\n", "\naegis_registry_instances{service=\"order\",status=\"ACTIVE\"} 1\n",
 	    "\naegis_registry_instances{service=\"billing\",status=\"ACTIVE\"} 0\n",
 	    "aegis_http_request_duration_seconds_count{method=\"GET\",route=\"/api/instances/{service}/{instance}\",code=\"404\"} 2\n",
-	    "code=\"422\"", "{method=\"_none\",route=\"_none\",code=\"404\"} ");
+	    "code=\"422\"", "\naegis_http_connections_idle 0\n", "\naegis_http_closed_total{why=\"late\"} 0\n", "{method=\"_none\",route=\"_none\",code=\"404\"} ");
 }
 
 /* --- groups ---------------------------------------------------------------------------------- */
