@@ -11,6 +11,7 @@
 #include "base/wall.h"
 #include "codec/codec.h"
 #include "nats/conn.h"
+#include "nats/jetack.h"
 #include "nats/publisher.h"
 #include "nats/stream.h"
 #include "sys/clock.h"
@@ -23,6 +24,7 @@ struct audit {
 	struct conn *conn;
 	struct publisher *publisher;
 	_Atomic uint64_t written, failed;
+	atomic_bool failing;
 };
 
 struct audit *
@@ -53,6 +55,12 @@ struct audit_counters
 audit_counters(const struct audit *a)
 {
 	return (struct audit_counters){ atomic_load(&a->written), atomic_load(&a->failed) };
+}
+
+bool
+audit_failing(const struct audit *a)
+{
+	return atomic_load(&((struct audit *)(uintptr_t)a)->failing);
 }
 
 /* --- writing -------------------------------------------------------------------------------- */
@@ -136,6 +144,13 @@ store(struct audit *a, const char *subject, const struct str *text, struct err *
 	return code;
 }
 
+/* put_subject: where it is stored. */
+static void
+put_subject(const struct audit_entry *e, char out[SUBJECT_MAX])
+{
+	snprintf(out, SUBJECT_MAX, PREFIX "%s", e->service != NULL && e->service[0] != '\0' ? e->service : NOBODY);
+}
+
 enum err_code
 audit_write(struct audit *a, const struct audit_entry *e, struct err *err)
 {
@@ -143,21 +158,69 @@ audit_write(struct audit *a, const struct audit_entry *e, struct err *err)
 	struct err own = { ERR_OK, "" };
 	char subject[SUBJECT_MAX];
 
-	snprintf(subject, sizeof subject, PREFIX "%s", e->service != NULL && e->service[0] != '\0' ? e->service : NOBODY);
+	put_subject(e, subject);
 	enum err_code code = encode(e, clock_wall(clock_system()), &text, &own);
 	if (code == ERR_OK)
 		code = store(a, subject, &text, &own);
 	str_release(&text);
 	if (code == ERR_OK) {
 		atomic_fetch_add(&a->written, 1);
+		atomic_store(&a->failing, false);
 		return ERR_OK;
 	}
 	atomic_fetch_add(&a->failed, 1);
+	atomic_store(&a->failing, true);
 	log_error(EV_AUDIT_LOST, LOG_F(LOG_S("action", e->action), LOG_S("target", e->target), LOG_S("actor", e->actor_name),
 	    LOG_S("request_id", e->request_id)), "'%s' did %s of '%s', and its audit record is not known to be stored: %s",
 	    e->actor_name, e->action, e->target, own.text);
 	if (err != NULL)
 		*err = own;
+	return code;
+}
+
+/* ask: one sending, and what the stream says. */
+static enum err_code
+ask(struct conn *conn, const char *subject, const struct str *text, struct err *err)
+{
+	char id[ID_NONCE_MAX];
+	struct conn_header headers[] = { { "Nats-Msg-Id", id }, { NULL, NULL } };
+	struct pub_ack ack;
+	struct msg *reply;
+
+	id_nonce(id);
+	enum err_code code = conn_request(conn, &(struct conn_msg){
+		.subject = subject, .headers = headers, .data = text->p, .n = text->len, .urgent = true,
+	}, AUDIT_WAIT_NS, &reply, err);
+	if (code == ERR_NO_MEMBER)
+		return err_set(err, ERR_NOT_FOUND, "there is no stream %s", stream_id_name(STREAM_AUDIT));
+	if (code != ERR_OK)
+		return code;
+	switch (pub_reply_parse(msg_data(reply), msg_size(reply), &ack, err)) {
+	case PUB_STORED:
+		break;
+	case PUB_FOREIGN:
+		code = err_set(err, ERR_STORE, "the answer to '%s' is no acknowledgement", subject);
+		break;
+	default:
+		code = ERR_STORE;
+	}
+	msg_free(reply);
+	return code;
+}
+
+enum err_code
+audit_once(struct conn *conn, const struct audit_entry *e, bool make, struct err *err)
+{
+	struct str text = STR_INIT;
+	char subject[SUBJECT_MAX];
+
+	put_subject(e, subject);
+	enum err_code code = encode(e, clock_wall(clock_system()), &text, err);
+	if (code == ERR_OK)
+		code = ask(conn, subject, &text, err);
+	if (code == ERR_NOT_FOUND && make && (code = stream_ensure(conn, STREAM_AUDIT, 0, NULL, err)) == ERR_OK)
+		code = ask(conn, subject, &text, err);
+	str_release(&text);
 	return code;
 }
 
@@ -183,12 +246,11 @@ is_record(const struct value *v)
 	    value_field(v, "actor") != NULL;
 }
 
-/* tell: hands one stored message on, if it matches. */
+/* tell: hands one stored message on, if it matches; service is its subject. */
 static bool
-tell(const struct audit_query *q, struct codec *c, const struct stored *s,
+tell(const struct audit_query *q, struct codec *c, const char *service, struct data d, uint64_t seq,
     void (*each)(void *arg, uint64_t seq, const struct value *record), void *arg)
 {
-	const char *service = msg_subject(s->msg);
 	struct value v;
 
 	if (strncmp(service, PREFIX, strlen(PREFIX)) != 0)
@@ -196,11 +258,50 @@ tell(const struct audit_query *q, struct codec *c, const struct stored *s,
 	service += strlen(PREFIX);
 	if (q->service != NULL && strcmp(service, q->service) != 0)
 		return false;
-	struct data d = { DATA_JSON, msg_data(s->msg), msg_size(s->msg) };
 	if (d.n == 0 || codec_parse(c, d, &v, NULL) != ERR_OK || !is_record(&v) || (q->actor != NULL && !is_by(&v, q->actor)))
 		return false;
-	each(arg, s->seq, &v);
+	each(arg, seq, &v);
 	return true;
+}
+
+/* A piece of the stream, oldest first, as it came; it is told from its end. */
+struct piece {
+	struct { char *subject, *data; size_t n; uint64_t seq; } v[AUDIT_READ];
+	size_t n;
+};
+
+static void
+keep(void *arg, const struct stored *s)
+{
+	struct piece *p = arg;
+
+	if (p->n == AUDIT_READ)
+		return;
+	p->v[p->n].subject = mem_text(msg_subject(s->msg));
+	p->v[p->n].n = msg_size(s->msg);
+	p->v[p->n].data = mem_text_n(msg_data(s->msg), msg_size(s->msg));
+	p->v[p->n++].seq = s->seq;
+}
+
+static void
+piece_clear(struct piece *p)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		mem_free(p->v[i].subject);
+		mem_free(p->v[i].data);
+	}
+	p->n = 0;
+}
+
+/* tell_piece: newest first, as long as more is wanted; *seq is the last one that was looked at. */
+static void
+tell_piece(const struct audit_query *q, struct codec *c, const struct piece *p, size_t *told, uint64_t *seq,
+    void (*each)(void *arg, uint64_t seq, const struct value *record), void *arg)
+{
+	for (size_t i = p->n; i > 0 && *told < q->limit; i--) {
+		*told += tell(q, c, p->v[i - 1].subject, (struct data){ DATA_JSON, p->v[i - 1].data, p->v[i - 1].n }, p->v[i - 1].seq, each, arg);
+		*seq = p->v[i - 1].seq;
+	}
 }
 
 enum err_code
@@ -208,29 +309,30 @@ audit_read(struct audit *a, const struct audit_query *q,
     void (*each)(void *arg, uint64_t seq, const struct value *record), void *arg, uint64_t *next, struct err *err)
 {
 	struct stream_state state;
-	struct stored s;
+	struct piece *piece;
 	size_t told = 0;
 
 	*next = 0;
 	enum err_code code = stream_look(a->conn, stream_id_name(STREAM_AUDIT), &state, err);
 	if (code != ERR_OK || state.messages == 0)
 		return code == ERR_NOT_FOUND ? ERR_OK : code;
-	uint64_t seq = q->before > 0 && q->before - 1 < state.last_seq ? q->before - 1 : state.last_seq;
+	/* Sequences above `end` were looked at. */
+	uint64_t end = q->before > 0 && q->before - 1 < state.last_seq ? q->before - 1 : state.last_seq;
 	struct codec *c = codec_new();
-	code = ERR_OK;
-	for (size_t looks = 0; code == ERR_OK && seq >= state.first_seq && seq > 0; seq--) {
-		if (told == q->limit || looks++ == AUDIT_LOOKS) {
-			*next = seq + 1;
-			break;
-		}
-		code = stream_get(a->conn, stream_id_name(STREAM_AUDIT), seq, &s, err);
-		if (code == ERR_OK) {
-			told += tell(q, c, &s, each, arg);
-			msg_free(s.msg);
-		} else if (code == ERR_NOT_FOUND) {
-			code = ERR_OK;		/* removed by somebody, or too old since we looked */
-		}
+	piece = mem_new(sizeof *piece);
+	for (size_t looks = 0; code == ERR_OK && end >= state.first_seq && end > 0 && told < q->limit && looks < AUDIT_LOOKS; looks += AUDIT_READ) {
+		uint64_t from = end >= AUDIT_READ ? end - AUDIT_READ + 1 : 1, last = from;
+		code = stream_range(&(struct stream_range){
+			.conn = a->conn, .stream = stream_id_name(STREAM_AUDIT), .filter = stream_id_subjects(STREAM_AUDIT),
+			.from = from > state.first_seq ? from : state.first_seq, .to = end, .each = keep, .arg = piece,
+		}, err);
+		tell_piece(q, c, piece, &told, &last, each, arg);
+		piece_clear(piece);
+		end = (told < q->limit ? from : last) - 1;
 	}
+	if (code == ERR_OK && end >= state.first_seq && end > 0)
+		*next = end + 1;
+	mem_free(piece);
 	codec_free(c);
 	return code;
 }

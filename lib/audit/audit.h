@@ -46,6 +46,10 @@ struct audit_entry {
  * and counted here; the change was made all the same, and who asked for it is to be told. */
 enum err_code audit_write(struct audit *a, const struct audit_entry *e, struct err *err);
 
+/* audit_once(conn, e, make, err): as audit_write, for a process that writes one record and has no loop; nothing is
+ * logged or counted.  make: the stream, too, when it is missing; else ERR_NOT_FOUND. */
+enum err_code audit_once(struct conn *conn, const struct audit_entry *e, bool make, struct err *err);
+
 /* What to read: newest first. */
 struct audit_query {
 	uint64_t before;		/* sequences below this one; 0: all */
@@ -54,14 +58,18 @@ struct audit_query {
 	size_t limit;			/* so many at most */
 };
 
-#define AUDIT_LOOKS 2000		/* records looked at in one call, whether or not they match */
+#define AUDIT_READ 128			/* records that are fetched, and lie in memory, at once */
+#define AUDIT_LOOKS 2048		/* records looked at in one call, whether or not they match */
 
 /* audit_read(a, q, each, arg, next, err): calls each(arg, seq, record) for what matches; record is a map as
  * it was written, and lives during the call.  *next is where to go on (as q->before), 0 when there is no
  * more; there may be more although fewer than q->limit were told.  A stream that is missing is an empty
- * one.  Blocks for a round trip per record. */
+ * one.  Blocks for a few round trips per AUDIT_READ records. */
 enum err_code audit_read(struct audit *a, const struct audit_query *q,
     void (*each)(void *arg, uint64_t seq, const struct value *record), void *arg, uint64_t *next, struct err *err);
+
+/* audit_failing(a): the last write failed, and none succeeded since. */
+bool audit_failing(const struct audit *a);
 
 struct audit_counters {
 	uint64_t written, failed;

@@ -99,6 +99,18 @@ struct stored {
 enum err_code stream_next(struct conn *c, const char *name, const char *filter, uint64_t from, struct stored *out,
     struct err *err);
 
+/* stream_range(r, err): calls each for every stored message from one sequence to another, in order; s lives during
+ * the call.  A few round trips however many there are, and all of a thousand of them lie in memory at
+ * once: whoever cannot bound their size asks for fewer.  ERR_NOT_FOUND when there is no such stream.  Blocks. */
+struct stream_range {
+	struct conn *conn;
+	const char *stream, *filter;	/* subjects, "aegis.audit.>" */
+	uint64_t from, to;		/* both included; nothing where to is below from */
+	void (*each)(void *arg, const struct stored *s);
+	void *arg;
+};
+enum err_code stream_range(const struct stream_range *r, struct err *err);
+
 /* stream_get: exactly that sequence, asked of the stream's leader.  stream_delete: removes it.
  * ERR_NOT_FOUND when it is not there.  Both block. */
 enum err_code stream_get(struct conn *c, const char *name, uint64_t seq, struct stored *out, struct err *err);

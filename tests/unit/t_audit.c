@@ -169,6 +169,51 @@ gaps_and_strangers_are_passed_over(void **state)
 }
 
 static void
+count(void *arg, uint64_t seq, const struct value *record)
+{
+	uint64_t *last = arg;
+
+	(void)record;
+	assert_true(seq < last[0]);
+	last[0] = seq;
+	last[1]++;
+}
+
+/* More than lie in memory at once, with holes of all sizes: none is told twice, none is left out. */
+static void
+many_come_in_pieces(void **state)
+{
+	enum { N = 3 * AUDIT_READ + 5 };
+	static bool gone[N + 1];
+	struct world w;
+	size_t left = N;
+
+	(void)state;
+	open_world(&w);
+	struct audit_entry e = { .actor_id = "cli", .actor_name = "ann", .action = "definition.update", .target = "t" };
+	assert_int_equal(audit_once(w.conn, &e, false, &w.err), ERR_NOT_FOUND);
+	for (int i = 1; i <= N; i++)
+		expect_ok(audit_once(w.conn, &e, true, &w.err), &w.err);
+	for (int i = 1; i <= N; i++)
+		if ((gone[i] = i == N || i % 50 == 7 || (i >= AUDIT_READ - 3 && i < 2 * AUDIT_READ + 9))) {
+			expect_ok(stream_delete(w.conn, "AEGIS_AUDIT", (uint64_t)i, &w.err), &w.err);
+			left--;
+		}
+	for (size_t limit = 1; limit <= 1000; limit = limit * 9 + 1) {
+		uint64_t seen[2] = { UINT64_MAX, 0 }, next = 0;
+		size_t pages = 0;
+		do {
+			uint64_t before = seen[1];
+			struct audit_query q = { .before = next, .limit = limit };
+			expect_ok(audit_read(w.audit, &q, count, seen, &next, &w.err), &w.err);
+			assert_true(seen[1] - before <= limit && ++pages <= N);
+		} while (next > 0);
+		assert_int_equal(seen[1], left);
+	}
+	close_world(&w);
+}
+
+static void
 what_cannot_be_stored_is_told(void **state)
 {
 	struct world w;
@@ -181,9 +226,11 @@ what_cannot_be_stored_is_told(void **state)
 	assert_int_not_equal(note(&w, "ann", "orders", "second"), ERR_OK);
 	assert_true(mono_since(clock_mono(clock_system()), then) < 5 * NS_PER_S);
 	assert_int_equal(audit_counters(w.audit).failed, 1);
+	assert_true(audit_failing(w.audit));
 	assert_true(bus_start(&w.bus));
 	WAIT_FOR(conn_state(w.conn) == CONN_UP);
 	WAIT_FOR(note(&w, "ann", "orders", "third") == ERR_OK);
+	assert_false(audit_failing(w.audit));
 	close_world(&w);
 }
 
@@ -222,6 +269,7 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(newest_first_page_by_page),
 		cmocka_unit_test(gaps_and_strangers_are_passed_over),
+		cmocka_unit_test(many_come_in_pieces),
 		cmocka_unit_test(what_cannot_be_stored_is_told),
 		cmocka_unit_test(documents_that_are_too_large_are_left_out),
 	};
