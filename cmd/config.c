@@ -11,6 +11,7 @@
 #include "codec/codec.h"
 #include "model/names.h"
 #include "nats/kv.h"
+#include "trail.h"
 
 enum err_code
 config_open(struct cmd *c, struct config_way *w, struct err *err)
@@ -321,6 +322,9 @@ cmd_config_rm_run(struct cmd *c, struct err *err)
 		    "try again", o->service, (unsigned long long)d.revision, (unsigned long long)expect);
 	if (code == ERR_OK && (code = consent(o, err)) == ERR_OK && !o->dry_run)
 		code = settings_remove(w.all, o->service, d.revision, err);
+	if (code == ERR_OK && !o->dry_run)
+		cmd_trail(c, w.conn, (struct audit_entry){ .action = "config.remove", .target = o->service, .service = o->service,
+		    .before = cmd_json(d.json), .before_revision = d.revision }, false);
 	if (code == ERR_OK) {
 		char *json = mem_printf("{\"service\":\"%s\",\"action\":\"removed\",\"dry_run\":%s,\"revision\":%llu}", o->service,
 		    o->dry_run ? "true" : "false", (unsigned long long)d.revision);

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "app/config.h"
 #include "base/magic.h"
@@ -13,6 +12,7 @@
 #include "codec/codec.h"
 #include "config.h"
 #include "nats/kv.h"
+#include "trail.h"
 
 /* --- what differs ------------------------------------------------------------------------- */
 
@@ -218,19 +218,6 @@ from_revision(struct settings *all, const struct set_cmd *o, char **out, struct 
 	return code;
 }
 
-/* author: who is told to have written it. */
-static char *
-author(void)
-{
-	const char *user = out_getenv(NULL, "USER");
-	char host[65] = "localhost";
-
-	gethostname(host, sizeof host - 1);
-	if (user != NULL && user[0] != '\0')
-		return mem_printf("%.64s@%s", user, host);
-	return mem_printf("uid %u@%s", (unsigned)getuid(), host);
-}
-
 static void
 show(struct cmd *c, const char *service, const char *action, bool dry_run, uint64_t revision, const struct config_diff *d)
 {
@@ -255,7 +242,7 @@ static enum err_code
 write_it(struct settings *all, const struct set_cmd *o, const char *json, uint64_t expect, uint64_t *revision, struct err *err)
 {
 	struct codec *codec = codec_new();
-	char *by = author();
+	char *by = cmd_author();
 	struct value v;
 	enum err_code code = codec_parse(codec, (struct data){ DATA_JSON, json, strlen(json) }, &v, err);
 
@@ -268,7 +255,7 @@ write_it(struct settings *all, const struct set_cmd *o, const char *json, uint64
 }
 
 static enum err_code
-settle(struct cmd *c, struct settings *all, const struct settings_document *was, uint64_t expect, struct err *err)
+settle(struct cmd *c, const struct config_way *w, const struct settings_document *was, uint64_t expect, struct err *err)
 {
 	const struct set_cmd *o = c->opts;
 	struct config_diff d = { .n = 0 };
@@ -281,12 +268,18 @@ settle(struct cmd *c, struct settings *all, const struct settings_document *was,
 		return err_set(err, exists && expect == 0 ? ERR_EXISTS : ERR_REVISION, "the settings of '%s' are at revision %llu, not %llu; look at "
 		    "them with `aegis config get` and try again", o->service, (unsigned long long)(exists ? revision : 0),
 		    (unsigned long long)expect);
-	code = o->file != NULL ? config_file(o->file, &json, err) : o->revert != NULL ? from_revision(all, o, &json, err)
+	code = o->file != NULL ? config_file(o->file, &json, err) : o->revert != NULL ? from_revision(w->all, o, &json, err)
 	    : from_words(c, was->json, &json, err);
 	if (code == ERR_OK && (code = config_compare(was->json, json, &d, err)) == ERR_OK) {
 		bool same = d.n == 0 && was->json != NULL;
 		if (!same)
-			code = write_it(all, o, json, exists ? revision : KV_ABSENT, &revision, err);
+			code = write_it(w->all, o, json, exists ? revision : KV_ABSENT, &revision, err);
+		if (code == ERR_OK && !same && !o->dry_run)
+			cmd_trail(c, w->conn, (struct audit_entry){
+				.action = o->revert != NULL ? "config.revert" : exists ? "config.update" : "config.create", .target = o->service, .service = o->service,
+				.before = cmd_json(was->json), .before_revision = exists ? was->revision : 0,
+				.after = cmd_json(json), .after_revision = revision,
+			}, false);
 		if (code == ERR_OK)
 			show(c, o->service, same ? "unchanged" : exists ? "changed" : "created", o->dry_run, revision, &d);
 	}
@@ -317,7 +310,7 @@ cmd_config_set_run(struct cmd *c, struct err *err)
 	else if (code == ERR_CORRUPT)
 		err_set(err, code, "%s; write it anew with --file or --revert, or remove it with `aegis config rm`", was.why);
 	if (code == ERR_OK)
-		code = settle(c, w.all, &was, expect, err);
+		code = settle(c, &w, &was, expect, err);
 	settings_document_release(&was);
 	config_close(&w);
 	return code;

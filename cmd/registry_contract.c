@@ -11,6 +11,7 @@
 #include "model/contract.h"
 #include "model/names.h"
 #include "registry.h"
+#include "trail.h"
 
 struct contracts *
 cmd_contract_open(struct cmd *c, bool create, struct conn **conn, struct err *err)
@@ -85,8 +86,31 @@ is_same(const struct value *v, const char *stored, size_t n)
 	return same;
 }
 
+/* write_new: over what is stored, or NULL; and into the audit trail. */
 static enum err_code
-put_value(struct contracts *all, const struct put *p, const struct value *v, struct err *err)
+write_new(struct contracts *all, struct conn *conn, const struct put *p, const struct value *v, const char *stored, uint64_t *revision,
+    struct err *err)
+{
+	uint64_t before = stored == NULL ? 0 : *revision;
+	struct str text = STR_INIT;
+	struct pack k;
+	enum err_code code = contracts_put(all, p->service, v, before, revision, err);
+
+	if (code != ERR_OK)
+		return code;
+	pack_init(&k, &text, DATA_JSON, PACK_COMPACT);
+	pack_value(&k, v);
+	cmd_trail(p->c, conn, (struct audit_entry){
+		.action = stored == NULL ? "contract.create" : "contract.update", .target = p->service, .service = p->service,
+		.before = cmd_json(stored), .before_revision = before,
+		.after = cmd_json(pack_end(&k, NULL) == ERR_OK ? str_text(&text) : NULL), .after_revision = *revision,
+	}, false);
+	str_release(&text);
+	return ERR_OK;
+}
+
+static enum err_code
+put_value(struct contracts *all, struct conn *conn, const struct put *p, const struct value *v, struct err *err)
 {
 	uint64_t revision = 0;
 	char *stored = NULL;
@@ -99,7 +123,7 @@ put_value(struct contracts *all, const struct put *p, const struct value *v, str
 		goto err0;
 	bool same = revision != 0 && is_same(v, stored, n);
 	if (!p->dry_run && !same)
-		code = contracts_put(all, p->service, v, stored == NULL ? 0 : revision, &revision, err);
+		code = write_new(all, conn, p, v, stored, &revision, err);
 	if (code == ERR_OK)
 		show(p, stored == NULL ? "created" : same ? "unchanged" : "replaced", revision);
 err0:
@@ -120,7 +144,7 @@ use(void *arg, const struct value *v, struct err *err)
 	contract_free(contract);
 	if ((all = cmd_contract_open(p->c, !p->dry_run, &conn, err)) == NULL)
 		return err->code;
-	enum err_code code = put_value(all, p, v, err);
+	enum err_code code = put_value(all, conn, p, v, err);
 	cmd_contract_close(all, conn);
 	return code;
 }

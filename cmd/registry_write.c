@@ -16,6 +16,7 @@
 #include "model/names.h"
 #include "registry.h"
 #include "sys/clock.h"
+#include "trail.h"
 
 #define UNSET CMD_REGISTRY_UNSET
 
@@ -204,8 +205,25 @@ settle(const struct put_opts *o, struct definition *d, const struct definition *
 	return definition_check(d, err);
 }
 
+/* note: a definition as it was, NULL for not at all, and is; in the audit trail. */
+static void
+note(struct cmd *c, struct conn *conn, const struct definition *was, uint64_t before, const struct definition *is, uint64_t after)
+{
+	struct str text[2] = { STR_INIT, STR_INIT };
+
+	if (was != NULL)
+		cmd_registry_definition_json(was, "", &text[0]);
+	cmd_registry_definition_json(is, "", &text[1]);
+	cmd_trail(c, conn, (struct audit_entry){
+		.action = was == NULL ? "definition.create" : "definition.update", .target = is->service, .service = is->service,
+		.before = cmd_json(text[0].p), .before_revision = before, .after = cmd_json(text[1].p), .after_revision = after,
+	}, false);
+	str_release(&text[0]);
+	str_release(&text[1]);
+}
+
 static enum err_code
-put_one(struct cmd *c, struct registry *r, struct definition *d, uint64_t expect, struct err *err)
+put_one(struct cmd *c, struct conn *conn, struct registry *r, struct definition *d, uint64_t expect, struct err *err)
 {
 	const struct put_opts *o = c->opts;
 	struct str text = STR_INIT, changes = STR_INIT;
@@ -227,6 +245,7 @@ put_one(struct cmd *c, struct registry *r, struct definition *d, uint64_t expect
 	} else if (revision != 0 && text.len == 0) {
 		show_written(c, &was, action, revision);
 	} else if ((code = registry_put(r, d, expect, &revision, err)) == ERR_OK) {
+		note(c, conn, expect == 0 ? NULL : &was, expect, d, revision);
 		show_written(c, d, action, revision);
 	}
 err0:
@@ -263,7 +282,7 @@ cmd_registry_put_run(struct cmd *c, struct err *err)
 		code = err->code;
 		goto err0;
 	}
-	code = put_one(c, r, &d, expect, err);
+	code = put_one(c, conn, r, &d, expect, err);
 	cmd_registry_close(r, conn);
 err0:
 	definition_release(&d);
@@ -309,8 +328,20 @@ struct victim {
 	const char *word;		/* as it was typed: NAME or NAME/INSTANCE */
 	char *service, *id;		/* id NULL: the definition */
 	uint64_t revision;
+	bool contract;			/* of the service, and nothing else */
 	size_t alive;			/* instances that are fresh */
+	struct str was;			/* the definition as JSON; empty: none, or unreadable */
 };
+
+/* note_gone: in the audit trail. */
+static void
+note_gone(struct cmd *c, struct conn *conn, const struct victim *v)
+{
+	cmd_trail(c, conn, (struct audit_entry){
+		.action = v->contract ? "contract.delete" : v->id != NULL ? "instance.delete" : "definition.delete", .target = v->word,
+		.service = v->service, .before = cmd_json(v->was.p), .before_revision = v->revision,
+	}, false);
+}
 
 static enum err_code
 look_at(struct registry *r, const struct rm_opts *o, struct victim *v, struct err *err)
@@ -322,8 +353,10 @@ look_at(struct registry *r, const struct rm_opts *o, struct victim *v, struct er
 	enum err_code code;
 
 	if (v->id == NULL) {
-		if ((code = registry_get(r, v->service, &d, &v->revision, err)) == ERR_OK)
+		if ((code = registry_get(r, v->service, &d, &v->revision, err)) == ERR_OK) {
+			cmd_registry_definition_json(&d, "", &v->was);
 			definition_release(&d);
+		}
 	} else {
 		if ((code = registry_get_instance(r, v->service, v->id, &i, &v->revision, err)) == ERR_OK)
 			instance_release(&i);
@@ -393,7 +426,7 @@ expected(const struct victim *v, uint64_t expect, struct err *err)
 }
 
 static enum err_code
-rm_one(struct cmd *c, struct registry *r, struct victim *v, uint64_t expect, struct err *err)
+rm_one(struct cmd *c, struct conn *conn, struct registry *r, struct victim *v, uint64_t expect, struct err *err)
 {
 	const struct rm_opts *o = c->opts;
 	enum err_code code;
@@ -407,6 +440,7 @@ rm_one(struct cmd *c, struct registry *r, struct victim *v, uint64_t expect, str
 		    : registry_remove_instance(r, v->service, v->id, v->revision, err);
 		if (code != ERR_OK)
 			return code;
+		note_gone(c, conn, v);
 	}
 	show_removed(c, v, o->dry_run);
 	return ERR_OK;
@@ -431,6 +465,9 @@ rm_contract(struct cmd *c, struct victim *v, uint64_t expect, struct err *err)
 		mem_free(json);
 		if ((code = expected(v, expect, err)) == ERR_OK && !o->dry_run && (code = consent(o, v, err)) == ERR_OK)
 			code = contracts_remove(all, v->service, v->revision, err);
+		v->contract = true;
+		if (code == ERR_OK && !o->dry_run)
+			note_gone(c, conn, v);
 		if (code == ERR_OK)
 			show_removed(c, v, o->dry_run);
 	}
@@ -462,9 +499,10 @@ cmd_registry_rm_run(struct cmd *c, struct err *err)
 		code = err->code;
 		goto err0;
 	}
-	code = rm_one(c, r, &v, expect, err);
+	code = rm_one(c, conn, r, &v, expect, err);
 	cmd_registry_close(r, conn);
 err0:
+	str_release(&v.was);
 	mem_free(v.service);
 	mem_free(v.id);
 	return code;

@@ -12,6 +12,7 @@
 #include "model/names.h"
 #include "registry.h"
 #include "sys/clock.h"
+#include "trail.h"
 
 #define LINK_TTL_NS AUTH_SESSION_NS	/* a login lasts no longer anyway */
 
@@ -91,6 +92,21 @@ show_created(struct cmd *c, const struct auth_token *t, const char *key, const c
 	str_release(&json);
 }
 
+/* note: that it came or went; what it is never gets there. */
+static void
+note(struct cmd *c, struct conn *conn, const char *action, const struct auth_token *t)
+{
+	struct audit_entry e = { .action = action, .target = t->id, .service = t->service };
+	bool made = strcmp(action, "token.create") == 0;
+	struct str text = STR_INIT;
+
+	auth_token_show(&text, t, NULL, NULL);
+	*(made ? &e.after : &e.before) = cmd_json(str_text(&text));
+	*(made ? &e.after_revision : &e.before_revision) = t->revision;
+	cmd_trail(c, conn, e, true);
+	str_release(&text);
+}
+
 /* link_of: the code stands behind the '#', which browsers send to nobody. */
 static char *
 link_of(const char *url, const char *code)
@@ -103,7 +119,7 @@ link_of(const char *url, const char *code)
 }
 
 static enum err_code
-create_link(struct cmd *c, struct auth_store *s, const struct auth_wish *w, const char *url, struct err *err)
+create_link(struct cmd *c, struct conn *conn, struct auth_store *s, const struct auth_wish *w, const char *url, struct err *err)
 {
 	struct auth_token t;
 	char code[AUTH_TEXT_MAX];
@@ -111,6 +127,7 @@ create_link(struct cmd *c, struct auth_store *s, const struct auth_wish *w, cons
 
 	if ((rc = auth_store_create(s, w, NULL, &t, err)) != ERR_OK || (rc = auth_store_code(s, &t, code, err)) != ERR_OK)
 		return rc;
+	note(c, conn, "token.create", &t);
 	char *link = link_of(url, code);
 	show_created(c, &t, "link", link);
 	out_note(c->out, "the link logs one browser in, once, within %lld minutes", (long long)(AUTH_CODE_NS / NS_PER_S / 60));
@@ -119,7 +136,7 @@ create_link(struct cmd *c, struct auth_store *s, const struct auth_wish *w, cons
 }
 
 static enum err_code
-create_token(struct cmd *c, struct auth_store *s, const struct auth_wish *w, struct err *err)
+create_token(struct cmd *c, struct conn *conn, struct auth_store *s, const struct auth_wish *w, struct err *err)
 {
 	struct auth_token t;
 	char secret[AUTH_TEXT_MAX];
@@ -127,6 +144,7 @@ create_token(struct cmd *c, struct auth_store *s, const struct auth_wish *w, str
 
 	if (code != ERR_OK)
 		return code;
+	note(c, conn, "token.create", &t);
 	show_created(c, &t, "token", secret);
 	out_note(c->out, "the token is not shown again");
 	explicit_bzero(secret, sizeof secret);
@@ -161,7 +179,7 @@ cmd_token_create_run(struct cmd *c, struct err *err)
 	struct auth_store *s = open_store(c, true, &conn, err);
 	if (s == NULL)
 		return err->code;
-	code = o->link != NULL ? create_link(c, s, &w, o->link, err) : create_token(c, s, &w, err);
+	code = o->link != NULL ? create_link(c, conn, s, &w, o->link, err) : create_token(c, conn, s, &w, err);
 	close_store(s, conn);
 	return code;
 }
@@ -323,6 +341,7 @@ cmd_token_revoke_run(struct cmd *c, struct err *err)
 		return err->code;
 	if ((code = find(s, word, &t, err)) == ERR_OK && (code = consent(o, word, &t, err)) == ERR_OK &&
 	    (code = auth_store_revoke(s, t.id, 0, NULL, err)) == ERR_OK) {
+		note(c, conn, "token.revoke", &t);
 		auth_token_show(&json, &t, "action", "revoked");
 		out_object(c->out, (const char *const[]){ "id", "name", "action" },
 		    (const struct out_cell[]){ { t.id, OUT_PLAIN }, { t.name, OUT_STRONG }, { "revoked", OUT_PLAIN } }, 3,
