@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/manage_inner.h"
+#include "api/manage_kept.h"
 #include "base/log.h"
 #include "base/magic.h"
 #include "base/num.h"
@@ -14,10 +15,13 @@
 #define HAS(text, c) (__builtin_strchr((text) != NULL ? (text) : "", (c)) != NULL)
 #define GIVES(response) ((response) == NULL || HAS(response, '*') ? NULL : HAS(response, '/') ? (response) : "application/json")
 
+/* What changes a part may say so by its own type (RFC 7396). */
+#define TAKES(method) ((method)[1] == 'A' ? "application/json, application/merge-patch+json" : NULL)
+
 static const struct web_route routes[] = {
 #define ROUTE(c_method, c_path, operation, who, reach, c_kind, bytes, fn, query, request, status, response, sentence) \
 	{ .method = c_method, .path = c_path, .kind = WEB_##c_kind, .max_body = bytes, .handler = fn, .about = sentence, \
-	    .name = operation, .access = MANAGE_##who, .gives = GIVES(response) },
+	    .name = operation, .access = MANAGE_##who, .takes = TAKES(c_method), .gives = GIVES(response) },
 #include "api/manage_routes.def"
 #undef ROUTE
 };
@@ -73,6 +77,8 @@ admit(void *arg, struct web_request *r, const struct web_route *route, struct er
 	const struct manage *m = arg;
 	enum err_code code = manage_admit(arg, r, route, err);
 
+	if (code == ERR_OK && route != NULL && !manage_query_known(r, route))
+		return ERR_INVALID;		/* it was answered */
 	if (code == ERR_OK && route != NULL && m->read_only && strcmp(route->method, "GET") != 0 &&
 	    strcmp(route->path, SESSION) != 0)
 		return err_set(err, ERR_DENIED, "this server only reads: it was started with --read-only");
@@ -200,6 +206,7 @@ manage_start(struct manage *m, const struct manage_opts *o, struct err *err)
 	web.base = m->base_path;
 	m->magic = MANAGE_MAGIC;
 	m->meter = manage_meter_new();
+	m->kept = manage_kept_new();
 	if (code == ERR_OK)
 		code = serve_at(m, "the management API", o, &web, &m->web, err);
 	if (code == ERR_OK && o->health_listen != NULL)
@@ -225,4 +232,6 @@ manage_stop(struct manage *m)
 	m->web = m->health = NULL;
 	manage_meter_free(m->meter);
 	m->meter = NULL;
+	manage_kept_free(m->kept);
+	m->kept = NULL;
 }

@@ -22,6 +22,7 @@ struct discovery;
 struct groups;
 struct janitor;
 struct loop;
+struct manage_kept;
 struct manage_meter;
 struct registry;
 struct settings;
@@ -77,10 +78,13 @@ struct manage {
 	_Atomic int64_t rtt_ns;			/* how long that took */
 	atomic_bool draining;			/* asked to stop */
 
+	_Atomic int64_t refusals_minute;	/* of logins: the minute that is counted, */
+	_Atomic uint64_t refusals;		/* and how many there were in it */
 	_Atomic uint64_t cpu_busy, cpu_total;	/* of the machine, when it was last asked */
 
 	struct web_server *web, *health;	/* manage_start's, as what follows */
 	struct manage_meter *meter;		/* of answered requests */
+	struct manage_kept *kept;		/* lists that were rendered */
 };
 
 #define MANAGE_MAGIC 0xae619001u

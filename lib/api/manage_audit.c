@@ -8,18 +8,25 @@
 #define PAGE_MAX 1000
 
 void
-manage_audit(struct manage *m, struct web_request *r, const struct audit_entry *e)
+manage_audit_as(struct manage *m, struct web_request *r, const struct auth_who *who, const struct audit_entry *e)
 {
-	const struct auth_who *who = manage_who(r);
 	struct audit_entry full = *e;
 
-	full.actor_id = who->id;
-	full.actor_name = who->name;
-	full.actor_role = auth_role_name(who->role);
+	if (who != NULL) {
+		full.actor_id = who->id;
+		full.actor_name = who->name;
+		full.actor_role = auth_role_name(who->role);
+	}
 	full.request_id = web_request_id(r);
 	full.peer = web_peer(r);
 	if (audit_write(m->audit, &full, NULL) != ERR_OK)
 		web_set_header(r, "Warning", "199 aegis \"the change was made, but its audit record is not known to be stored\"");
+}
+
+void
+manage_audit(struct manage *m, struct web_request *r, const struct audit_entry *e)
+{
+	manage_audit_as(m, r, manage_who(r), e);
 }
 
 /* --- definitions ----------------------------------------------------------------------------- */

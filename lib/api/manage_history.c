@@ -2,8 +2,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/manage_definition.h"
 #include "api/manage_inner.h"
 #include "base/magic.h"
+#include "base/num.h"
 #include "base/wall.h"
 #include "codec/record.h"
 #include "model/names.h"
@@ -100,60 +102,122 @@ read_target(struct web_request *r, uint64_t *revision, bool *dry_run)
 	return !manage_refused(r, &f);
 }
 
-/* write_back: x as the newest revision, over `last`. */
-static enum err_code
-write_back(struct manage *m, struct web_request *r, const struct registry_item *x, const struct registry_item *last,
-    bool dry_run, struct err *err)
+static void
+reply_reverted(struct web_request *r, const struct definition *d, uint64_t revision)
 {
-	struct definition d = *x->definition;
-	struct manage_version before, after;
 	struct str out = STR_INIT;
-	uint64_t revision = last->revision;
 	struct pack k;
 	char etag[24];
+
+	pack_init(&k, &out, DATA_JSON, PACK_COMPACT);
+	definition_pack(&k, d);
+	MUST(pack_end(&k, NULL) == ERR_OK);
+	snprintf(etag, sizeof etag, "%llu", (unsigned long long)revision);
+	manage_json(r, 200, &out, etag);
+}
+
+/* reply_repeated: the request with that Idempotency-Key was done before, as `revision`. */
+static enum err_code
+reply_repeated(struct manage *m, struct web_request *r, const struct definition *d, uint64_t revision, struct err *err)
+{
+	struct definition now;
+	uint64_t current;
+	enum err_code code = registry_get(atomic_load(&m->registry), d->service, &now, &current, err);
+
+	if (code != ERR_OK && code != ERR_SERVICE_UNKNOWN)
+		return manage_store(code, err);
+	bool fits = code == ERR_OK && (current > revision || definition_same(&now, d));
+	if (fits)
+		reply_reverted(r, &now, current);
+	if (code == ERR_OK)
+		definition_release(&now);
+	return fits ? ERR_OK : err_set(err, ERR_INVALID, "this Idempotency-Key came with another request a moment ago");
+}
+
+/* A revert that may go ahead. */
+struct way_back {
+	const struct registry_item *to, *last;
+	uint64_t expect;		/* what must be there */
+	const char *id;			/* of its Idempotency-Key; NULL */
+	bool dry_run;
+};
+
+static enum err_code
+write_back(struct manage *m, struct web_request *r, const struct way_back *w, struct err *err)
+{
+	struct definition d = *w->to->definition;
+	const struct registry_item *last = w->last;
+	struct manage_version before, after;
+	uint64_t revision = last->revision;
+	bool repeated = false;
 
 	d.updated_at = clock_wall(clock_system());
 	if (d.updated_at.ns < d.created_at.ns)
 		d.updated_at = d.created_at;
-	enum err_code code = dry_run ? ERR_OK : registry_put(atomic_load(&m->registry), &d,
-	    last->deleted ? REGISTRY_NEW : last->revision, &revision, err);
+	enum err_code code = w->dry_run ? ERR_OK : registry_put_once(atomic_load(&m->registry), &d, w->expect, w->id, &repeated, &revision, err);
 	if (code == ERR_REVISION || code == ERR_EXISTS) {
 		manage_fail(r, ERR_PRECONDITION, 0, d.service, err->text);
 		return ERR_OK;
 	}
 	if (code != ERR_OK)
 		return manage_store(code, err);
-	if (!dry_run) {
+	if (repeated)
+		return reply_repeated(m, r, &d, revision, err);
+	if (!w->dry_run) {
 		manage_version_take(&before, last->definition, last->revision);
 		manage_version_take(&after, &d, revision);
 		manage_audit_definition(m, r, "definition.revert", d.service, &before, &after);
+		manage_settle(m, d.service, revision);
 	}
-	pack_init(&k, &out, DATA_JSON, PACK_COMPACT);
-	definition_pack(&k, &d);
-	MUST(pack_end(&k, NULL) == ERR_OK);
-	snprintf(etag, sizeof etag, "%llu", (unsigned long long)revision);
-	manage_json(r, 200, &out, etag);
+	reply_reverted(r, &d, revision);
 	return ERR_OK;
+}
+
+/* was_true: whether the request's condition, which fails now, may have held when it came for the first time: then the store
+ * finds out by its Idempotency-Key.  *expect is what was there. */
+static bool
+was_true(const struct web_request *r, uint64_t *expect)
+{
+	const char *match = web_header(r, "If-Match"), *none = web_header(r, "If-None-Match");
+	char tag[24];
+
+	*expect = REGISTRY_NEW;
+	if (match == NULL)
+		return none != NULL && strcmp(none, "*") == 0;
+	size_t n = strlen(match);
+	if (n < 3 || n > sizeof tag || match[0] != '"' || match[n - 1] != '"')
+		return false;
+	snprintf(tag, sizeof tag, "%.*s", (int)n - 2, match + 1);
+	return num_uint(tag, expect) && *expect > 0;
 }
 
 enum err_code
 manage_service_revert(void *arg, struct web_request *r, struct err *err)
 {
 	const struct registry_item *x = NULL;
+	struct way_back w = { .id = NULL };
 	struct registry_list l;
 	uint64_t target;
-	bool dry_run, done;
-	char etag[24], detail[128];
+	bool has_id, done;
+	char etag[24], detail[128], id[MANAGE_KEY_MAX];
 	enum err_code code = manage_up(arg, err);
 
-	if (code != ERR_OK || !read_target(r, &target, &dry_run) || (code = read_history(arg, r, &l, &done, err)) != ERR_OK || done)
+	if (code != ERR_OK || (code = manage_idempotency(r, id, &has_id, err)) != ERR_OK || !read_target(r, &target, &w.dry_run) ||
+	    (code = read_history(arg, r, &l, &done, err)) != ERR_OK || done)
 		return code;
 	const struct registry_item *last = &l.v[l.n - 1];
 	snprintf(etag, sizeof etag, "%llu", (unsigned long long)last->revision);
 	for (size_t i = 0; i < l.n; i++)
 		if (l.v[i].revision == target)
 			x = &l.v[i];
-	if ((code = web_precondition(r, last->deleted ? NULL : etag, true, err)) != ERR_OK) {
+	w.last = last;
+	w.to = x;
+	w.id = has_id && !w.dry_run ? id : NULL;
+	w.expect = last->deleted ? REGISTRY_NEW : last->revision;
+	code = web_precondition(r, last->deleted ? NULL : etag, true, err);
+	if (code == ERR_PRECONDITION && w.id != NULL && was_true(r, &w.expect))
+		code = ERR_OK;
+	if (code != ERR_OK) {
 		manage_fail(r, code, 0, code == ERR_PRECONDITION ? web_param(r, "name") : NULL, err->text);
 		code = ERR_OK;
 	} else if (x == NULL || x->definition == NULL) {
@@ -161,7 +225,7 @@ manage_service_revert(void *arg, struct web_request *r, struct err *err)
 		    x == NULL ? "not kept" : "a removal");
 		manage_fail(r, ERR_NOT_FOUND, 0, NULL, detail);
 	} else {
-		code = write_back(arg, r, x, last, dry_run, err);
+		code = write_back(arg, r, &w, err);
 	}
 	registry_list_release(&l);
 	return code;

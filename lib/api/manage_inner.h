@@ -58,6 +58,9 @@ void manage_done(void *arg, const struct web_route *route, int status, int64_t n
 struct audit_entry;
 void manage_audit(struct manage *m, struct web_request *r, const struct audit_entry *e);
 
+/* manage_audit_as: as manage_audit, by somebody whom the request's own credential does not name; NULL: nobody knows. */
+void manage_audit_as(struct manage *m, struct web_request *r, const struct auth_who *who, const struct audit_entry *e);
+
 /* A definition as a change found or left it, for the trail: zeroed for none.  manage_version_take: from d, or
  * none from NULL.  manage_audit_definition: writes the change down, and empties both. */
 struct definition;
@@ -105,6 +108,10 @@ bool manage_body(struct web_request *r, struct value *out);
 /* manage_members(body, known, f): a fault for each member that is none of known (NULL-terminated). */
 void manage_members(const struct value *body, const char *const *known, struct manage_faults *f);
 
+/* manage_query_known(r, route): that a route which is no older client's is asked nothing it does not know; else it was
+ * answered, as a typing mistake in a parameter must not look like an answer. */
+bool manage_query_known(struct web_request *r, const struct web_route *route);
+
 /* manage_idempotency(r, id, given, err): the request's Idempotency-Key, as an id that no other caller's
  * key makes; ERR_INVALID when it is none. */
 #define MANAGE_KEY_MAX 200
@@ -118,6 +125,10 @@ void manage_json(struct web_request *r, int status, struct str *out, const char 
 /* manage_fail(r, code, status, service, detail): a problem whose details are {"service_name"}, or null
  * when service is NULL; status 0: the code's. */
 void manage_fail(struct web_request *r, enum err_code code, int status, const char *service, const char *detail);
+
+/* manage_settle(m, name, revision): waits, not for ever, until the snapshot has what was just written of a definition (0:
+ * its removal), so that who wrote finds it in the next list. */
+void manage_settle(struct manage *m, const char *name, uint64_t revision);
 
 /* manage_store(m, code, err): what a store said, as a data route tells it: silence of NATS is 503. */
 enum err_code manage_store(enum err_code code, struct err *err);
@@ -140,6 +151,10 @@ struct manage_list {
 /* manage_list_reply(r, l, items, n): 200 with those that ?filter, ?sort, ?limit and ?cursor leave, and a
  * Link to the next; the array is sorted in place.  What of the query cannot be read is answered 422. */
 void manage_list_reply(struct web_request *r, const struct manage_list *l, const void **items, size_t n);
+
+/* manage_list_keep: as manage_list_reply, and keeps the answer for those who ask the same (manage_kept.h). */
+struct manage_keep;
+void manage_list_keep(struct web_request *r, const struct manage_list *l, const void **items, size_t n, const struct manage_keep *keep);
 
 #define MANAGE_LIST_QUERY "limit cursor sort filter"
 

@@ -146,6 +146,46 @@ manage_number(struct web_request *r, const char *name, uint64_t min, uint64_t ma
 	return refuse_one(r, field, "int_parsing", message);
 }
 
+/* Routes that Python programs know (wire.md §11): what they do not know in a query is ignored, as there. */
+static const char *const inherited[] = {
+	"listServices", "createService", "getService", "updateService", "removeService", "getServiceRevision", "listInstances",
+	"getSummary", "listInstancesByStatus", "listInstancesOfService", "getInstance", "getStatus", "getHealthDetailed", NULL
+};
+
+/* split: the words of a list with blanks between, as a NULL-terminated array of at most max with that; text is cut up. */
+static void
+split(char *text, const char **out, size_t max)
+{
+	size_t n = 0;
+	char *rest = text;
+
+	for (char *word; n + 1 < max && (word = strtok_r(rest, " ", &rest)) != NULL;)
+		out[n++] = word;
+	out[n] = NULL;
+}
+
+bool
+manage_query_known(struct web_request *r, const struct web_route *route)
+{
+	const char *names = manage_route_of(route)->query, *known[16], *query = web_query_text(r);
+	char text[200], field[80];
+	struct err err;
+
+	/* Public ones are asked by browsers and scrapers, with additions of their own; probes look after themselves. */
+	if (query == NULL || route->access < MANAGE_VIEWER)
+		return true;
+	for (size_t i = 0; inherited[i] != NULL; i++)
+		if (strcmp(inherited[i], route->name) == 0)
+			return true;
+	MUST((size_t)snprintf(text, sizeof text, "%s", names != NULL ? names : "") < sizeof text);
+	split(text, known, COUNT_OF(known));
+	if (router_query_known(query, known, &err) == ERR_OK)
+		return true;
+	const char *quote = strchr(err.text, '\'');
+	snprintf(field, sizeof field, "query.%.*s", quote != NULL ? (int)strcspn(quote + 1, "'") : 0, quote != NULL ? quote + 1 : "");
+	return refuse_one(r, field, "extra_forbidden", err.text);
+}
+
 /* --- bodies ------------------------------------------------------------------------------ */
 
 /* at_byte: the number in "byte 17: …", where the codec stopped reading. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/manage_inner.h"
+#include "api/manage_kept.h"
 #include "base/magic.h"
 #include "base/mem.h"
 #include "base/wall.h"
@@ -104,10 +105,11 @@ release(struct chosen *c)
 
 /* --- answering ---------------------------------------------------------------------------- */
 
+static const struct manage_list list = { fields, field_of, key_of, pack_one, mark_of, 0 };
+
 static enum err_code
 reply_list(struct manage *m, struct web_request *r, const char *service, int status, struct err *err)
 {
-	static const struct manage_list list = { fields, field_of, key_of, pack_one, mark_of, 0 };
 	struct chosen c;
 	enum err_code code = choose(m, r, service, status, &c, err);
 
@@ -118,10 +120,42 @@ reply_list(struct manage *m, struct web_request *r, const char *service, int sta
 	return ERR_OK;
 }
 
+/* fresh_until: when the first of them is fresh no more. */
+static struct wall
+fresh_until(const struct chosen *c, int64_t stale_ns)
+{
+	struct wall first = { INT64_MAX };
+
+	for (size_t i = 0; i < c->n; i++) {
+		int64_t beat = instance_of(c->v[i])->last_heartbeat.ns;
+		if (beat < first.ns - stale_ns)
+			first.ns = beat + stale_ns;
+	}
+	return first;
+}
+
 enum err_code
 manage_instances(void *arg, struct web_request *r, struct err *err)
 {
-	return reply_list(arg, r, NULL, -1, err);
+	struct manage *m = arg;
+	struct chosen c;
+	enum err_code code = manage_up(m, err);
+
+	if (code != ERR_OK)
+		return code;
+	const struct directory *d = discovery_take(m->discovery);
+	struct manage_keep keep = { m->kept, KEPT_INSTANCES, d != NULL ? d->version : 0, clock_wall(clock_system()), { 0 } };
+	bool done = manage_kept_reply(r, &keep);
+	discovery_drop(d);
+	if (done)
+		return ERR_OK;
+	if ((code = choose(m, r, NULL, -1, &c, err)) != ERR_OK)
+		return code;
+	keep.version = c.directory != NULL ? c.directory->version : 0;
+	keep.until = fresh_until(&c, discovery_stale_ns(m->discovery));
+	manage_list_keep(r, &list, c.v, c.n, &keep);
+	release(&c);
+	return ERR_OK;
 }
 
 enum err_code

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "api/manage_inner.h"
+#include "api/manage_kept.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -278,6 +279,12 @@ put_item(struct str *out, const struct manage_list *l, const void *item)
 void
 manage_list_reply(struct web_request *r, const struct manage_list *l, const void **items, size_t n)
 {
+	manage_list_keep(r, l, items, n, NULL);
+}
+
+void
+manage_list_keep(struct web_request *r, const struct manage_list *l, const void **items, size_t n, const struct manage_keep *keep)
+{
 	struct str out = STR_INIT;
 	char etag[20];
 	struct query q;
@@ -298,5 +305,6 @@ manage_list_reply(struct web_request *r, const struct manage_list *l, const void
 	if (shown < n)
 		link_next(r, &q, items[shown - 1]);
 	snprintf(etag, sizeof etag, "%016llx", (unsigned long long)mix(h, n));
+	manage_kept_put(r, keep, &out, etag);
 	manage_json(r, 200, &out, etag);
 }

@@ -9,6 +9,7 @@
 
 #include "api/manage_definition.h"
 #include "api/manage_inner.h"
+#include "api/manage_kept.h"
 #include "base/magic.h"
 #include "base/mem.h"
 #include "base/near.h"
@@ -92,10 +93,8 @@ reply_one(struct web_request *r, int status, const struct definition *d, uint64_
 	manage_json(r, status, &out, revision > 0 ? tag(revision, etag) : NULL);
 }
 
-/* settle: waits, not for ever, until the snapshot has what was just written, so that who wrote finds it
- * in the next list. */
-static void
-settle(struct manage *m, const char *name, uint64_t revision)
+void
+manage_settle(struct manage *m, const char *name, uint64_t revision)
 {
 	struct mono end = mono_after(clock_mono(clock_system()), SETTLE_NS);
 	bool there = false;
@@ -157,12 +156,17 @@ manage_services(void *arg, struct web_request *r, struct err *err)
 	if (manage_up(m, err) != ERR_OK)
 		return err->code;
 	const struct directory *d = discovery_take(m->discovery);
+	const struct manage_keep keep = { m->kept, KEPT_SERVICES, d != NULL ? d->version : 0, clock_wall(clock_system()), { INT64_MAX } };
+	if (manage_kept_reply(r, &keep)) {
+		discovery_drop(d);
+		return ERR_OK;
+	}
 	const void **items = mem_array((d != NULL ? d->ndefined : 0) + 1, sizeof *items);
 	size_t n = 0;
 	for (size_t i = 0; d != NULL && i < d->ndefined; i++)
 		if (bound == NULL || strcmp(bound, d->defined[i]->name) == 0)
 			items[n++] = d->defined[i];
-	manage_list_reply(r, &list, items, n);
+	manage_list_keep(r, &list, items, n, &keep);
 	mem_free(items);
 	discovery_drop(d);
 	return ERR_OK;
@@ -253,7 +257,7 @@ put_new(struct manage *m, struct web_request *r, struct definition *d, struct er
 
 	if (code != ERR_OK)
 		return code;
-	code = registry_create(store(m), d, has_id ? id : NULL, &repeated, &revision, err);
+	code = registry_put_once(store(m), d, REGISTRY_NEW, has_id ? id : NULL, &repeated, &revision, err);
 	if (code == ERR_OK && repeated)
 		return reply_repeated(m, r, d, revision, err);
 	if (code == ERR_EXISTS) {
@@ -266,7 +270,7 @@ put_new(struct manage *m, struct web_request *r, struct definition *d, struct er
 	struct manage_version none = { .revision = 0 }, made;
 	manage_version_take(&made, d, revision);
 	manage_audit_definition(m, r, "definition.create", d->service, &none, &made);
-	settle(m, d->service, revision);
+	manage_settle(m, d->service, revision);
 	location(m, r, d->service);
 	reply_one(r, 201, d, revision);
 	return ERR_OK;
@@ -349,9 +353,25 @@ take_revision(const struct value *body, struct change *c, struct manage_faults *
 		manage_fault(f, "body.revision", "int_type", "must be a whole number");
 }
 
+/* check_patch: a merge patch names what there is, and removes nothing: a definition needs all of it. */
+static void
+check_patch(const struct value *body, struct manage_faults *f)
+{
+	static const char *const known[] = { "owner", "description", "version", NULL };
+	char field[32];
+
+	manage_members(body, known, f);
+	for (size_t i = 0; known[i] != NULL; i++) {
+		const struct value *v = value_field(body, known[i]);
+		snprintf(field, sizeof field, "body.%s", known[i]);
+		if (v != NULL && v->type == VALUE_NULL)
+			manage_fault(f, field, "value_error", "cannot be removed; a definition needs it");
+	}
+}
+
 /* read_change: false: answered.  The caller releases the patch in both cases. */
 static bool
-read_change(struct web_request *r, struct change *c)
+read_change(struct web_request *r, bool is_patch, struct change *c)
 {
 	struct manage_faults f = { 0 };
 	struct value body;
@@ -359,8 +379,11 @@ read_change(struct web_request *r, struct change *c)
 	*c = (struct change){ 0 };
 	if (!manage_flag(r, "dry_run", &c->dry_run) || !manage_body(r, &body))
 		return false;
+	if (is_patch)
+		check_patch(&body, &f);
+	else
+		take_revision(&body, c, &f);
 	definition_take(&body, false, &c->patch, &f);
-	take_revision(&body, c, &f);
 	if (manage_refused(r, &f))
 		return false;
 	bool any = c->patch.owner != NULL || c->patch.description != NULL || c->patch.version != NULL;
@@ -397,7 +420,7 @@ change_once(struct manage *m, struct web_request *r, const struct change *c, boo
 	if (code == ERR_OK) {
 		manage_version_take(&after, &d, written);
 		manage_audit_definition(m, r, "definition.update", d.service, &before, &after);
-		settle(m, d.service, written);
+		manage_settle(m, d.service, written);
 		reply_one(r, 200, &d, written);
 	} else if (code == ERR_REVISION && (has_condition(r) || c->has_revision)) {
 		manage_fail(r, has_condition(r) ? ERR_PRECONDITION : ERR_REVISION, 0, d.service, err->text);
@@ -413,20 +436,32 @@ out:
 	return code;
 }
 
-enum err_code
-manage_service_update(void *arg, struct web_request *r, struct err *err)
+static enum err_code
+update(struct manage *m, struct web_request *r, bool is_patch, struct err *err)
 {
 	struct change c;
 	bool done = false;
-	enum err_code code = manage_up(arg, err);
+	enum err_code code = manage_up(m, err);
 
 	if (code != ERR_OK)
 		return code;
-	done = !read_change(r, &c);
+	done = !read_change(r, is_patch, &c);
 	for (int i = 0; i < ATTEMPTS && !done && (code == ERR_OK || code == ERR_REVISION); i++)
-		code = change_once(arg, r, &c, &done, err);
+		code = change_once(m, r, &c, &done, err);
 	definition_release(&c.patch);
 	return code;
+}
+
+enum err_code
+manage_service_update(void *arg, struct web_request *r, struct err *err)
+{
+	return update(arg, r, false, err);
+}
+
+enum err_code
+manage_service_patch(void *arg, struct web_request *r, struct err *err)
+{
+	return update(arg, r, true, err);
 }
 
 /* --- removing ----------------------------------------------------------------------------- */
@@ -450,7 +485,7 @@ remove_once(struct manage *m, struct web_request *r, bool dry_run, bool *done, s
 		if (!dry_run) {
 			manage_version_take(&before, &d, revision);
 			manage_audit_definition(m, r, "definition.delete", d.service, &before, &none);
-			settle(m, d.service, 0);
+			manage_settle(m, d.service, 0);
 		}
 		web_reply(r, 204, NULL, (struct text){ NULL, 0 });
 	} else if (code == ERR_REVISION && has_condition(r)) {

@@ -5,8 +5,11 @@
 #include <string.h>
 
 #include "api/manage_inner.h"
+#include "audit/audit.h"
+#include "base/log.h"
 #include "base/magic.h"
 #include "base/wall.h"
+#include "sys/clock.h"
 
 static void
 reply_session(struct manage *m, struct web_request *r, const struct auth_who *who)
@@ -78,6 +81,24 @@ read_secret(struct web_request *r, struct text *secret)
 	return true;
 }
 
+#define REFUSALS_PER_MINUTE 30		/* in the trail: guessers must not push out what was changed */
+
+/* write_refusal: that somebody could not log in, unless that happened too often within this minute; the throttle counts
+ * each address, and the log has the rest. */
+static void
+write_refusal(struct manage *m, struct web_request *r)
+{
+	int64_t minute = clock_mono(clock_system()).ns / (60 * NS_PER_S), counted = atomic_load(&m->refusals_minute);
+
+	if (counted != minute && atomic_compare_exchange_strong(&m->refusals_minute, &counted, minute))
+		atomic_store(&m->refusals, 0);
+	if (atomic_fetch_add(&m->refusals, 1) < REFUSALS_PER_MINUTE)
+		manage_audit_as(m, r, NULL, &(struct audit_entry){ .action = "session.refuse", .target = "session" });
+	else
+		log_warning(EV_AUDIT_LEFT_OUT, LOG_F(LOG_S("peer", web_peer(r)), LOG_S("request_id", web_request_id(r))),
+		    "logins are refused too often for the audit trail to have each: more than %d a minute", REFUSALS_PER_MINUTE);
+}
+
 enum err_code
 manage_session_begin(void *arg, struct web_request *r, struct err *err)
 {
@@ -91,12 +112,15 @@ manage_session_begin(void *arg, struct web_request *r, struct err *err)
 	if ((code = manage_own_origin(r, false, err)) != ERR_OK || (code = manage_up(m, err)) != ERR_OK || !read_secret(r, &secret))
 		return code;
 	code = auth_login(m->auth, secret, web_peer(r), cookie, &who, err);
-	if (code == ERR_UNAUTHENTICATED)
+	if (code == ERR_UNAUTHENTICATED) {
 		web_set_header(r, "WWW-Authenticate", "Bearer realm=\"aegis\"");
+		write_refusal(m, r);
+	}
 	if (code == ERR_THROTTLED)
 		manage_retry(m, r);
 	if (code != ERR_OK)
 		return manage_store(code, err);
+	manage_audit_as(m, r, &who, &(struct audit_entry){ .action = "session.login", .target = who.id, .service = who.service });
 	manage_set_cookie(r, cookie);
 	explicit_bzero(cookie, sizeof cookie);
 	reply_session(m, r, &who);
@@ -118,6 +142,7 @@ manage_session_end(void *arg, struct web_request *r, struct err *err)
 	}
 	if ((code = auth_logout(m->auth, cookie, err)) != ERR_OK)
 		return manage_store(code, err);
+	manage_audit(m, r, &(struct audit_entry){ .action = "session.logout", .target = manage_who(r)->id, .service = manage_who(r)->service });
 	manage_set_cookie(r, "");
 	web_reply(r, 204, NULL, (struct text){ NULL, 0 });
 	return ERR_OK;

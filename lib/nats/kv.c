@@ -101,6 +101,17 @@ send_write(const struct kv *kv, const struct write *w, uint64_t *revision, struc
 	return ERR_OK;
 }
 
+/* is_mine: what lies there was put under this id, by a request that is repeated now. */
+static bool
+is_mine(const struct kv_put *p, const struct kv_entry *e, uint64_t *revision)
+{
+	if (p->id == NULL || e->id == NULL || strcmp(e->id, p->id) != 0)
+		return false;
+	*p->repeated = true;
+	*revision = e->revision;
+	return true;
+}
+
 enum err_code
 kv_put(const struct kv *kv, const struct kv_put *p, uint64_t *revision, struct err *err)
 {
@@ -113,17 +124,20 @@ kv_put(const struct kv *kv, const struct kv_put *p, uint64_t *revision, struct e
 		struct kv_entry e;
 		code = kv_get(kv, p->key, &e, &lost);
 		if (code == ERR_OK) {
-			bool mine = p->id != NULL && e.id != NULL && strcmp(e.id, p->id) == 0;
-			if (mine) {
-				*p->repeated = true;
-				*revision = e.revision;
-			}
+			bool mine = is_mine(p, &e, revision);
 			kv_entry_release(&e);
 			return mine ? ERR_OK : err_set(err, ERR_EXISTS, "bucket '%s': key '%s' exists already", kv->bucket, p->key);
 		}
 		if (code == ERR_NOT_FOUND) {
 			w.expect = e.revision;
 			code = send_write(kv, &w, revision, &lost);
+		}
+	} else if (code == ERR_REVISION && p->id != NULL) {
+		/* Servers look at the expectation before they look for duplicates. */
+		struct kv_entry e;
+		if (kv_get(kv, p->key, &e, NULL) == ERR_OK) {
+			code = is_mine(p, &e, revision) ? ERR_OK : code;
+			kv_entry_release(&e);
 		}
 	}
 	if (code != ERR_OK && err != NULL)

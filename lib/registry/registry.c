@@ -122,10 +122,10 @@ registry_put(struct registry *r, const struct definition *def, uint64_t expect, 
 }
 
 enum err_code
-registry_create(struct registry *r, const struct definition *def, const char *id, bool *repeated, uint64_t *rev,
-    struct err *err)
+registry_put_once(struct registry *r, const struct definition *def, uint64_t expect, const char *id, bool *repeated,
+    uint64_t *rev, struct err *err)
 {
-	return put(r, def, REGISTRY_NEW, id, repeated, rev, err);
+	return put(r, def, expect, id, repeated, rev, err);
 }
 
 /* suggest: near names, for the sentence about an unknown one. */

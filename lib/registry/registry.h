@@ -43,11 +43,11 @@ bool registry_has_ttl(const struct registry *r);
 enum err_code registry_put(struct registry *r, const struct definition *def, uint64_t expect,
     uint64_t *rev, struct err *err);
 
-/* registry_create(r, def, id, repeated, rev, err): as registry_put of what must be new.  With an id (else
+/* registry_put_once(r, def, expect, id, repeated, rev, err): as registry_put.  With an id (else
  * NULL) *repeated says that it was here before (kv_put): then nothing was written, whatever def
  * is, and rev is of what was written then. */
-enum err_code registry_create(struct registry *r, const struct definition *def, const char *id, bool *repeated,
-    uint64_t *rev, struct err *err);
+enum err_code registry_put_once(struct registry *r, const struct definition *def, uint64_t expect, const char *id,
+    bool *repeated, uint64_t *rev, struct err *err);
 
 /* registry_get(r, name, def, rev, err): ERR_SERVICE_UNKNOWN, with names that are near, when
  * there is none; ERR_CORRUPT when it cannot be read (*rev is set).  def owns its memory on success. */

@@ -3,7 +3,7 @@
 export const names = { service: 'shop', instance: 'py-1', name: 'new-service', status: 'ACTIVE', group: 'default' };
 
 const body = { service_name: 'new-service', owner: 'me', description: 'd', version: '1.0.0' };
-export const order = ['createService', 'updateService', 'getService', 'getServiceRevision', 'getServiceHistory', 'listServices',
+export const order = ['createService', 'updateService', 'patchService', 'getService', 'getServiceRevision', 'getServiceHistory', 'listServices',
 	'revertService', 'removeService'];
 export const samples = {
 	livez: {}, readyz: {}, startupz: {}, getHealth: {}, getReady: {}, getStatus: {}, getHealthDetailed: {}, getMetrics: {}, getOpenapi: {},
@@ -13,6 +13,7 @@ export const samples = {
 	getServiceRevision: {},
 	getServiceHistory: {},
 	updateService: { body: { owner: 'you' } },
+	patchService: { body: { owner: 'they' } },
 	revertService: {
 		prepare: async (ask) => {
 			const past = await ask('getServiceHistory', {});

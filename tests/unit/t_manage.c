@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "api/manage_inner.h"
+#include "api/manage_kept.h"
 #include "audit/audit.h"
 #include "base/magic.h"
 #include "base/wall.h"
@@ -92,6 +93,7 @@ begin(void **state)
 	w.manage = (struct manage){ .magic = MANAGE_MAGIC, .conn = w.conn, .version = "9.8.7", .base_path = "",
 		.environment = "staging", .deployment = "v2", .loop = w.loop, .began = clock_mono(clock_system()) };
 	w.manage.meter = manage_meter_new();
+	w.manage.kept = manage_kept_new();
 	w.manage.janitor = janitor_new(w.conn, w.loop, &w.err);
 	w.manage.registry = w.registry;
 	w.manage.discovery = discovery_new(&(struct discovery_opts){ .loop = w.loop, .conn = w.conn });
@@ -119,6 +121,7 @@ end(void **state)
 	auth_free(w.manage.auth);
 	janitor_free(w.manage.janitor);
 	manage_meter_free(w.manage.meter);
+	manage_kept_free(w.manage.kept);
 	groups_free(w.manage.groups);
 	discovery_free(w.manage.discovery);
 	registry_free(w.registry);
@@ -288,7 +291,7 @@ bad_bodies_are_told(void **state)
 	    "{\"pointer\":\"/owner\",\"detail\":\"is missing\"}", "{\"field\":\"body.version\",\"message\":\"is missing\",\"type\":\"missing\"}");
 	expect(400, "PUT /api/services/abc", NULL, "{\"owner\":null,\"else\":1}", "\"code\":\"HTTP_400\"", "\"details\":null");
 	expect(415, "POST /api/services", "Content-Type: text/plain\r\nContent-Length: 2\r\n", NULL, "HTTP_415");
-	expect(405, "PATCH /api/services/abc", NULL, NULL, "Allow: GET, HEAD, PUT, DELETE", "HTTP_405");
+	expect(405, "POST /api/services/abc", NULL, "{}", "Allow: GET, HEAD, PUT, PATCH, DELETE", "HTTP_405");
 	expect(404, "GET /api/nosuch", NULL, NULL, "HTTP_404", "\"instance\":\"/api/nosuch\"");
 	expect(406, "GET /api/services", "Accept: text/html\r\n", NULL, "HTTP_406");
 	expect(422, "POST /api/services", "Accept: application/problem+json, application/json\r\n", "{}",
@@ -465,6 +468,48 @@ instances_are_listed(void **state)
 	expect(200, "GET /api/instances/status/ACTIVE", NULL, NULL, "\r\n\r\n[{\"serviceName\":\"order\"");
 	expect(400, "GET /api/instances/status/active", NULL, NULL, "HTTP_400", "\"details\":null");
 	expect(400, "GET /api/instances/status/SHUTDOWN", NULL, NULL, "HTTP_400");
+}
+
+/* comes: whether the list of instances has that now; asked again until it has, or has not. */
+static bool
+comes(const char *part, bool there)
+{
+	for (int i = 0; i < 8000; i++) {
+		if (ask("GET /api/instances", NULL, NULL) == 200 && (strstr(body_of(), part) != NULL) == there)
+			return true;
+		thread_pause(NS_PER_MS);
+	}
+	return false;
+}
+
+static void
+lists_are_rendered_once(void **state)
+{
+	char tag[128];
+
+	(void)state;
+	expect(200, "GET /api/instances", NULL, NULL, "");
+	snprintf(tag, sizeof tag, "%s", if_match("If-None-Match"));
+	uint64_t made = manage_kept_made(w.manage.kept);
+	for (int i = 0; i < 5; i++) {
+		expect(200, "GET /api/instances", NULL, NULL, "\"instanceId\":\"zz\"");
+		expect(304, "GET /api/instances", tag, NULL, "");
+	}
+	assert_int_equal(manage_kept_made(w.manage.kept), made);
+	expect(200, "GET /api/instances?limit=1", NULL, NULL, "\"b1\"");
+	assert_null(strstr(body_of(), "zz"));
+	expect(200, "GET /api/services", NULL, NULL, "");
+	made = manage_kept_made(w.manage.kept);
+	expect(200, "GET /api/services", NULL, NULL, "");
+	assert_int_equal(manage_kept_made(w.manage.kept), made);
+	/* Another state of the registry is another list; and so is the passing of time. */
+	put_instance("order", "zz", INSTANCE_UNHEALTHY, 0);
+	assert_true(comes("\"zz\",\"version\":\"1.2.3\",\"status\":\"UNHEALTHY\"", true));
+	put_instance("order", "zz", INSTANCE_ACTIVE, 34);
+	assert_true(comes("\"zz\",\"version\":\"1.2.3\",\"status\":\"ACTIVE\"", true));
+	assert_true(comes("\"zz\"", false));
+	put_instance("order", "zz", INSTANCE_ACTIVE, 0);
+	assert_true(comes("\"zz\"", true));
 }
 
 /* pages: walks all pages; the ids in the order in which they came. */
@@ -678,6 +723,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(the_past_comes_back),
 		cmocka_unit_test(writers_do_not_lose_each_other),
 		cmocka_unit_test(instances_are_listed),
+		cmocka_unit_test(lists_are_rendered_once),
 		cmocka_unit_test(pages_follow_each_other),
 		cmocka_unit_test(health_is_true),
 		cmocka_unit_test(figures_are_told),
