@@ -244,6 +244,23 @@ rtt_of(void *arg)
 	return manage_answers(m) ? atomic_load(&m->rtt_ns) : -1;
 }
 
+/* trouble: what /api/overview says of this process besides what the monitor sees by itself. */
+static const char *
+trouble(void *arg, size_t i)
+{
+	struct manage *m = arg;
+	const char *found[3];
+	size_t n = 0;
+
+	if (auth_state(m->auth).stale)
+		found[n++] = "tokens are judged by what was known a while ago: a revocation may not have arrived";
+	if (!manage_answers(m))
+		found[n++] = "NATS does not answer, though the connection stands";
+	if (audit_failing(m->audit))
+		found[n++] = "the last change is not known to stand in the audit trail";
+	return i < n ? found[i] : NULL;
+}
+
 static void
 tell_groups(void *arg, monitor_group *each, void *to)
 {
@@ -273,7 +290,7 @@ open_bus(struct serve_api *s, struct err *err)
 	if ((s->audit = audit_new(&(struct audit_opts){ .conn = s->conn, .loop = s->loop }, err)) == NULL)
 		return ERR_SYSTEM;
 	s->monitor = monitor_new(&(struct monitor_opts){
-		.loop = s->loop, .conn = s->conn, .discovery = s->discovery, .rtt_ns = rtt_of, .groups = tell_groups, .arg = &s->manage,
+		.loop = s->loop, .conn = s->conn, .discovery = s->discovery, .rtt_ns = rtt_of, .trouble = trouble, .groups = tell_groups, .arg = &s->manage,
 	}, err);
 	if (s->monitor == NULL || (s->news = config_news_new(s->conn, monitor_live(s->monitor), err)) == NULL)
 		return ERR_SYSTEM;

@@ -518,6 +518,7 @@ static void
 write_degraded(struct monitor *m, bool connected, struct str *out)
 {
 	struct discovery_state s = discovery_state(m->o.discovery);
+	const char *trouble;
 	bool first = true;
 
 	str_putc(out, '[');
@@ -527,6 +528,9 @@ write_degraded(struct monitor *m, bool connected, struct str *out)
 		sentence(out, &first, "the registry is not followed right now; what is shown is what was known last");
 	if (atomic_load(&m->beats_dropped) > 0)
 		sentence(out, &first, "heartbeats came faster than they could be read; figures have gaps");
+	/* Without NATS all the rest follows. */
+	for (size_t i = 0; connected && m->o.trouble != NULL && (trouble = m->o.trouble(m->o.arg, i)) != NULL; i++)
+		sentence(out, &first, trouble);
 	str_putc(out, ']');
 }
 

@@ -29,6 +29,9 @@ struct monitor_opts {
 	struct conn *conn;
 	struct discovery *discovery;	/* not started yet: it gets its listener here */
 	int64_t (*rtt_ns)(void *arg);	/* how long NATS took to answer last; less than 0: it does not.  May be NULL */
+	/* trouble(arg, i): the i-th sentence about what is not as it should be with the rest of the process; NULL behind the last.
+	 * On the loop, must not block.  May be NULL. */
+	const char *(*trouble)(void *arg, size_t i);
 	/* groups(arg, each, to): calls each(to, …) for every group that somebody knows more of than records and beats
 	 * tell, with its state as JSON; on the loop, must not block.  May be NULL. */
 	void (*groups)(void *arg, monitor_group *each, void *to);

@@ -30,6 +30,10 @@ code 1 "$AEGIS" doctor --check
 says stdout "AEGIS WARNING - "
 cured
 code 0 "$AEGIS" doctor
+says stderr "critical: 0, warnings: 0, notes: 1"
+says stdout "no token has the role admin"
+code 0 "$AEGIS" token create --role admin
+code 0 "$AEGIS" doctor
 says stderr "critical: 0, warnings: 0, notes: 0"
 code 0 "$AEGIS" doctor --json
 json 'Array.isArray(v) && v.length === 0'

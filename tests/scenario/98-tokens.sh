@@ -71,8 +71,23 @@ code 3 js get aegis_auth "token.$id"
 code 0 "$AEGIS" token ls --json
 json 'v.map(t => t.name).join() === "me,viewer"'
 
+# doctor tells what hangs about, and when nobody may administer.
+doctor() {
+	"$AEGIS" doctor >"$T/doctor" 2>&1 || true
+	grep -q "$1" "$T/doctor"
+}
+code 0 "$AEGIS" token create --role viewer --name brief --ttl 1s
+until_true 10 doctor 'token of the management API has expired'
+grep -q 'aegis token revoke [0-9a-f]* --yes' "$T/doctor" || fail 'no remedy'
+if grep -q 'no token has the role admin' "$T/doctor"; then fail 'there is an admin'; fi
+code 0 "$AEGIS" token revoke brief --yes
+code 0 "$AEGIS" token revoke me --yes
+doctor 'no token has the role admin' || fail 'doctor misses an admin'
+if grep -q expired "$T/doctor"; then fail 'nothing has expired'; fi
+
 # What somebody else wrote there lets nobody in, and is told.
 js put aegis_auth token.00000000000000000000000000 '{"role":"admin"}' >/dev/null
 code 0 "$AEGIS" token ls
 says stderr "cannot be read"
+doctor '1 record of tokens cannot be read' || fail 'doctor does not see it'
 code 0 "$AEGIS" token revoke 00000000000000000000000000 --yes

@@ -49,13 +49,23 @@ link_to(const char *name)
 	return c;
 }
 
+static _Atomic(const char *) troubled;	/* what the rest of the process says */
+
+static const char *
+trouble(void *arg, size_t i)
+{
+	(void)arg;
+	return i == 0 ? atomic_load(&troubled) : NULL;
+}
+
 static void
 replica_open(struct replica *r, int64_t stale_ns)
 {
 	assert_non_null(r->loop = loop_new(clock_system(), 4096, &w.err));
 	r->conn = link_to("t_monitor replica");
 	r->discovery = discovery_new(&(struct discovery_opts){ .loop = r->loop, .conn = r->conn, .stale_ns = stale_ns });
-	r->monitor = monitor_new(&(struct monitor_opts){ .loop = r->loop, .conn = r->conn, .discovery = r->discovery }, &w.err);
+	r->monitor = monitor_new(&(struct monitor_opts){ .loop = r->loop, .conn = r->conn, .discovery = r->discovery,
+	    .trouble = trouble }, &w.err);
 	assert_non_null(r->monitor);
 	assert_int_equal(discovery_start(r->discovery, &w.err), ERR_OK);
 	assert_int_equal(loop_thread_start(&r->thread, r->loop, &w.err), ERR_OK);
@@ -280,6 +290,10 @@ an_instance_lives_and_both_replicas_see_it(void **state)
 		IS(&w.r[i], HUB_OVERVIEW, "", "\"services\":1,\"instances\":2,\"active\":1,\"standby\":0,\"unhealthy\":1,\"stale\":0",
 		    "\"connected\":true", "\"degraded\":[]");
 	}
+	atomic_store(&troubled, "the moon is full");
+	for (int i = 0; i < 2; i++)
+		IS(&w.r[i], HUB_OVERVIEW, "", "\"degraded\":[\"the moon is full\"]");
+	atomic_store(&troubled, NULL);
 	struct str out = STR_INIT;
 	assert_int_equal(monitor_events(w.r[0].monitor, "Orders", "nosuch", &out, &w.err), ERR_INSTANCE_UNKNOWN);
 	assert_int_equal(monitor_events(w.r[0].monitor, "orders", "a", &out, &w.err), ERR_INSTANCE_UNKNOWN);
