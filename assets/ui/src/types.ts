@@ -104,6 +104,7 @@ export interface Snapshot {
 	services: Service[];
 	groups: Group[];
 	overview: Overview | null;
+	ahead?: number;			// ms that the server's clock is ahead of ours; measured when it came
 	metrics: { [key: string]: Figures };
 }
 

@@ -2,8 +2,9 @@
 //
 // It resumes from the last position that it saw.  What is silent for longer than two of the server's
 // comment lines is taken for dead, because a half-open connection says nothing for ever.
+import type { Snapshot } from '../types';
 import { SseParser } from './sse';
-import type { Event } from './state';
+import { aheadOf, type Event } from './state';
 
 export type Link =
 	| { state: 'connecting' | 'live' }
@@ -111,6 +112,8 @@ export class Feed {
 			} catch {
 				continue;	// a proxy's words, not the server's
 			}
+			if (e.name === 'snapshot')
+				(data as Snapshot).ahead = aheadOf((data as Snapshot).as_of, now);
 			this.o.event({ name: e.name, data } as Event);
 		}
 		this.position = parser.position ?? this.position;

@@ -23,7 +23,8 @@ export const link = signal<Link>({ state: 'connecting' });
 export const heardAt = signal(0);
 export const loaded = signal(false);	// a first snapshot is there
 export const paused = signal(false);
-export const now = signal(Date.now());	// ticks once a second
+export const now = signal(Date.now());	// by the server's clock; ticks once a second
+let ahead = 0;				// of it, to ours
 export const asOf = signal('');		// when the server made the snapshot
 
 export function figuresOf(key: string): Signal<Figures | null> {
@@ -66,6 +67,9 @@ function putState(s: State): void {
 	goneNow.value = new Map(s.gone);
 	overview.value = s.overview;
 	asOf.value = s.asOf;
+	heardAt.value += heardAt.value && s.ahead - ahead;
+	ahead = s.ahead;
+	tick();
 	loaded.value = true;
 	shape.value++;
 }
@@ -174,7 +178,7 @@ function took(m: FromWorker): void {
 			void call('/api/session').catch(() => {});	// tells whether we are logged out
 		break;
 	case 'heard':
-		heardAt.value = m.at;
+		heardAt.value = m.at && m.at + ahead;
 		break;
 	}
 }
@@ -266,14 +270,12 @@ export function pause(on: boolean): void {
 		sync();
 }
 
-setInterval(() => {
+function tick(): void {
 	if (!document.hidden)
-		now.value = Date.now();
-}, 1000);
-document.addEventListener('visibilitychange', () => {
-	if (!document.hidden)
-		now.value = Date.now();
-});
+		now.value = Date.now() + ahead;
+}
+setInterval(tick, 1000);
+document.addEventListener('visibilitychange', tick);
 window.addEventListener('online', retryNow);
 
 // --- what several pages ask -------------------------------------------------------------------

@@ -5,6 +5,7 @@ import type { Card, Figures, Gone, Group, Overview, Service, Snapshot } from '..
 
 export interface State {
 	asOf: string;
+	ahead: number;
 	instances: Map<string, Card>;
 	services: Map<string, Service>;
 	groups: Map<string, Group>;
@@ -28,11 +29,21 @@ export type Event =
 export const keyOf = (service: string, instance: string): string => service + '/' + instance;
 export const cardKey = (c: Card): string => keyOf(c.serviceName, c.instanceId);
 
+const CLOCKS_MS = 1500;		// what the way may take; clocks that are no further apart are taken for equal
+
+// aheadOf: how far the server's clock is ahead of ours.  All times are the server's or measured against its
+// clock, so ages are told by that one, whatever the browser believes.
+export function aheadOf(asOf: string, ours: number): number {
+	const by = Date.parse(asOf) - ours;
+	return Math.abs(by) > CLOCKS_MS ? by : 0;
+}
+
 const GONE_MAX = 500;		// tombstones kept; the oldest goes first
 
 export function stateOf(d: Snapshot): State {
 	return {
 		asOf: d.as_of,
+		ahead: d.ahead ?? 0,
 		instances: new Map(d.instances.map((c) => [cardKey(c), c])),
 		services: new Map(d.services.map((x) => [x.service_name, x])),
 		groups: new Map(d.groups.map((g) => [keyOf(g.service, g.group), g])),
