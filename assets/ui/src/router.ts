@@ -5,7 +5,7 @@ import { base } from './api';
 const read = () => ({ path: decodePath(location.pathname), query: new URLSearchParams(location.search) });
 
 function decodePath(p: string): string {
-	return p.startsWith(base) ? p.slice(base.length) || '/' : p;
+	return p === base || p.startsWith(base + '/') ? p.slice(base.length) || '/' : p;
 }
 
 export const address = signal(read());
@@ -23,6 +23,14 @@ let guard: (() => Promise<boolean>) | null = null;
 export function guardLeave(g: typeof guard): void {
 	guard = g;
 }
+// released: nothing is unsaved, or nobody minds.
+export async function released(): Promise<boolean> {
+	if (guard !== null && !(await guard()))
+		return false;
+	guard = null;
+	return true;
+}
+export const guarded = (): boolean => guard !== null;
 
 export const href = (path: string): string => base + path;
 // at`/services/${name}`: a path whose values are one segment each.
@@ -30,33 +38,55 @@ export function at(parts: TemplateStringsArray, ...values: string[]): string {
 	return parts.reduce((all, p, i) => all + encodeURIComponent(values[i - 1] ?? '') + p);
 }
 
-const places = new Map<string, number>();	// how far each entry of the history was scrolled
-let entry = String(history.state?.entry ?? Math.random());
+// What each entry of the history looked like when it was left: entries are numbered as they follow each other.
+interface Left {
+	y: number;
+	focus: string;		// a selector of what had the focus; '' when nothing had
+}
+const left = new Map<number, Left>();
+let entry = Number(history.state?.entry ?? 0);
+const RESTORE_MS = 50, RESTORE_TRIES = 40;	// what is to be focused may have to be fetched first
 
-function show(restore: boolean): void {
+function keep(): void {
+	const el = document.activeElement, to = el?.getAttribute('href');
+	left.set(entry, { y: scrollY, focus: el?.id ? '#' + CSS.escape(el.id) : to ? `a[href="${CSS.escape(to)}"]` : '' });
+}
+
+function restore(l: Left, of: number, tries: number): void {
+	if (of !== entry)
+		return;
+	const el = document.querySelector<HTMLElement>(l.focus || 'main h1');
+	scrollTo(0, l.y);
+	// A page may have put the focus where one types.
+	if (l.focus !== '' || !document.activeElement?.matches('main :is(input, textarea)'))
+		el?.focus({ preventScroll: true });
+	if (tries > 0 && (el === null || Math.abs(scrollY - l.y) > 1))
+		setTimeout(restore, RESTORE_MS, l, of, tries - 1);
+}
+
+function show(l?: Left): void {
 	const before = address.value.path;
 	address.value = read();
-	if (before === address.value.path && !restore)
-		return;
-	const y = restore ? places.get(entry) ?? 0 : 0;
-	requestAnimationFrame(() => requestAnimationFrame(() => {
-		scrollTo(0, y);
-		if (!restore)
-			document.querySelector<HTMLElement>('main h1')?.focus({ preventScroll: true });
-	}));
+	if (l !== undefined || before !== address.value.path)
+		requestAnimationFrame(() => requestAnimationFrame(() => restore(l ?? { y: 0, focus: '' }, entry, RESTORE_TRIES)));
+}
+
+const sameAddress = (path: string): boolean => new URL(href(path), location.href).href === new URL(href(here()), location.href).href;
+// here: the address as it is shown, which may not be that of the browser for a moment (a way back that asks first).
+function here(): string {
+	const q = address.value.query.toString();
+	return address.value.path + (q === '' ? '' : '?' + q);
 }
 
 export async function go(path: string, replace = false): Promise<void> {
-	if (guard !== null && path.split('?')[0] !== address.value.path) {
-		if (!(await guard()))
-			return;
-		guard = null;
+	if (!sameAddress(path) && !(await released()))
+		return;
+	if (!replace) {
+		keep();
+		left.delete(++entry);
 	}
-	places.set(entry, scrollY);
-	if (!replace)
-		entry = String(Math.random());
 	history[replace ? 'replaceState' : 'pushState']({ entry }, '', href(path));
-	show(false);
+	show();
 }
 
 // setQuery({ q: 'x' }): the same page with other words behind the question mark; '' takes one away.
@@ -73,11 +103,21 @@ export function setQuery(change: Record<string, string>, replace = true): void {
 
 export function startRouter(): void {
 	history.scrollRestoration = 'manual';
-	history.replaceState({ entry }, '');
+	history.replaceState({ entry }, '', location.href);
+	let back = 0;		// the way that somebody wants to go, undone until it is known whether he may
 	addEventListener('popstate', (e) => {
-		places.set(entry, scrollY);
-		entry = String((e.state as { entry?: string } | null)?.entry ?? Math.random());
-		show(true);
+		const to = Number((e.state as { entry?: number } | null)?.entry ?? 0);
+		if (back !== 0) {
+			const by = back;
+			back = 0;
+			void released().then((ok) => ok && history.go(by));
+		} else if (guard !== null && to !== entry) {
+			history.go(-(back = to - entry));
+		} else {
+			keep();
+			entry = to;
+			show(left.get(entry) ?? { y: 0, focus: '' });
+		}
 	});
 	addEventListener('beforeunload', (e) => {
 		if (guard !== null)
