@@ -5,18 +5,24 @@ export const NONE = '–';		// what is not known
 
 // digits: three significant ones, without an exponent.
 export function digits(n: number): string {
-	const a = Math.abs(n);
+	const a = Math.abs(n), where = lang.value === 'zh' ? 'zh-CN' : 'en-US';
+	if (a >= 1e6)
+		return n.toLocaleString(where, { notation: 'compact', maximumSignificantDigits: 3 });
 	if (a >= 100)
-		return Math.round(n).toLocaleString(lang.value === 'zh' ? 'zh-CN' : 'en-US');
+		return Math.round(n).toLocaleString(where);
 	return n === 0 ? '0' : n.toFixed(a >= 10 ? 1 : a >= 0.995 ? 2 : 3).replace(/\.?0+$/, '');
 }
 
-export const ms = (n: number | null | undefined): string =>
-	n == null ? NONE : n >= 1000 ? digits(n / 1000) + ' s' : digits(n) + ' ms';
-export const rate = (n: number | null | undefined): string => n == null ? NONE : digits(n) + '/s';
-export const percent = (n: number | null | undefined): string =>
-	n == null ? NONE : n > 0 && n < 0.0001 ? '<0.01 %' : digits(n * 100) + ' %';
-export const count = (n: number | null | undefined): string => n == null ? NONE : digits(n);
+type Figure = number | null | undefined;
+// none: not known, or no figure at all, whatever somebody's heartbeat says.
+const none = (n: Figure): n is null | undefined => typeof n !== 'number' || !Number.isFinite(n);
+
+export const ms = (n: Figure): string =>
+	none(n) ? NONE : n >= 1000 ? digits(n / 1000) + ' s' : digits(n) + ' ms';
+export const rate = (n: Figure): string => none(n) ? NONE : digits(n) + '/s';
+export const percent = (n: Figure): string =>
+	none(n) ? NONE : n > 0 && n < 0.0001 ? '<0.01 %' : digits(n * 100) + ' %';
+export const count = (n: Figure): string => none(n) ? NONE : digits(n);
 
 // span: a length of time in one unit, so that it does not jump about.
 export function span(msec: number): string {

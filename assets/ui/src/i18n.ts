@@ -40,6 +40,9 @@ export function t(text: Text, ...values: (string | number)[]): string {
 	return fill(lang.value === 'zh' ? table?.[text] ?? text : text, values);
 }
 
+// told(words): what a server said in a fixed sentence, in the language of the page where the table has it.
+export const told = (text: string): string => t(text as Text);
+
 // plural(n, one, many): "1 service", "2 services"; Chinese has one form, that of many.
 export function plural(n: number, one: string, many: Text): string {
 	return lang.value === 'en' && n === 1 ? fill(one, [n]) : t(many, n);

@@ -2,11 +2,12 @@
 import { signal } from '@preact/signals';
 import { call, whenLoggedOut } from './api';
 import { closeLive, openLive } from './live/live';
-import { address, go, route } from './router';
+import { address, go, guarded, released, route } from './router';
 import type { Role, Session } from './types';
 
 export const session = signal<Session | null>(null);
 export const asking = signal(true);		// the answer is not there yet
+export const ended = signal(false);		// there was one, until the server said no
 export const problem = signal<unknown>(null);	// it could not be asked
 
 const RANK: Record<Role | 'metrics', number> = { metrics: -1, viewer: 0, operator: 1, admin: 2 };
@@ -35,19 +36,27 @@ export async function askSession(): Promise<void> {
 
 export function entered(s: Session): void {
 	session.value = s;
+	ended.value = false;
 	openLive();
 }
 
 export async function leave(): Promise<void> {
+	if (!(await released()))
+		return;
 	await call('/api/session', { method: 'DELETE', quiet: true }).catch(() => {});
 	session.value = null;
+	ended.value = false;
 	closeLive();
 	void go('/login');
 }
 
+// toLogin: unsaved work stays where it is; the shell asks for a token above it.
 function toLogin(): void {
-	session.value = null;
+	ended.value ||= session.value !== null;
 	closeLive();
+	if (session.value !== null && guarded())
+		return;
+	session.value = null;
 	if (route.value[0] !== 'login') {
 		const { path, query } = address.value, text = query.toString();
 		const from = path + (text === '' ? '' : '?' + text);

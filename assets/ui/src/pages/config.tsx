@@ -43,7 +43,7 @@ function parse(text: string, p: Property | undefined): { value: Json } | { why: 
 	} catch {
 		// Only what is no option may be a bare word.
 		return p === undefined || (Array.isArray(p.type) && p.type.includes('string')) ? { value: text } :
-			{ why: p.type === 'integer' ? t('This is no number.') : t('This is no JSON.') };
+			{ why: p.type === 'integer' ? t('This is not a number.') : t('This is not valid JSON.') };
 	}
 }
 

@@ -1,11 +1,11 @@
 // dashboard.tsx - all instances, worst first; what is shown, and how, stands in the address.
 import { computed } from '@preact/signals';
 import type { Signal } from '@preact/signals';
-import { useState } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import type { ComponentChildren, JSX } from 'preact';
 import { compare, DENSITIES, groupOf, GROUPS, matches, SORTS } from '../filter';
 import { plural, t, type Text } from '../i18n';
-import { allCards, cards, figuresOf, groups, link, loaded, now, overview, services, shape, retryNow } from '../live/live';
+import { allCards, cards, figuresOf, goneNow, groups, link, loaded, now, overview, services, shape, retryNow } from '../live/live';
 import { cardKey } from '../live/state';
 import { Age } from '../parts/age';
 import { Badge } from '../parts/badge';
@@ -13,7 +13,7 @@ import { Cards } from '../parts/card';
 import { Icon } from '../parts/icon';
 import { title } from '../parts/shell';
 import { Empty, Failed, Skeleton, useLoad } from '../parts/states';
-import { address, href, query, setQuery } from '../router';
+import { address, at, href, query, setQuery } from '../router';
 import type { Card, Departed } from '../types';
 
 const GROUP_WORDS: Record<string, Text> = { '': 'No groups', service: 'Service', group: 'Group', zone: 'Zone', node: 'Node', version: 'Version' };
@@ -105,15 +105,24 @@ function Tools(): JSX.Element {
 
 // --- the rest -----------------------------------------------------------------------------------
 
-function Tombstones(): JSX.Element | null {
-	const [open, setOpen] = useState(false);
-	const load = useLoad<Departed[]>(open ? '/api/departed' : null);
-	return <details class="departed" onToggle={(e) => setOpen(e.currentTarget.open)}>
-		<summary>{t('Departed in the last 24 h')}</summary>
-		{open && (load.error ? <Failed error={load.error} retry={load.reload} /> : load.data === null ? <Skeleton lines={2} /> :
-			load.data.length === 0 ? <p class="hint">{t('Nobody left.')}</p> :
-			<ul class="list">{load.data.map((d) => <li key={d.service + d.instance + d.at}><Badge tone="gone" /> <strong>{d.service}</strong> <code>{d.instance}</code>
-				<span class="hint">{cause(d)} · <Age at={d.at} /></span></li>)}</ul>)}
+const SETTLE_MS = 1000;		// a fleet that leaves at once is asked for once
+const PAGE = 100;		// so many the server tells at once
+
+function Tombstones(): JSX.Element {
+	const load = useLoad<Departed[]>('/api/departed');
+	const gone = goneNow.value, first = useRef(gone);
+	useEffect(() => {
+		if (first.current === gone)
+			return;
+		const timer = setTimeout(load.reload, SETTLE_MS);
+		return () => clearTimeout(timer);
+	}, [gone]);
+	const n = load.data?.length ?? 0;
+	return <details class="departed">
+		<summary>{t('Departed in the last 24 h')}{load.data && <small class="num"> {n}{n >= PAGE && '+'}</small>}</summary>
+		{load.error ? <Failed error={load.error} retry={load.reload} /> : n === 0 ? <p class="hint">{t('No instance has left.')}</p> :
+			<ul class="list">{load.data?.map((d) => <li key={d.service + d.instance + d.at}><Badge tone="gone" /> <a data-walk href={href(at`/services/${d.service}/${d.instance}`)}>{d.service}</a> <code>{d.instance}</code>
+				<span class="hint">{cause(d)} · <Age at={d.at} /></span></li>)}</ul>}
 	</details>;
 }
 
@@ -126,7 +135,7 @@ function Nothing(): JSX.Element {
 	if (cards.size > 0)
 		return <Empty title={t('Nothing matches')}><button type="button" onClick={() => setQuery({ q: '' })}>{t('Show all instances')}</button></Empty>;
 	return <Empty title={t('No instance is registered')} command="aegis run-service --name my-service -- ./my-program">
-		{services.value.size > 0 ? t('Services are defined, but none of them runs. Start one:') : t('Start one; it appears here at once:')}</Empty>;
+		{services.value.size > 0 ? t('Services are defined, but none of them is running. Start one:') : t('Start one; it appears here at once:')}</Empty>;
 }
 
 // Waiting: what will be there, in grey, in the places where it will be.

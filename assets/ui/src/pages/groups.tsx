@@ -3,7 +3,7 @@ import { useEffect, useState } from 'preact/hooks';
 import type { JSX } from 'preact';
 import { call, path } from '../api';
 import { ms, NONE } from '../format';
-import { plural, t } from '../i18n';
+import { plural, t, told, type Text } from '../i18n';
 import { groups } from '../live/live';
 import { keyOf } from '../live/state';
 import { Age, When } from '../parts/age';
@@ -16,12 +16,18 @@ import { at, href, route } from '../router';
 import { may } from '../session';
 import type { Group, Member } from '../types';
 
+// Why somebody could take the lead (election.md's words).
+const CAUSES: Record<string, Text> = {
+	first: 'nobody had led before', released: 'the one before gave the lead back', expired: 'the lease of the one before ran out',
+	self: 'it had led before and took the lead again',
+};
+
 const place = (g: Group): string => href(at`/groups/${g.service}/${g.group}`);
 
 function State({ g }: { g: Group }): JSX.Element {
 	if (g.leader === null)
 		return <Badge tone="unhealthy">{t('No leader')}</Badge>;
-	return g.obstacle !== null || g.warnings.length > 0 ? <Badge tone="warning">{t('Leads, with less in reserve')}</Badge> : <Badge tone="leader">{t('Led')}</Badge>;
+	return g.obstacle !== null || g.warnings.length > 0 ? <Badge tone="warning">{t('Leads, with less in reserve')}</Badge> : <Badge tone="leader">{t('Has a leader')}</Badge>;
 }
 
 function MemberBadge({ m }: { m: Member }): JSX.Element {
@@ -34,7 +40,7 @@ export function GroupTable({ groups: list }: { groups: Group[] }): JSX.Element {
 		<thead><tr><th scope="col">{t('State')}</th><th scope="col">{t('Group')}</th><th scope="col">{t('Leader')}</th><th scope="col" class="num">{t('Epoch')}</th><th scope="col">{t('Since')}</th><th scope="col" class="num">{t('Members')}</th></tr></thead>
 		<tbody>{list.map((g) => <tr key={keyOf(g.service, g.group)} class={g.leader === null ? 'is-unhealthy' : ''}>
 			<td><State g={g} /></td>
-			<th scope="row"><a data-walk href={place(g)}>{g.service}/{g.group}</a>{(g.obstacle ?? g.warnings[0]) && <p class="hint">{g.obstacle ?? g.warnings[0]}</p>}</th>
+			<th scope="row"><a data-walk href={place(g)}>{g.service}/{g.group}</a>{(g.obstacle ?? g.warnings[0]) && <p class="hint">{told(g.obstacle ?? g.warnings[0] ?? '')}</p>}</th>
 			<td>{g.leader ? <a href={href(at`/services/${g.service}/${g.leader.instance}`)}><code>{g.leader.instance}</code></a> : NONE}</td>
 			<td class="num">{g.leader?.epoch ?? NONE}</td><td>{g.leader?.since ? <Age at={g.leader.since} /> : NONE}</td><td class="num">{g.members.length}</td>
 		</tr>)}</tbody></table></Scroll>;
@@ -83,29 +89,27 @@ function StepDown({ g, onClose }: { g: Group; onClose: () => void }): JSX.Elemen
 	</Dialog>;
 }
 
-function Detail({ live }: { live: Group }): JSX.Element {
+function Detail({ live, asking, setAsking }: { live: Group; asking: boolean; setAsking: (on: boolean) => void }): JSX.Element {
 	const load = useLoad<Group>(path`/api/groups/${live.service}/${live.group}`);
-	const [asking, setAsking] = useState(false);
 	useEffect(load.reload, [live]);
 	return <div class="stack">
-		{live.obstacle && <p class="note unhealthy">{live.obstacle}</p>}
-		{live.warnings.map((w) => <p key={w} class="note warning">{w}</p>)}
+		{live.obstacle && <p class="note unhealthy">{told(live.obstacle)}</p>}
+		{live.warnings.map((w) => <p key={w} class="note warning">{told(w)}</p>)}
 		<Facts rows={[
 			[t('Leader'), live.leader ? <a href={href(at`/services/${live.service}/${live.leader.instance}`)}>{live.leader.instance}</a> : t('nobody')],
 			[t('Epoch'), live.leader ? String(live.leader.epoch) : null], [t('Since'), live.leader?.since ? <Age at={live.leader.since} /> : null],
 			[t('Profile'), live.profile], [t('Lease'), live.lease_ms === null ? null : ms(live.lease_ms)],
 		]} />
-		{live.leader && may('operator', live.service) && <p><button type="button" onClick={() => setAsking(true)}>{t('Step down…')}</button></p>}
 		<section class="stack"><h2>{t('Members')}</h2><Scroll><table class="data"><thead><tr><th scope="col">{t('Role')}</th><th scope="col">{t('Instance')}</th></tr></thead>
 			<tbody>{live.members.map((m) => <tr key={m.instance}><td><MemberBadge m={m} /></td><th scope="row"><a data-walk href={href(at`/services/${live.service}/${m.instance}`)}><code>{m.instance}</code></a></th></tr>)}</tbody></table></Scroll></section>
 		<Panel load={load}>{(g) => <>
 			{g.registers && <section class="stack"><h2>{t('Registers')}</h2><Scroll><table class="data">
-				<thead><tr><th scope="col" class="num">{t('Number')}</th><th scope="col">{t('Node')}</th><th scope="col">{t('State')}</th><th scope="col">{t('Owner')}</th><th scope="col" class="num">{t('Epoch')}</th><th scope="col" class="num">{t('Age')}</th></tr></thead>
+				<thead><tr><th scope="col" class="num">{t('Number')}</th><th scope="col">{t('Node')}</th><th scope="col">{t('State')}</th><th scope="col">{t('Held by')}</th><th scope="col" class="num">{t('Epoch')}</th><th scope="col" class="num">{t('Age')}</th></tr></thead>
 				<tbody>{g.registers.map((r) => <tr key={r.number}><td class="num">{r.number}</td><th scope="row">{r.node ?? NONE}</th>
-					<td>{r.reached ? <Badge tone="active">{r.state}</Badge> : <Badge tone="unhealthy">{t('not reached')}</Badge>}{r.why && <p class="hint">{r.why}</p>}</td>
+					<td>{r.reached ? <Badge tone={r.state === 'held' ? 'active' : 'standby'}>{told(r.state)}</Badge> : <Badge tone="unhealthy">{t('not reached')}</Badge>}{r.why && <p class="hint">{r.why}</p>}</td>
 					<td><code>{r.owner ?? NONE}</code></td><td class="num">{r.reached ? r.epoch : NONE}</td><td class="num">{r.reached ? ms(r.age_ms) : NONE}</td></tr>)}</tbody></table></Scroll></section>}
 			{g.changes && <section class="stack"><h2>{t('History')}</h2>{g.changes.length === 0 ? <p class="hint">{t('No change was seen yet; {0}.', plural(live.members.length, '{0} member', '{0} members'))}</p> :
-				<ol class="timeline">{g.changes.map((c, i) => <li key={i}><Badge tone="leader">e{c.epoch}</Badge><div><p><code>{c.instance}</code> <span class="hint">{c.cause}</span></p>{c.at && <p class="hint"><When at={c.at} /></p>}</div></li>)}</ol>}</section>}
+				<ol class="timeline">{g.changes.map((c, i) => <li key={i}><Badge tone="leader">e{c.epoch}</Badge><div><p><code>{c.instance}</code> <span class="hint">{CAUSES[c.cause] ? t(CAUSES[c.cause] as Text) : c.cause}</span></p>{c.at && <p class="hint"><When at={c.at} /></p>}</div></li>)}</ol>}</section>}
 		</>}</Panel>
 		{asking && <StepDown g={live} onClose={() => setAsking(false)} />}
 	</div>;
@@ -114,8 +118,9 @@ function Detail({ live }: { live: Group }): JSX.Element {
 export function GroupPage(): JSX.Element {
 	const [, service = '', group = ''] = route.value;
 	const g = groups.value.get(keyOf(service, group));
+	const [asking, setAsking] = useState(false);
 	return <>
-		<Head name={`${service}/${group}`} up={[['/groups', t('Leaders')]]}>{g && <State g={g} />}</Head>
-		<Live>{() => g ? <Detail key={keyOf(service, group)} live={g} /> : <Empty title={t('There is no such group')}><a href={href('/groups')}>{t('All groups')}</a></Empty>}</Live>
+		<Head name={`${service}/${group}`} up={[['/groups', t('Leaders')]]}>{g && <State g={g} />}{g?.leader && may('operator', service) && <button type="button" class="end" onClick={() => setAsking(true)}>{t('Step down…')}</button>}</Head>
+		<Live>{() => g ? <Detail key={keyOf(service, group)} live={g} asking={asking} setAsking={setAsking} /> : <Empty title={t('There is no such group')}><a href={href('/groups')}>{t('All groups')}</a></Empty>}</Live>
 	</>;
 }

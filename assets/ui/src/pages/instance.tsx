@@ -3,18 +3,18 @@ import { useEffect, useRef } from 'preact/hooks';
 import type { JSX } from 'preact';
 import { path } from '../api';
 import { count, ms, NONE, percent, rate, span } from '../format';
-import { t, type Text } from '../i18n';
+import { t, told, type Text } from '../i18n';
 import { cards, figuresOf, goneNow, shape } from '../live/live';
 import { keyOf } from '../live/state';
 import { Age, When } from '../parts/age';
 import { Badge, LeaderBadge, StatusBadge } from '../parts/badge';
 import { Facts, Head, Live, show, Tabs } from '../parts/bits';
-import { Chart, type Line } from '../parts/chart';
+import { Chart, type ChartProps } from '../parts/chart';
 import { Copy } from '../parts/copy';
 import { Icon } from '../parts/icon';
-import { Empty, Panel, Scroll, useLoad } from '../parts/states';
+import { Empty, Panel, Scroll, Skeleton, useLoad } from '../parts/states';
 import { at, href, query, route } from '../router';
-import type { Card, InstanceEvent, Json, Series, Setting, Settings } from '../types';
+import type { Card, Departed, InstanceEvent, Json, Series, Setting, Settings } from '../types';
 import { cause } from './dashboard';
 
 // --- metrics --------------------------------------------------------------------------------------
@@ -41,14 +41,14 @@ function column(s: Series, name: string): (number | null)[] {
 	return s.rows.map((r) => i < 0 ? null : r[i] ?? null);
 }
 
-function charts(s: Series): { name: string; lines: Line[]; show: (v: number | null) => string }[] {
+function charts(s: Series): Pick<ChartProps, 'name' | 'lines' | 'show' | 'least'>[] {
 	const calls = column(s, 'calls_per_second'), errors = column(s, 'error_rate');
 	const part = (f: (e: number) => number) => calls.map((c, i) => c === null ? null : c * f(errors[i] ?? 0));
 	return [
 		{ name: t('RPC latency'), show: ms, lines: ['p99', 'p90', 'p50'].map((p) => ({ name: p, values: column(s, p + '_ms') })) },
 		{ name: t('Calls that succeeded and failed'), show: rate, lines: [{ name: t('succeeded'), values: part((e) => 1 - e) }, { name: t('failed'), values: part((e) => e) }] },
 		{ name: t('Error rate'), show: percent, lines: [{ name: t('Error rate'), values: errors }] },
-		{ name: t('Queue'), show: count, lines: [{ name: t('waiting'), values: column(s, 'queue_depth') }, { name: t('in flight'), values: column(s, 'in_flight') }] },
+		{ name: t('Queue'), show: count, least: 4, lines: [{ name: t('waiting'), values: column(s, 'queue_depth') }, { name: t('in flight'), values: column(s, 'in_flight') }] },
 	];
 }
 
@@ -58,14 +58,14 @@ function Metrics({ service, instance }: { service: string; instance: string }): 
 	const f = figuresOf(keyOf(service, instance)).value;
 	return <div class="stack">
 		<dl class="tiles">
-			{([['calls', rate(f?.calls_per_second)], ['p50', ms(f?.p50_ms)], ['p99', ms(f?.p99_ms)], ['errors', percent(f?.error_rate)],
-				['queue', count(f?.queue_depth)], ['in flight', count(f?.in_flight)]] as [Text, string][]).map(([k, v]) =>
+			{([['Calls', rate(f?.calls_per_second)], ['p50', ms(f?.p50_ms)], ['p99', ms(f?.p99_ms)], ['Errors', percent(f?.error_rate)],
+				['Queue', count(f?.queue_depth)], ['In flight', count(f?.in_flight)]] as [Text, string][]).map(([k, v]) =>
 				<div key={k} class="card tile"><dt>{t(k)}</dt><dd class="num">{v}</dd></div>)}
 		</dl>
 		<Panel load={load} lines={6}>{(s) => s.rows.length === 0 ?
 			<Empty title={t('No figures yet')}>{t('They come with the heartbeats; this server keeps those of the last 15 minutes.')}</Empty> :
 			<div class="charts">{charts(s).map((c) => <Chart key={c.name} {...c} times={s.rows.map((r) => r[0] as number)}
-				marks={(events.data ?? []).map((e) => ({ at: Date.parse(e.at) / 1000, text: e.text }))} />)}</div>}</Panel>
+				marks={(events.data ?? []).map((e) => ({ at: Date.parse(e.at) / 1000, text: told(e.text) }))} />)}</div>}</Panel>
 	</div>;
 }
 
@@ -90,7 +90,7 @@ function Configuration({ service, instance }: { service: string; instance: strin
 					<tbody>{s.settings.map((x) => <tr key={x.key}><th scope="row"><code>{x.key}</code></th><td><Value s={x} /></td><td>{ORIGINS[x.origin] ? t(ORIGINS[x.origin] as Text) : x.origin}</td>
 						<td>{x.pending ? <Badge tone="warning">{t('pending')}</Badge> : x.live ? t('applies at once') : t('waits for a restart')}</td></tr>)}</tbody></table></Scroll>
 				<p class="hint">{s.revision === null ? t('There is no central document.') : t('Central document at revision {0}; applied: {1}.', s.revision, s.applied_revision ?? NONE)}</p></>}</Panel></section>
-		<section class="stack"><h2>{t('What it says of itself')}</h2>
+		<section class="stack"><h2>{t('What it reports about itself')}</h2>
 			<Panel load={config}>{(c) => <pre class="card json" tabIndex={0}>{JSON.stringify(c['config'] ?? c, null, 2)}</pre>}</Panel></section>
 	</div>;
 }
@@ -100,7 +100,7 @@ function Configuration({ service, instance }: { service: string; instance: strin
 const KINDS: Record<string, Text> = { appeared: 'appeared', status: 'status', role: 'role', epoch: 'epoch', version: 'version', stale: 'stale', departed: 'departed', restarted: 'restarted' };
 
 function tone(e: InstanceEvent): 'unhealthy' | 'active' | 'leader' | 'stale' | 'standby' | 'warning' {
-	return e.to === 'UNHEALTHY' ? 'unhealthy' : e.kind === 'epoch' || e.kind === 'role' ? 'leader' : e.kind === 'stale' || e.kind === 'departed' ? 'stale' :
+	return e.to === 'UNHEALTHY' ? 'unhealthy' : e.kind === 'epoch' || (e.kind === 'role' && e.to === 'ACTIVE') ? 'leader' : e.kind === 'stale' || e.kind === 'departed' ? 'stale' :
 		e.kind === 'restarted' ? 'warning' : e.to === 'ACTIVE' || e.kind === 'appeared' ? 'active' : 'standby';
 }
 
@@ -109,15 +109,30 @@ function Events({ service, instance, since }: { service: string; instance: strin
 	useEffect(load.reload, [since]);
 	return <Panel load={load}>{(v) => v.length === 0 ? <Empty title={t('Nothing happened')}>{t('Changes of status, role and version appear here.')}</Empty> :
 		<ol class="timeline">{v.map((e, i) => <li key={e.at + i}><Badge tone={tone(e)}>{KINDS[e.kind] ? t(KINDS[e.kind] as Text) : e.kind}</Badge>
-			<div><p>{e.text}{e.from !== null && e.to !== null && <span class="hint"> {e.from} → {e.to}</span>}</p><p class="hint"><When at={e.at} /></p></div></li>)}</ol>}</Panel>;
+			<div><p>{told(e.text)}{e.from !== null && e.to !== null && <span class="hint"> {e.from} → {e.to}</span>}</p><p class="hint"><When at={e.at} /></p></div></li>)}</ol>}</Panel>;
 }
 
 // --- the page ---------------------------------------------------------------------------------------
 
+// A tombstone: what is known of an instance for a day after it left, on every replica the same.
+function Tombstone({ d }: { d: Departed }): JSX.Element {
+	return <div class="stack">
+		<p class="note gone"><Icon name="gone" /><span>{t('This instance has left')} · {cause(d)} · <Age at={d.at} /></span></p>
+		<Facts rows={[[t('Left at'), <When at={d.at} />], ...(d.last ? [[t('Last status'), <StatusBadge card={d.last} />],
+			[t('Last heartbeat'), <Age at={d.last.lastHeartbeat} />], [t('Version'), d.last.version]] as [string, JSX.Element | string][] : [])]} />
+		{d.last && <section class="stack"><h2>{t('What it reported about itself')}</h2><pre class="card json" tabIndex={0}>{JSON.stringify(d.last.metadata, null, 2)}</pre></section>}
+		<p><a href={href(at`/services/${d.service}`)}>{t('Other instances of {0}', d.service)}</a></p></div>;
+}
+
 function Gone({ service, instance }: { service: string; instance: string }): JSX.Element {
-	const gone = goneNow.value.get(keyOf(service, instance));
-	return <Empty title={gone ? t('This instance has left') : t('There is no such instance')} command={`aegis registry ls --all --service ${service}`}>
-		{gone ? <>{cause(gone)}, <Age at={gone.at} />. </> : null}<a href={href(at`/services/${service}`)}>{t('Other instances of {0}', service)}</a></Empty>;
+	const here = goneNow.value.get(keyOf(service, instance));
+	const load = useLoad<Departed[]>('/api/departed');
+	useEffect(load.reload, [here]);
+	const d = load.data?.find((x) => x.service === service && x.instance === instance) ?? (here && { ...here, by: null, last: null });
+	if (d)
+		return <Tombstone d={d} />;
+	return load.loading ? <Skeleton /> : <Empty title={t('There is no such instance')} command={`aegis registry ls --all --service ${service}`}>
+		<a href={href(at`/services/${service}`)}>{t('Other instances of {0}', service)}</a></Empty>;
 }
 
 function Body({ card }: { card: Card }): JSX.Element {
@@ -129,6 +144,7 @@ function Body({ card }: { card: Card }): JSX.Element {
 		<Facts rows={[
 			[t('Status since'), <Age at={card.since} />], [t('Last heartbeat'), <Age at={card.lastHeartbeat} />], [t('Version'), card.version],
 			[t('Up'), up == null ? null : span(up * 1000)], [t('Zone'), label('zone')], [t('Node'), label('node')],
+			[t('Epoch'), card.leader && card.epoch !== null ? String(card.epoch) : null],
 			[t('Group'), card.stickyActiveGroup && <a href={href(at`/groups/${s}/${card.stickyActiveGroup}`)}>{card.stickyActiveGroup}</a>],
 			[t('Id'), <span class="row tight"><code>{i}</code><Copy text={i} what={t('instance id')} /></span>],
 		]} />

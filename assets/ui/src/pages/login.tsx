@@ -1,13 +1,13 @@
 // login.tsx - lets somebody in: by a pasted token, or by the one-time code in the address's fragment,
 // which never reaches a server's log.
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { JSX } from 'preact';
 import { ApiError, call } from '../api';
-import { t } from '../i18n';
+import { t, told } from '../i18n';
 import { Copy } from '../parts/copy';
 import { title } from '../parts/shell';
 import { go, query } from '../router';
-import { entered } from '../session';
+import { ended, entered } from '../session';
 import type { Session } from '../types';
 
 function takeCode(): string | null {
@@ -17,47 +17,58 @@ function takeCode(): string | null {
 	return code;
 }
 
-export function Login(): JSX.Element {
+// LoginForm: what asks; `done` when somebody was let in.
+export function LoginForm({ done }: { done: () => void }): JSX.Element {
 	const [token, setToken] = useState('');
 	const [busy, setBusy] = useState(false);
 	const [wrong, setWrong] = useState<string | null>(null);
-	title(t('Log in'));
 
 	const enter = async (body: { token: string } | { code: string }) => {
 		setBusy(true);
 		setWrong(null);
 		try {
 			const s = (await call<Session>('/api/session', { method: 'POST', body, quiet: true })).data;
-			const from = query('from');
 			entered(s);
-			void go(from.startsWith('/') && !from.startsWith('//') ? from : '/', true);
+			done();
 		} catch (e) {
 			const status = e instanceof ApiError ? e.status : 0;
-			setWrong(status === 401 ? 'code' in body ? t('This link was used before, or is too old. Make a new one.') :
-				t('This token is not known here, or it has expired.') :
-				status === 429 ? t('Too many attempts; wait a little.') : (e as Error).message);
+			setWrong(status === 401 ? 'code' in body ? t('This link was already used or has expired. Create a new one.') :
+				t('This token is unknown here or has expired.') :
+				status === 429 ? t('Too many attempts; wait a little.') : told((e as Error).message));
 			setBusy(false);
 		}
 	};
+	const input = useRef<HTMLInputElement>(null);
 	useEffect(() => {
+		input.current?.focus();
 		const code = takeCode();
 		if (code !== null)
 			void enter({ code });
 	}, []);
 
+	return <form class="login-form" onSubmit={(e) => (e.preventDefault(), void enter({ token: token.trim() }))}>
+		<label for="token">{t('Token')}</label>
+		<input ref={input} id="token" name="token" type="password" autoComplete="current-password" required spellcheck={false}
+		    placeholder="aeg_…" value={token} aria-describedby="wrong" aria-invalid={wrong !== null}
+		    onInput={(e) => setToken(e.currentTarget.value)} />
+		<p id="wrong" class="field-error" role="alert">{wrong}</p>
+		<button class="primary" disabled={busy}>{busy ? t('One moment…') : t('Log in')}</button>
+	</form>;
+}
+
+export function Login(): JSX.Element {
+	title(t('Log in'));
+	const done = () => {
+		const from = query('from');
+		void go(from.startsWith('/') && !from.startsWith('//') ? from : '/', true);
+	};
 	return <section class="login card">
 		<h1 tabIndex={-1}>{t('Log in')}</h1>
-		<p class="lead">{t('Paste a token. It is traded for a cookie that ends after half an hour without use.')}</p>
-		<form onSubmit={(e) => (e.preventDefault(), void enter({ token: token.trim() }))}>
-			<label for="token">{t('Token')}</label>
-			<input id="token" name="token" type="password" autoComplete="current-password" required spellcheck={false}
-			    placeholder="aeg_…" value={token} autoFocus aria-describedby="wrong" aria-invalid={wrong !== null}
-			    onInput={(e) => setToken(e.currentTarget.value)} />
-			<p id="wrong" class="field-error" role="alert">{wrong}</p>
-			<button class="primary" disabled={busy}>{busy ? t('One moment…') : t('Log in')}</button>
-		</form>
+		{ended.value && <p class="note warning" role="status">{t('Your session has ended. Log in again to go on.')}</p>}
+		<p class="lead">{t('Paste a token. It is exchanged for a cookie that ends after half an hour without use.')}</p>
+		<LoginForm done={done} />
 		<div class="login-help">
-			<p>{t('No token yet? Somebody with access to NATS makes one:')}</p>
+			<p>{t('No token yet? Anyone with access to NATS can create one:')}</p>
 			<p class="command"><code>aegis token create --role viewer</code><Copy text="aegis token create --role viewer" what={t('command')} /></p>
 			{!isSecureContext && <p class="hint">{t('This page came over plain HTTP: what you paste can be read on the way. Start the server with --http-tls-cert and --http-tls-key.')}</p>}
 		</div>

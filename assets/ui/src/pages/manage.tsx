@@ -53,9 +53,9 @@ const HINTS: Record<string, Text> = {
 const KEYS = ['service_name', 'owner', 'description', 'version'] as const;
 const fieldsOf = (d: Definition): Fields => ({ service_name: d.service_name, owner: d.owner, description: d.description, version: d.version });
 
-function Field({ name, value, error, fixed, onInput }: { name: keyof Fields; value: string; error: string | null; fixed: boolean; onInput: (v: string) => void }): JSX.Element {
+function Field({ name, value, error, fixed, focus, onInput }: { name: keyof Fields; value: string; error: string | null; fixed: boolean; focus: boolean; onInput: (v: string) => void }): JSX.Element {
 	const id = 'f-' + name;
-	const common = { id, name, value, 'aria-invalid': error !== null, 'aria-describedby': `${id}-h ${id}-e`, readOnly: fixed, spellcheck: name === 'description' };
+	const common = { id, name, value, autoFocus: focus, 'aria-invalid': error !== null, 'aria-describedby': `${id}-h ${id}-e`, readOnly: fixed, spellcheck: name === 'description' };
 	return <div class="field"><label for={id}>{t(LABELS[name] as Text)}</label>
 		{name === 'description' ? <textarea {...common} rows={3} onInput={(e) => onInput(e.currentTarget.value)} /> : <input {...common} autoComplete="off" onInput={(e) => onInput(e.currentTarget.value)} />}
 		<p class="hint" id={id + '-h'}>{t(HINTS[name] as Text)}</p><p class="field-error" id={id + '-e'}>{error}</p></div>;
@@ -105,7 +105,7 @@ function Form({ base, etag, saved }: FormProps): JSX.Element {
 	const shownAtFields = KEYS.some((k) => atField(k) !== null);
 	return <form class="card form" noValidate onSubmit={(e) => (e.preventDefault(), void send(mine, etag))}>
 		{error !== null && !shownAtFields && theirs === null && <Failed error={error} />}
-		{KEYS.map((k) => <Field key={k} name={k} value={mine[k]} fixed={!writable || (k === 'service_name' && !isNew)} error={atField(k)} onInput={(v) => setMine({ ...mine, [k]: v })} />)}
+		{KEYS.map((k) => <Field key={k} name={k} value={mine[k]} fixed={!writable || (k === 'service_name' && !isNew)} error={atField(k)} focus={isNew && k === 'service_name'} onInput={(v) => setMine({ ...mine, [k]: v })} />)}
 		{writable && <div class="actions"><button class="primary" disabled={busy || (!dirty && !isNew)}>{busy ? t('One moment…') : isNew ? t('Create') : t('Save')}</button>
 			{dirty && !isNew && <button type="button" onClick={() => (setMine(base), setError(null))}>{t('Undo changes')}</button>}
 			{isNew && <a class="button" href={href('/manage')}>{t('Cancel')}</a>}</div>}
@@ -184,7 +184,7 @@ function Edit({ name }: { name: string }): JSX.Element {
 		<div class="stack">
 			{behind && <p class="note warning" role="status"><Icon name="warning" />{t('Somebody else changed it.')} <button type="button" class="plain" onClick={load.reload}>{t('Load it anew')}</button></p>}
 			<Form key={load.etag} base={fieldsOf(d)} etag={load.etag} saved={(x, tag) => load.set(x, tag)} />
-			<p class="row"><span class="hint">{t('Made')} <Age at={d.created_at} /></span>
+			<p class="row"><span class="hint">{t('Created')} <Age at={d.created_at} /></span>
 				{may('operator', name) && <button type="button" class="plain trouble end" onClick={() => setAsking(true)}>{t('Delete…')}</button>}</p>
 		</div>
 		<History name={name} etag={load.etag} revision={live?.revision ?? 0} done={load.reload} />

@@ -26,10 +26,10 @@ function Body({ name }: { name: string }): JSX.Element {
 		return <Empty title={t('There is no such service')} command={`aegis registry put ${name}.json`}>{t('It is neither defined nor running.')}</Empty>;
 	return <div class="stack">
 		{def ? <><p class="lead">{def.description}</p><Facts rows={[[t('Owner'), def.owner], [t('Version'), def.version], [t('Changed'), <Age at={def.updated_at} />], [t('Revision'), String(def.revision)]]} /></> :
-			<p class="note warning">{t('It runs, but nobody defined it.')}</p>}
+			<p class="note warning">{t('It is running, but nobody has defined it.')}</p>}
 		{led.length > 0 && <section class="stack"><h2>{t('Leaders')}</h2><GroupTable groups={led} /></section>}
 		<section class="stack"><h2>{t('Instances')} <small class="num">{mine.length}</small></h2>
-			{mine.length === 0 ? <Empty title={t('None of it runs')} command={`aegis run-service --name ${name} -- ./my-program`} /> :
+			{mine.length === 0 ? <Empty title={t('No instance is running')} command={`aegis run-service --name ${name} -- ./my-program`} /> :
 				<Cards density="comfortable" cards={mine.flatMap((c) => cards.get(cardKey(c)) ?? [])} />}</section>
 	</div>;
 }

@@ -29,8 +29,8 @@ export function word(tone: Tone): string {
 	}
 }
 
-export function Badge({ tone, children }: { tone: Tone; children?: preact.ComponentChildren }): JSX.Element {
-	return <span class={`badge ${tone}`}><Icon name={tone} />{children ?? word(tone)}</span>;
+export function Badge({ tone, title, children }: { tone: Tone; title?: string | undefined; children?: preact.ComponentChildren }): JSX.Element {
+	return <span class={`badge ${tone}`} title={title}><Icon name={tone} />{children ?? word(tone)}</span>;
 }
 
 // A stale instance says for how long nobody heard of it.
@@ -38,11 +38,14 @@ function Silence({ since }: { since: string }): JSX.Element {
 	return <>{t('Stale')} {span(now.value - Date.parse(since))}</>;
 }
 
-export function StatusBadge({ card }: { card: Card }): JSX.Element {
+export function StatusBadge({ card }: { card: Parameters<typeof toneOf>[0] & Pick<Card, 'lastHeartbeat'> }): JSX.Element {
 	const tone = toneOf(card);
 	return <Badge tone={tone}>{tone === 'stale' ? <Silence since={card.lastHeartbeat} /> : undefined}</Badge>;
 }
 
+// Epochs may be of the size of a clock; those stand where there is room for them.
+const SHORT = 1e5;
+
 export function LeaderBadge({ epoch }: { epoch: number | null }): JSX.Element {
-	return <Badge tone="leader">{t('Leader')}{epoch !== null && <small> e{epoch}</small>}</Badge>;
+	return <Badge tone="leader" title={epoch === null ? undefined : `${t('Epoch')} ${epoch}`}>{t('Leader')}{epoch !== null && epoch < SHORT && <small> e{epoch}</small>}</Badge>;
 }

@@ -10,7 +10,7 @@ import { title } from './shell';
 export function Head({ name, up, children }: { name: string; up?: [string, string][]; children?: ComponentChildren }): JSX.Element {
 	title(name);
 	return <div class="head">
-		{up && <nav class="crumbs" aria-label={t('Where this is')}>{up.map(([to, words]) => <span key={to}><a href={href(to)}>{words}</a> / </span>)}</nav>}
+		{up && <nav class="crumbs" aria-label={t('Where this is')}>{up.map(([to, words]) => <a key={to} href={href(to)}>{words}</a>)}</nav>}
 		<h1 tabIndex={-1}>{name}</h1>{children}
 	</div>;
 }

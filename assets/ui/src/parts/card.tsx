@@ -31,7 +31,7 @@ function Trend({ f }: { f: Figures | null }): JSX.Element {
 	const word = trendWord(values);
 	return <div class="trend">
 		{values.some((v) => v !== null) ? <Spark values={values} /> : <div class="spark none" />}
-		<span class="trend-word">{f?.p99_ms == null ? t('no calls yet') : word ? `p99 ${ms(f.p99_ms)}, ${word}` : `p99 ${ms(f.p99_ms)}`}</span>
+		<span class="trend-word">{f?.p99_ms == null ? t('no calls yet') : word ? t('p99 {0}, {1}', ms(f.p99_ms), word) : `p99 ${ms(f.p99_ms)}`}</span>
 	</div>;
 }
 
@@ -116,8 +116,8 @@ export function Cards({ cards, density }: { cards: Signal<Record>[]; density: st
 		return <ul class={`grid ${density}`}>{cards.map((s, i) => <InstanceCard key={key(s)} card={s} compact={density === 'compact'} first={i < FIRST} />)}</ul>;
 	return <Scroll><table class="data">
 		<thead><tr><th scope="col">{t('Status')}</th><th scope="col">{t('Service')}</th><th scope="col">{t('Instance')}</th>
-			<th scope="col" class="num">{t('Version')}</th><th scope="col" class="num">{t('calls')}</th><th scope="col" class="num">p99</th>
-			<th scope="col" class="num">{t('errors')}</th><th scope="col" class="num">{t('queue')}</th><th scope="col">{t('heard')}</th></tr></thead>
+			<th scope="col" class="num">{t('Version')}</th><th scope="col" class="num">{t('Calls')}</th><th scope="col" class="num">p99</th>
+			<th scope="col" class="num">{t('Errors')}</th><th scope="col" class="num">{t('Queue')}</th><th scope="col">{t('Last heartbeat')}</th></tr></thead>
 		<tbody>{cards.map((s, i) => <InstanceRow key={key(s)} card={s} first={i < FIRST} />)}</tbody>
 	</table></Scroll>;
 }

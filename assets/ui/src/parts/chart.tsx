@@ -23,6 +23,7 @@ export interface ChartProps {
 	times: number[];		// epoch seconds
 	lines: Line[];
 	show: (v: number | null) => string;
+	least?: number;			// what the axis reaches at least
 	marks: Mark[];
 }
 
@@ -49,7 +50,7 @@ interface Scale {
 
 function scaleOf(p: ChartProps): Scale {
 	const from = p.times[0] ?? 0, length = Math.max((p.times.at(-1) ?? 0) - from, 1);
-	let max = 0;
+	let max = p.least ?? 0;
 	for (const l of p.lines)
 		for (const v of l.values)
 			if (v !== null && v > max)

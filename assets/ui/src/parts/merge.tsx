@@ -23,9 +23,9 @@ export function Merge({ name, base, theirs, mine, keys, labels, onClose, onSave 
 	};
 	const save = () => onSave({ ...mine, ...Object.fromEntries(keys.map((k) => [k, (ours.has(k) ? mine[k] : theirs[k]) ?? ''])) });
 	return <Dialog wide title={t('Somebody else changed {0} meanwhile', name)} onClose={onClose}>
-		<p>{t('Nothing was saved yet. Choose what is to hold.')}</p>
+		<p>{t('Nothing has been saved yet. Choose which value to keep.')}</p>
 		<Scroll><table class="data merge">
-			<thead><tr><th scope="col">{t('Member')}</th><th scope="col">{t('Before')}</th><th scope="col">{t('Theirs')}</th><th scope="col">{t('Yours')}</th></tr></thead>
+			<thead><tr><th scope="col">{t('Field')}</th><th scope="col">{t('Before')}</th><th scope="col">{t('Theirs')}</th><th scope="col">{t('Yours')}</th></tr></thead>
 			<tbody>{changed.map((k) => {
 				const both = theirs[k] !== base[k] && mine[k] !== base[k] && theirs[k] !== mine[k];
 				return <tr key={k}><th scope="row">{labels[k] ? t(labels[k]) : <code>{k}</code>}{both && <p class="badge warning">{t('both changed it')}</p>}</th><td>{base[k] ?? '–'}</td>

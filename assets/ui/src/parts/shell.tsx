@@ -3,11 +3,12 @@
 import { effect, signal } from '@preact/signals';
 import type { ComponentChildren, JSX } from 'preact';
 import { span } from '../format';
-import { chooseLang, lang, t } from '../i18n';
+import { chooseLang, lang, t, told } from '../i18n';
 import { columns, keysOn, startKeys, step, switchKeys } from '../keys';
 import { asOf, heardAt, link, loaded, now, overview, pause, paused, retryNow, unhealthy } from '../live/live';
 import { address, go, href, route } from '../router';
-import { asking, isAdmin, leave, session } from '../session';
+import { LoginForm } from '../pages/login';
+import { asking, ended, isAdmin, leave, session } from '../session';
 import { nextTheme, theme } from '../theme';
 import { announce, mention } from './announce';
 import { Dialog } from './dialog';
@@ -57,7 +58,7 @@ function Live(): JSX.Element {
 		const nats = overview.value?.nats;
 		if (nats && !nats.connected)
 			return <span class="live half" role="status"><Icon name="half" />{t('NATS away, data {0} old', span(now.value - Date.parse(overview.value!.as_of)))}</span>;
-		return <button type="button" class="live on" title={t('Hold updates (p)')} onClick={() => pause(true)}>
+		return <button type="button" class="live on" title={t('Pause updates (p)')} onClick={() => pause(true)}>
 			<Icon name="dot" />{t('Live')}<span class="num age">{at ? span(now.value - at) : ''}</span></button>;
 	}
 	if (l.state !== 'lost')
@@ -88,8 +89,8 @@ function Degraded({ all }: { all: string[] }): JSX.Element | null {
 	const [first, ...more] = all;
 	if (first === undefined)
 		return null;
-	return <aside class="degraded" aria-label={t('Degraded')}><Icon name="warning" />{more.length === 0 ? <p>{first}</p> :
-		<details><summary>{first} <strong>{t('and {0} more', more.length)}</strong></summary><ul>{more.map((d) => <li key={d}>{d}</li>)}</ul></details>}</aside>;
+	return <aside class="degraded" aria-label={t('Degraded')}><Icon name="warning" />{more.length === 0 ? <p>{told(first)}</p> :
+		<details><summary>{told(first)} <strong>{t('and {0} more', more.length)}</strong></summary><ul>{more.map((d) => <li key={d}>{told(d)}</li>)}</ul></details>}</aside>;
 }
 
 export function Shell({ children }: { children: ComponentChildren }): JSX.Element {
@@ -122,6 +123,8 @@ export function Shell({ children }: { children: ComponentChildren }): JSX.Elemen
 		<div id="say-soon" class="sr" role="status" aria-live="polite" />
 		<div id="say-now" class="sr" role="alert" aria-live="assertive" />
 		{helping.value && <Help />}
+		{s && ended.value && <Dialog title={t('Your session has ended')} onClose={() => (ended.value = false)}>
+			<p>{t('What you typed is still here. Log in again to go on.')}</p><LoginForm done={() => announce(t('Live'))} /></Dialog>}
 	</>;
 }
 
@@ -129,11 +132,11 @@ function Help(): JSX.Element {
 	const rows: [string, string][] = [
 		['/', t('Search')], ['↑ ↓ ← → · j k', t('Move')], ['Enter', t('Open')],
 		['g d', t('Dashboard')], ['g l', t('Leaders')], ['g m', t('Definitions')], ['g s', t('Sort')],
-		['g a', t('Audit')], ['p', t('Hold updates')], ['t', t('Theme')], ['?', t('This help')], ['Esc', t('Close')],
+		['g a', t('Audit')], ['p', t('Pause updates')], ['t', t('Theme')], ['?', t('This help')], ['Esc', t('Close')],
 	];
 	return <Dialog title={t('Keyboard')} onClose={() => (helping.value = false)}>
 		<table class="keys"><tbody>{rows.map(([k, w]) => <tr key={k}><th scope="row"><kbd>{k}</kbd></th><td>{w}</td></tr>)}</tbody></table>
-		<label class="check"><input type="checkbox" checked={keysOn.value} onChange={(e) => switchKeys(e.currentTarget.checked)} />{t('Single keys do these things')}</label>
+		<label class="check"><input type="checkbox" checked={keysOn.value} onChange={(e) => switchKeys(e.currentTarget.checked)} />{t('Use single-key shortcuts')}</label>
 	</Dialog>;
 }
 

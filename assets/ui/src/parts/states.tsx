@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { ComponentChildren, JSX } from 'preact';
 import { ApiError, call } from '../api';
-import { t } from '../i18n';
+import { t, told } from '../i18n';
 import { Copy } from './copy';
 import { Icon } from './icon';
 
@@ -36,9 +36,9 @@ export function Failed({ error, retry }: { error: unknown; retry?: () => void })
 	return <div class="failed" role="alert">
 		<Icon name="warning" />
 		<div>
-			<h2>{e?.status === 403 ? t('Not allowed') : e?.status === 404 ? t('Not found') :
+			<h2>{e?.status === 401 ? t('Your session has ended') : e?.status === 403 ? t('Not allowed') : e?.status === 404 ? t('Not found') :
 				e?.status === 504 ? t('No answer in time') : e?.status === 503 || e?.status === 0 ? t('Not available at the moment') : t('That did not work')}</h2>
-			<p>{error instanceof Error ? error.message : String(error)}</p>
+			{e?.status !== 401 && <p>{told(error instanceof Error ? error.message : String(error))}</p>}
 			{id && <p class="hint">{t('Request')} <code>{id}</code></p>}
 			{retry && <button type="button" onClick={retry}>{t('Try again')}</button>}
 		</div>
