@@ -65,7 +65,7 @@ function useNear<T extends Element>(from: boolean): [RefObject<T>, boolean] {
 function Rest({ c, compact }: { c: Record; compact: boolean }): JSX.Element {
 	const f = figuresOf(cardKey(c)).value, zone = c.metadata?.['zone'];
 	return <>
-		{!compact && <p class="card-facts"><span>v{c.version}</span>{typeof zone === 'string' && <span>{zone}</span>}
+		{!compact && <p class="card-facts"><span title={c.version}>v{c.version}</span>{typeof zone === 'string' && <span title={zone}>{zone}</span>}
 			{f?.uptime_seconds != null && <span class="num">{t('up {0}', span(f.uptime_seconds * 1000))}</span>}
 			<span class="beat">{t('heard')} <Age at={c.lastHeartbeat} /></span></p>}
 		<dl class="figures">
