@@ -103,6 +103,7 @@ test('with the keyboard alone: created, edited, deleted', async () => {
 	assert.match(stored().owner, /too/);
 	await page.focus('text=Delete…');
 	await page.keyboard.press('Enter');
+	await page.waitForSelector('#typed:focus');
 	await page.keyboard.type('mailer');
 	await page.keyboard.press('Enter');
 	await page.waitForURL(stack.url + '/manage');

@@ -12,7 +12,7 @@ test('a token lets in, and leads to where one wanted to go', async () => {
 	await page.waitForURL('**/login?from=*');
 	await page.fill('#token', 'aeg_' + '0'.repeat(64));
 	await page.keyboard.press('Enter');
-	await page.waitForSelector('.field-error:has-text("not known")');
+	await page.waitForSelector('.field-error:has-text("unknown")');
 	assert.equal(await page.getAttribute('#token', 'aria-invalid'), 'true');
 	await page.fill('#token', stack.token('viewer'));
 	await page.keyboard.press('Enter');
@@ -32,7 +32,7 @@ test('a link logs in once, and leaves no code in the address', async () => {
 	assert(!page.url().includes('code='));
 	const other = await (await open()).newPage();
 	await other.goto(link);
-	await other.waitForSelector('.field-error:has-text("used before")');
+	await other.waitForSelector('.field-error:has-text("already used")');
 	await context.close();
 });
 

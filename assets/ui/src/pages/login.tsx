@@ -48,7 +48,7 @@ export function LoginForm({ done }: { done: () => void }): JSX.Element {
 
 	return <form class="login-form" onSubmit={(e) => (e.preventDefault(), void enter({ token: token.trim() }))}>
 		<label for="token">{t('Token')}</label>
-		<input ref={input} id="token" name="token" type="password" autoComplete="current-password" required spellcheck={false}
+		<input ref={input} autoFocus id="token" name="token" type="password" autoComplete="current-password" required spellcheck={false}
 		    placeholder="aeg_…" value={token} aria-describedby="wrong" aria-invalid={wrong !== null}
 		    onInput={(e) => setToken(e.currentTarget.value)} />
 		<p id="wrong" class="field-error" role="alert">{wrong}</p>
