@@ -11,6 +11,8 @@
 #include "base/instant.h"
 #include "base/magic.h"
 
+#define SAFE_DIGITS 19		/* that no 64 bits are too few for */
+
 static bool
 is_digit(char c)
 {
@@ -18,22 +20,41 @@ is_digit(char c)
 }
 
 bool
-num_uint(const char *s, uint64_t *out)
+num_uint_n(const char *p, size_t n, uint64_t *out)
 {
 	uint64_t v = 0;
 
-	if (!is_digit(*s))
-		return false;
-	for (; is_digit(*s); s++) {
-		uint64_t d = (uint64_t)(*s - '0');
-		if (v > (UINT64_MAX - d) / 10)
+	for (size_t i = 0; i < n; i++) {
+		uint64_t d = (uint64_t)(p[i] - '0');
+		if (!is_digit(p[i]) || (i >= SAFE_DIGITS && v > (UINT64_MAX - d) / 10))
 			return false;
 		v = v * 10 + d;
 	}
-	if (*s != '\0')
+	if (n == 0)
 		return false;
 	*out = v;
 	return true;
+}
+
+bool
+num_uint(const char *s, uint64_t *out)
+{
+	return num_uint_n(s, strlen(s), out);
+}
+
+size_t
+num_uint_text(uint64_t v, char out[NUM_TEXT_MAX])
+{
+	char digits[NUM_TEXT_MAX];
+	size_t n = 0;
+
+	do
+		digits[n++] = (char)('0' + v % 10);
+	while ((v /= 10) > 0);
+	for (size_t i = 0; i < n; i++)
+		out[i] = digits[n - 1 - i];
+	out[n] = '\0';
+	return n;
 }
 
 bool

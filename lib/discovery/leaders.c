@@ -2,6 +2,7 @@
 #include "discovery/leaders.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,6 +23,7 @@ struct leaders {
 	struct conn *conn;
 	void (*changed)(void *);
 	void *arg;
+	_Atomic uint64_t read;		/* which records were read last */
 
 	pthread_mutex_t lock;		/* leaf: all below */
 	struct map groups;		/* to struct leader */
@@ -31,7 +33,13 @@ struct leaders {
 static void
 key_of(const char *service, const char *group, char key[KEY_MAX])
 {
-	snprintf(key, KEY_MAX, "%s %s", service, group != NULL ? group : "");
+	size_t n = strnlen(service, KEY_MAX / 2 - 1), m = group != NULL ? strnlen(group, KEY_MAX / 2 - 1) : 0;
+
+	memcpy(key, service, n);
+	key[n] = ' ';
+	if (m > 0)
+		memcpy(key + n + 1, group, m);
+	key[n + 1 + m] = '\0';
 }
 
 /* entry: under the lock; makes it when it may. */
@@ -112,8 +120,13 @@ leaders_released(struct leaders *l, const char *service, const char *group, uint
 }
 
 void
-leaders_read(struct leaders *l, const struct service_group *g)
+leaders_read(struct leaders *l, const struct service_group *g, uint64_t version)
 {
+	/* One word, so that no lock is needed; two that look alike would cost one look at old news. */
+	uint64_t mark = (uint64_t)(uintptr_t)g * UINT64_C(0x9e3779b97f4a7c15) ^ version;
+
+	if (atomic_exchange(&l->read, mark) == mark)
+		return;
 	for (size_t i = 0; g != NULL && i < g->n; i++) {
 		const struct instance *one = g->v[i]->instance;
 		if (one->sticky == STICKY_ACTIVE && one->status == INSTANCE_ACTIVE && one->epoch > 0 && one->group != NULL)

@@ -36,8 +36,9 @@ void leaders_note(struct leaders *l, const char *service, const char *group, con
 void leaders_forget(struct leaders *l, const char *service, const char *group, uint64_t epoch);
 void leaders_released(struct leaders *l, const char *service, const char *group, uint64_t epoch);
 
-/* leaders_read(l, g): what the records of a service say; g may be NULL. */
-void leaders_read(struct leaders *l, const struct service_group *g);
+/* leaders_read(l, g, version): what the records of a service say, in that version of the directory; the same
+ * ones twice in a row are read once.  g may be NULL. */
+void leaders_read(struct leaders *l, const struct service_group *g, uint64_t version);
 
 /* leaders_get(l, service, group, out): all zero when nothing is known. */
 void leaders_get(struct leaders *l, const char *service, const char *group, struct leader *out);

@@ -28,6 +28,7 @@
 
 #define CALLER_MAGIC 0xca110001u
 #define SWEEP_NS (5 * NS_PER_MS)	/* how late a time-out may be noticed */
+#define LONG_NS (10 * NS_PER_MS)		/* from when on a waiter may doubt that an answer comes */
 #define FIRST_LISTING_NS (2 * NS_PER_S)	/* how long a first call waits to know who is there */
 struct caller {
 	unsigned magic;
@@ -55,9 +56,7 @@ struct caller {
 
 /* A call that was taken out of its place: what is needed to end it. */
 struct ended {
-	caller_done *done;
-	void *arg;
-	bool unread;
+	struct caller_end end;
 	struct mono started;
 	struct route route;
 };
@@ -110,7 +109,7 @@ caller_inflight(const struct caller *c)
 static struct ended
 take_out(struct caller *c, struct place *p)
 {
-	struct ended e = { p->done, p->arg, p->unread, p->started, p->route };
+	struct ended e = { p->end, p->started, p->route };
 
 	places_leave(&c->table, p);
 	return e;
@@ -147,14 +146,14 @@ finish(struct caller *c, struct ended *e, struct msg *m, const struct err *err)
 		traffic_breaker(c->traffic, turn == BREAKER_OPENED);
 	if (err == NULL) {
 		reply.latency_ms = (double)took / 1e6;
-		if (!e->unread && route_read_reply(m, &reply, &own) != ERR_OK)
+		if (!e->end.unread && route_read_reply(m, &reply, &own) != ERR_OK)
 			err = &own;
 	}
 	/* A call that is waited for is counted by who waits, with all of its attempts. */
-	if (!e->unread)
+	if (!e->end.unread)
 		traffic_called(c->traffic, e->route.service, e->route.method, err != NULL ? err->code : ERR_OK, took);
 	route_release(&e->route);
-	e->done(e->arg, err == NULL ? &reply : NULL, err);
+	e->end.done(e->end.arg, err == NULL ? &reply : NULL, err);
 	call_reply_release(&reply);
 }
 
@@ -235,8 +234,13 @@ sweep(void *arg)
 	pthread_mutex_lock(&c->lock);
 	for (uint32_t i = 0; i < c->table.made; i++) {
 		struct place *p = c->table.at[i];
-		if (p->number == 0 || !mono_reached(now, p->deadline))
+		if (p->number == 0)
 			continue;
+		if (!mono_reached(now, p->deadline)) {
+			if (p->end.nudge != NULL && mono_since(now, p->started) >= LONG_NS)
+				p->end.nudge(p->end.arg);
+			continue;
+		}
 		struct ended e = take_out(c, p);
 		pthread_mutex_unlock(&c->lock);
 		err_set(&err, ERR_TIMEOUT, "no answer to rpc.%s.%s within %.3g s; it may have been executed",
@@ -330,9 +334,7 @@ struct entry {
 	const struct call_spec *spec;
 	struct route route;
 	struct str *request;		/* the thread's own */
-	caller_done *done;
-	void *arg;
-	bool unread;
+	struct caller_end end;
 	bool alone;			/* nothing else is in flight: there is nothing to wait for */
 	uint32_t number;
 	struct mono deadline;
@@ -353,9 +355,7 @@ enter(struct caller *c, struct entry *e, struct err *err)
 	}
 	p->started = now_mono();
 	p->deadline = e->deadline = mono_after(p->started, caller_timeout(e->spec));
-	p->done = e->done;
-	p->arg = e->arg;
-	p->unread = e->unread;
+	p->end = e->end;
 	p->route = e->route;
 	str_clear(&p->request);
 	if (e->route.direct && !e->route.demanded)
@@ -384,7 +384,7 @@ send_call(struct caller *c, const struct entry *e, struct err *err)
 	enum err_code code = publish(c, &(struct conn_msg){
 		.subject = to.s, .reply = reply,
 		.data = e->request->p, .n = e->request->len,
-		.urgent = e->unread && e->alone,	/* a thread waits, so nothing follows at once */
+		.urgent = e->end.unread && e->alone,	/* a thread waits, so nothing follows at once */
 	}, &e->told, e->deadline, err);
 	if (code == ERR_OK)
 		return ERR_OK;
@@ -397,10 +397,10 @@ send_call(struct caller *c, const struct entry *e, struct err *err)
 }
 
 enum err_code
-caller_begin(struct caller *c, const struct call_spec *s, caller_done *done, void *arg, bool unread, bool *sent,
-    uint32_t *number, struct err *err)
+caller_begin(struct caller *c, const struct call_spec *s, const struct caller_end *end, bool *sent, uint32_t *number,
+    struct err *err)
 {
-	struct entry e = { .spec = s, .request = codec_scratch(), .done = done, .arg = arg, .unread = unread };
+	struct entry e = { .spec = s, .request = codec_scratch(), .end = *end };
 
 	*sent = false;
 	if (conn_state(c->conn) != CONN_UP)
@@ -451,7 +451,7 @@ caller_start(struct caller *c, const struct call_spec *s,
 		go_out(c);
 		return err_set(err, ERR_INVALID, "a sticky call takes several attempts, so somebody must wait for it");
 	}
-	code = caller_begin(c, s, done, arg, false, &sent, NULL, err);
+	code = caller_begin(c, s, &(struct caller_end){ .done = done, .arg = arg }, &sent, NULL, err);
 	if (code != ERR_OK)
 		traffic_called(c->traffic, s->service, s->method, code, -1);
 	go_out(c);

@@ -24,13 +24,21 @@ enum err_code caller_once(struct caller *c, const struct call_spec *s, struct ca
 enum err_code caller_once_unless(struct caller *c, const struct call_spec *s, bool (*useless)(void *arg), void *arg,
     struct call_reply *reply, bool *sent, struct err *err);
 
-/* caller_begin(c, s, done, arg, unread, sent, number, err): what all of them begin with.  unread: done gets
- * the reply as it came.  *sent on failure: the request may have left all the same.  *number, unless
- * NULL, is the call's.  caller_abandon(c, number): it is forgotten, done is not called; false when its end
- * was faster. */
+/* How a call ends: through done, once; unread: that gets the reply as it came.  nudge, unless NULL, is called
+ * every few milliseconds of a call that takes long, by the loop, under the caller's lock: no lock, no wait. */
 typedef void caller_done(void *arg, const struct call_reply *reply, const struct err *err);
-enum err_code caller_begin(struct caller *c, const struct call_spec *s, caller_done *done, void *arg, bool unread,
-    bool *sent, uint32_t *number, struct err *err);
+struct caller_end {
+	caller_done *done;
+	void (*nudge)(void *arg);
+	void *arg;
+	bool unread;
+};
+
+/* caller_begin(c, s, end, sent, number, err): what all of them begin with.  *sent on failure: the request may
+ * have left all the same.  *number, unless NULL, is the call's.  caller_abandon(c, number): it is forgotten, done
+ * is not called; false when its end was faster. */
+enum err_code caller_begin(struct caller *c, const struct call_spec *s, const struct caller_end *end, bool *sent,
+    uint32_t *number, struct err *err);
 bool caller_abandon(struct caller *c, uint32_t number);
 
 struct leaders *caller_leaders(struct caller *c);

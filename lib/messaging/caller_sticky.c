@@ -42,7 +42,7 @@ find_group(struct chase *k, struct err *err)
 	const char *name = k->spec->sticky_group;
 	bool several = false;
 
-	leaders_read(k->leaders, g);
+	leaders_read(k->leaders, g, d != NULL ? d->version : 0);
 	if (name == NULL)
 		name = leaders_group(g, &several);
 	if (name == NULL)
@@ -76,13 +76,18 @@ is_overtaken(void *arg)
 static uint64_t
 learn(struct chase *k, const struct call_reply *reply)
 {
-	const char *who, *number;
+	struct text who, number;
+	char instance[132];
 	uint64_t epoch;
 
-	if (reply->msg == NULL || (who = msg_header(reply->msg, "Aegis-Leader")) == NULL ||
-	    (number = msg_header(reply->msg, "Aegis-Leader-Epoch")) == NULL || !num_uint(number, &epoch) || epoch == 0)
+	if (reply->msg == NULL || (who = msg_header_text(reply->msg, "Aegis-Leader")).p == NULL || who.n >= sizeof instance ||
+	    (number = msg_header_text(reply->msg, "Aegis-Leader-Epoch")).p == NULL ||
+	    !num_uint_n(number.p, number.n, &epoch) || epoch == 0)
 		return 0;
-	leaders_note(k->leaders, k->spec->service, k->group, who, epoch);
+	memcpy(instance, who.p, who.n);
+	instance[who.n] = '\0';
+	if (epoch != k->at.epoch || strcmp(instance, k->at.instance) != 0)
+		leaders_note(k->leaders, k->spec->service, k->group, instance, epoch);
 	return epoch;
 }
 

@@ -1,18 +1,18 @@
-/* caller_wait.c - one attempt at a call, for the thread that waits for its answer. */
+/* caller_wait.c - one attempt at a call, for the thread that waits for its answer.
+ *
+ * A semaphore and no timer: arming one takes a virtual machine longer than the rest of the wait, and the
+ * caller's sweep looks at every call anyway. */
 #include "messaging/caller_inner.h"
 
-#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
 
+#include "base/magic.h"
 #include "messaging/route.h"
-#include "sys/clock.h"
-#include "sys/thread.h"
-
-#define LOOK_NS (10 * NS_PER_MS)	/* how late it is noticed that waiting is useless */
 
 struct wait {
-	pthread_mutex_t lock;		/* leaf: over */
-	pthread_cond_t changed;
-	bool over;
+	sem_t news;			/* it is over, or it is time to ask whether waiting is useless */
+	atomic_bool over;
 	struct call_reply reply;	/* not read yet */
 	struct err err;
 };
@@ -28,50 +28,48 @@ wake(void *arg, const struct call_reply *reply, const struct err *err)
 		w->reply = *reply;
 		((struct call_reply *)(uintptr_t)reply)->msg = NULL;	/* the waiter's now */
 	}
-	pthread_mutex_lock(&w->lock);
-	w->over = true;
-	pthread_cond_signal(&w->changed);
-	pthread_mutex_unlock(&w->lock);
+	atomic_store(&w->over, true);
+	MUST(sem_post(&w->news) == 0);
 }
 
-/* wait_over: under w's lock: until the answer is there; false when `useless` said so first. */
+static void
+nudge(void *arg)
+{
+	struct wait *w = arg;
+
+	MUST(sem_post(&w->news) == 0);
+}
+
+/* wait_over: until the answer is there; false when `useless` said so first. */
 static bool
 wait_over(struct wait *w, bool (*useless)(void *arg), void *arg)
 {
-	while (!w->over && useless == NULL)
-		pthread_cond_wait(&w->changed, &w->lock);
-	while (!w->over) {
-		if (thread_cond_wait(&w->changed, &w->lock, mono_after(clock_mono(clock_system()), LOOK_NS)))
-			continue;
-		pthread_mutex_unlock(&w->lock);		/* the question has a lock of its own */
-		bool stop = useless(arg);
-		pthread_mutex_lock(&w->lock);
-		if (stop)
-			break;
+	while (!atomic_load(&w->over)) {
+		while (sem_wait(&w->news) != 0)
+			continue;	/* a signal */
+		if (!atomic_load(&w->over) && useless != NULL && useless(arg))
+			return false;
 	}
-	return w->over;
+	return true;
 }
 
 enum err_code
 caller_once_unless(struct caller *c, const struct call_spec *s, bool (*useless)(void *arg), void *arg,
     struct call_reply *reply, bool *sent, struct err *err)
 {
-	struct wait w = { .lock = PTHREAD_MUTEX_INITIALIZER };
+	struct wait w = { .reply = { .msg = NULL } };
+	struct caller_end end = { .done = wake, .nudge = useless != NULL ? nudge : NULL, .arg = &w, .unread = true };
 	uint32_t number;
 
-	thread_cond_init(&w.changed);
-	enum err_code code = caller_begin(c, s, wake, &w, true, sent, &number, err);
+	MUST(sem_init(&w.news, 0, 0) == 0);
+	enum err_code code = caller_begin(c, s, &end, sent, &number, err);
 	if (code != ERR_OK)
 		return code;
-	pthread_mutex_lock(&w.lock);
-	bool over = wait_over(&w, useless, arg);
-	pthread_mutex_unlock(&w.lock);
-	if (!over && caller_abandon(c, number))
-		return err_set(err, ERR_OUTCOME_UNKNOWN, "the leader that had the call was lost before it answered");
-	/* Its end is on its way in spite of all. */
-	pthread_mutex_lock(&w.lock);
-	wait_over(&w, NULL, NULL);
-	pthread_mutex_unlock(&w.lock);
+	if (!wait_over(&w, useless, arg)) {
+		if (caller_abandon(c, number))
+			return err_set(err, ERR_OUTCOME_UNKNOWN, "the leader that had the call was lost before it answered");
+		wait_over(&w, NULL, NULL);	/* its end is on its way in spite of all */
+	}
 	if (w.err.code != ERR_OK) {
 		if (err != NULL)
 			*err = w.err;

@@ -32,10 +32,10 @@ exclusive_gate(struct exclusive *x, struct rpc_call *call, uint64_t epoch)
 static uint64_t
 epoch_of(const struct rpc_call *call)
 {
-	const char *header = rpc_call_header(call, "Aegis-Epoch");
+	struct text header = rpc_call_header_text(call, "Aegis-Epoch");
 	uint64_t epoch = 0;
 
-	if (header != NULL && (!num_uint(header, &epoch) || epoch == 0))
+	if (header.p != NULL && (!num_uint_n(header.p, header.n, &epoch) || epoch == 0))
 		return BAD_EPOCH;
 	return epoch;
 }

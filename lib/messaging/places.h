@@ -24,9 +24,7 @@ struct place {
 	uint32_t number;		/* of the call in it; 0 = free */
 	struct place *next_free;
 	struct mono started, deadline;
-	caller_done *done;
-	void *arg;
-	bool unread;			/* done reads the reply itself, in its own decoder */
+	struct caller_end end;
 	struct route route;
 	struct str request;		/* kept while a fall-back is possible, … */
 	struct told told;		/* … with its headers */

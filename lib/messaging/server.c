@@ -108,10 +108,10 @@ static struct mono
 deadline_of(const struct rpc_call *c, const struct envelope *e)
 {
 	double s = e->timeout_s < LONGEST_S ? e->timeout_s : LONGEST_S;
-	const char *header = msg_header(c->msg, "Aegis-Deadline");
+	struct text header = msg_header_text(c->msg, "Aegis-Deadline");
 	uint64_t left_ms;
 
-	if (header != NULL && num_uint(header, &left_ms) && (double)left_ms / 1e3 < s)
+	if (header.p != NULL && num_uint_n(header.p, header.n, &left_ms) && (double)left_ms / 1e3 < s)
 		s = (double)left_ms / 1e3;
 	return mono_after(c->started, (int64_t)(s * 1e9));
 }
@@ -214,6 +214,12 @@ const char *
 rpc_call_header(const struct rpc_call *c, const char *name)
 {
 	return msg_header(c->msg, name);
+}
+
+struct text
+rpc_call_header_text(const struct rpc_call *c, const char *name)
+{
+	return msg_header_text(c->msg, name);
 }
 
 bool

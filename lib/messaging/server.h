@@ -61,6 +61,7 @@ const char *rpc_call_message_id(const struct rpc_call *c);
 const char *rpc_call_trace_id(const struct rpc_call *c);
 const char *rpc_call_source(const struct rpc_call *c);		/* NULL when the caller named none */
 const char *rpc_call_header(const struct rpc_call *c, const char *name);	/* NULL when absent */
+struct text rpc_call_header_text(const struct rpc_call *c, const char *name);	/* as msg_header_text */
 struct mono rpc_call_deadline(const struct rpc_call *c);	/* after that nobody waits for the answer */
 struct method *rpc_call_stats(const struct rpc_call *c);
 

@@ -133,7 +133,6 @@ send_reply(struct rpc_call *c, const struct conn_header *headers, struct err *er
  * members copy request headers into replies. */
 struct led {
 	struct conn_header v[6];
-	char epoch[24];
 	size_t n;
 };
 
@@ -142,9 +141,8 @@ led_headers(const struct rpc_call *c, struct led *l)
 {
 	l->n = 0;
 	if (c->leader.len > 0) {
-		snprintf(l->epoch, sizeof l->epoch, "%llu", (unsigned long long)c->epoch);
 		l->v[l->n++] = (struct conn_header){ "Aegis-Leader", str_text(&c->leader) };
-		l->v[l->n++] = (struct conn_header){ "Aegis-Leader-Epoch", l->epoch };
+		l->v[l->n++] = (struct conn_header){ "Aegis-Leader-Epoch", c->digits };
 	}
 	l->v[l->n++] = (struct conn_header){ "Aegis-Served-By", c->server->instance };
 	l->v[l->n] = (struct conn_header){ NULL, NULL };
@@ -338,6 +336,10 @@ rpc_call_lead(struct rpc_call *c, const char *leader, uint64_t epoch)
 	MAGIC_CHECK(c, RPC_CALL_MAGIC);
 	c->exclusive = true;
 	c->epoch = epoch;
+	/* A call's memory serves many calls of one hold. */
+	if (c->told != epoch || epoch == 0)
+		num_uint_text(epoch, c->digits);
+	c->told = epoch;
 	str_clear(&c->leader);
 	if (leader != NULL)
 		str_puts(&c->leader, leader);

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/num.h"
 #include "base/str.h"
 #include "messaging/server.h"
 
@@ -51,6 +52,8 @@ struct rpc_call {
 	struct gate *gate;		/* it runs under this lease: looked at again, and left; or NULL */
 	uint64_t pass, epoch;
 	struct str leader;
+	uint64_t told;			/* the epoch whose digits are in … */
+	char digits[NUM_TEXT_MAX];
 	bool lone;			/* one at a time is what comes: its reply need not wait for
 					   others to be written with */
 };

@@ -1,7 +1,6 @@
 /* told.c - from a call's options to headers. */
 #include "messaging/told.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/instant.h"
@@ -9,7 +8,8 @@
 enum err_code
 told_set(struct told *t, const struct call_spec *s, struct err *err)
 {
-	t->any = s->trace_id != NULL || s->traceparent != NULL || s->idempotent || s->sticky;
+	t->timed = s->trace_id != NULL || s->traceparent != NULL || s->idempotent;
+	t->any = t->timed || s->epoch != 0;
 	if (!t->any)
 		return ERR_OK;
 	t->idempotent = s->idempotent;
@@ -31,14 +31,16 @@ told_headers(const struct told *t, int64_t left_ns, struct told_headers *h)
 {
 	size_t n = 0;
 
-	snprintf(h->left, sizeof h->left, "%lld", (long long)(left_ns > 0 ? left_ns / NS_PER_MS : 0));
-	h->v[n++] = (struct conn_header){ "Aegis-Deadline", h->left };
+	if (t->timed) {
+		num_uint_text(left_ns > 0 ? (uint64_t)(left_ns / NS_PER_MS) : 0, h->left);
+		h->v[n++] = (struct conn_header){ "Aegis-Deadline", h->left };
+	}
 	if (t->parent[0] != '\0')
 		h->v[n++] = (struct conn_header){ "traceparent", t->parent };
 	if (t->idempotent)
 		h->v[n++] = (struct conn_header){ "Aegis-Idempotent", "1" };
 	if (t->epoch != 0) {
-		snprintf(h->epoch, sizeof h->epoch, "%llu", (unsigned long long)t->epoch);
+		num_uint_text(t->epoch, h->epoch);
 		h->v[n++] = (struct conn_header){ "Aegis-Epoch", h->epoch };
 	}
 	h->v[n] = (struct conn_header){ NULL, NULL };

@@ -427,7 +427,7 @@ cards_groups(struct monitor *m)
 	m->groups_dirty = false;
 	for (size_t i = 0, end; i < n; i = end) {
 		end = end_of(v, n, i);
-		leaders_read(m->leaders, directory_find(dir, v[i].i->service));
+		leaders_read(m->leaders, directory_find(dir, v[i].i->service), dir != NULL ? dir->version : 0);
 		char *key = place_of(v[i].i->service, v[i].i->group);
 		lead_of(m, key, v + i, end - i);
 		mem_free(key);

@@ -16,6 +16,7 @@
 #include "base/magic.h"
 #include "base/mem.h"
 #include "nats/conn_inner.h"
+#include "nats/headers.h"
 #include "nats/tls.h"
 #include "sys/clock.h"
 #include "sys/pool.h"
@@ -480,16 +481,6 @@ conn_inbox(struct conn *c, char out[CONN_INBOX_MAX])
 /* --- sending --------------------------------------------------------------------------- */
 
 static natsStatus
-make_msg(natsMsg **out, const struct conn_msg *m)
-{
-	natsStatus s = natsMsg_Create(out, m->subject, m->reply, m->data, (int)m->n);
-
-	for (const struct conn_header *h = m->headers; s == NATS_OK && h != NULL && h->name != NULL; h++)
-		s = natsMsgHeader_Set(*out, h->name, h->value);
-	return s;
-}
-
-static natsStatus
 publish_plain(struct conn *c, const struct conn_msg *m)
 {
 	int n = (int)m->n;
@@ -511,7 +502,7 @@ conn_publish(struct conn *c, const struct conn_msg *m, struct err *err)
 		s = publish_plain(c, m);
 	} else {
 		natsMsg *msg = NULL;
-		s = make_msg(&msg, m);
+		s = headers_make(&msg, m);
 		if (s == NATS_OK)
 			s = m->urgent ? natsConnection_SendMsg(c->nc, msg) : natsConnection_PublishMsg(c->nc, msg);
 		MSG_FREE(msg);
@@ -529,7 +520,7 @@ conn_request(struct conn *c, const struct conn_msg *m, int64_t timeout_ns, struc
 	MAGIC_CHECK(c, CONN_MAGIC);
 	if (atomic_load(&c->state) != CONN_UP)
 		return err_set(err, ERR_UNAVAILABLE, "nats: not connected to %s", c->servers);
-	natsStatus s = make_msg(&msg, m);
+	natsStatus s = headers_make(&msg, m);
 	if (s == NATS_OK)
 		s = natsConnection_RequestMsg(&got, c->nc, msg, ms > 0 ? ms : 1);
 	MSG_FREE(msg);

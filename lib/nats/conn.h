@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "base/instant.h"
+#include "model/value.h"
 
 struct conn;
 struct sub;
@@ -131,6 +132,7 @@ const char *msg_reply(const struct msg *m);		/* NULL when there is none */
 const void *msg_data(const struct msg *m);
 size_t msg_size(const struct msg *m);
 const char *msg_header(const struct msg *m, const char *name);	/* NULL when absent */
+struct text msg_header_text(const struct msg *m, const char *name);	/* the same, not ended by a zero, for less */
 bool msg_has_headers(const struct msg *m);
 bool msg_is_no_responders(const struct msg *m);
 void msg_free(struct msg *m);				/* NULL is fine */

@@ -14,6 +14,12 @@
 #if NATS_VERSION_NUMBER < 0x030F00
 void natsMsg_free(void *msg);		/* NULL is fine */
 #define MSG_FREE(msg) natsMsg_free(msg)
+
+/* The same for making one whose headers are written already (the first hdr_n bytes of buf), as those that
+ * come in are; behind the subject and the reply lie its headers and then its data, each ended by a zero. */
+natsStatus natsMsg_create(natsMsg **out, const char *subject, int subject_n, const char *reply, int reply_n, const char *buf,
+    int buf_n, int hdr_n);
+#define HEADERS_AS_SENT
 #else
 #define MSG_FREE(msg) natsMsg_Destroy(msg)
 #endif

@@ -190,14 +190,6 @@ msg_size(const struct msg *m)
 	return (size_t)natsMsg_GetDataLength(raw(m));
 }
 
-const char *
-msg_header(const struct msg *m, const char *name)
-{
-	const char *v = NULL;
-
-	return natsMsgHeader_Get(raw(m), name, &v) == NATS_OK ? v : NULL;
-}
-
 bool
 msg_has_headers(const struct msg *m)
 {

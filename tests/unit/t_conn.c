@@ -1,4 +1,5 @@
-/* t_conn - the list of servers: what is shown of it, how long it may be, when it means TLS. */
+/* t_conn - the list of servers: what is shown of it, how long it may be, when it means TLS; headers; the end of
+ * subscriptions. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -152,6 +153,96 @@ a_retired_subscription_says_once_that_it_is_gone(void **state)
 	}
 }
 
+/* --- headers ------------------------------------------------------------------------------ */
+
+static _Atomic(struct msg *) came;
+
+static void
+take(void *arg, struct msg *m)
+{
+	(void)arg;
+	msg_free(atomic_exchange(&came, m));
+}
+
+static struct msg *
+there_and_back(struct conn *c, const struct conn_header *headers, const void *data, size_t n)
+{
+	struct msg *m;
+	struct err err;
+
+	if (conn_publish(c, &(struct conn_msg){ .subject = "headed", .reply = "back", .headers = headers, .data = data, .n = n },
+	    &err) != ERR_OK)
+		fail_msg("%s", err.text);
+	WAIT_FOR(atomic_load(&came) != NULL);
+	m = atomic_exchange(&came, NULL);
+	assert_string_equal(msg_subject(m), "headed");
+	assert_string_equal(msg_reply(m), "back");
+	assert_int_equal(msg_size(m), n);
+	if (n > 0)
+		assert_memory_equal(msg_data(m), data, n);
+	return m;
+}
+
+static void
+expect_text(const struct msg *m, const char *name, const char *value)
+{
+	struct text t = msg_header_text(m, name);
+
+	if (value == NULL && t.p != NULL)
+		fail_msg("%s is there: '%.*s'", name, (int)t.n, t.p);
+	if (value == NULL)
+		return;
+	if (t.p == NULL || t.n != strlen(value) || memcmp(t.p, value, t.n) != 0)
+		fail_msg("%s is '%.*s', not '%s'", name, (int)t.n, t.p != NULL ? t.p : "", value);
+}
+
+/* Written at once or by the library, found at once or by the library: always the same. */
+static void
+headers_arrive_as_they_were_sent(void **state)
+{
+	static char big[8000];
+	const struct conn_header headers[] = { { "A-Bc", "1" }, { "A-B", "two words" }, { "Broken", "x\r\nEvil: 1" },
+		{ "a-b", "lower" }, { NULL, NULL } };
+	const struct { const void *data; size_t n; } rows[] = { { "", 0 }, { "NATS/1.0\r\nA-B: no\r\n\r\n", 22 }, { big, 100 },
+		{ big, 2048 }, { big, 2049 }, { big, sizeof big } };
+	struct conn *c = conn_new(&(struct conn_opts){ .servers = bus_url(&bus), .timeout_ns = 5 * NS_PER_S }, NULL);
+
+	(void)state;
+	assert_non_null(c);
+	struct sub *s = sub_new(&(struct sub_opts){ .conn = c, .subject = "headed", .handler = take }, NULL);
+	assert_non_null(s);
+	memset(big, 'x', sizeof big);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		for (int taken_apart = 0; taken_apart < 2; taken_apart++) {
+			struct msg *m = there_and_back(c, headers, rows[i].data, rows[i].n);
+			assert_false(msg_is_no_responders(m));
+			if (taken_apart)
+				assert_string_equal(msg_header(m, "A-B"), "two words");
+			expect_text(m, "A-B", "two words");
+			expect_text(m, "A-Bc", "1");
+			expect_text(m, "a-b", "lower");
+			expect_text(m, "Evil", NULL);
+			expect_text(m, "A-Bcd", NULL);
+			assert_null(msg_header(m, "A-Bcd"));
+			/* Taken apart, the library takes A for A-B. */
+			if (!taken_apart && rows[i].n > 0)
+				expect_text(m, "A", NULL);
+			/* The library drops what ends a line; nothing may make a header of it. */
+			assert_non_null(strstr(msg_header(m, "Broken"), "Evil: 1"));
+			assert_true(msg_has_headers(m));
+			assert_memory_equal(msg_data(m), rows[i].data, rows[i].n);
+			msg_free(m);
+		}
+		struct msg *m = there_and_back(c, NULL, rows[i].data, rows[i].n);
+		expect_text(m, "A-B", NULL);
+		assert_null(msg_header(m, "A-B"));
+		assert_false(msg_has_headers(m));
+		msg_free(m);
+	}
+	sub_free(s);
+	conn_free(c);
+}
+
 static int
 set_up(void **state)
 {
@@ -176,6 +267,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(a_list_has_a_bound),
 		cmocka_unit_test(tls_is_demanded_wherever_it_is_asked_for),
 		cmocka_unit_test(a_retired_subscription_says_once_that_it_is_gone),
+		cmocka_unit_test(headers_arrive_as_they_were_sent),
 	};
 
 	BUS_SHIM(argc, argv);

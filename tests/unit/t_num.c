@@ -10,6 +10,8 @@
 
 #include "base/instant.h"
 #include "base/magic.h"
+#include <stdio.h>
+
 #include "base/num.h"
 
 static void
@@ -47,6 +49,13 @@ whole_numbers_without_a_sign(void **state)
 	(void)state;
 	assert_true(num_uint("0", &v) && v == 0);
 	assert_true(num_uint("18446744073709551615", &v) && v == UINT64_MAX);
+	assert_true(num_uint("00018446744073709551615", &v) && v == UINT64_MAX);
+	assert_true(num_uint_n("123", 2, &v) && v == 12);
+	for (uint64_t n = 1; n < UINT64_MAX / 7; n = n * 7 + 3) {
+		char text[NUM_TEXT_MAX], again[NUM_TEXT_MAX];
+		assert_int_equal(num_uint_text(n, text), snprintf(again, sizeof again, "%llu", (unsigned long long)n));
+		assert_string_equal(text, again);
+	}
 	for (size_t i = 0; i < COUNT_OF(bad); i++) {
 		v = 77;
 		if (num_uint(bad[i], &v) || v != 77)
