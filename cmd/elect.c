@@ -115,19 +115,42 @@ done:
 	return code;
 }
 
+/* check_modes: what goes with what, before anything is sent. */
+static enum err_code
+check_modes(const struct cmd *c, struct err *err)
+{
+	const struct elect_cmd *o = c->opts;
+	int modes = o->observe + o->step_down + o->repair + o->migrate;
+
+	if (modes > 1)
+		return err_set(err, ERR_USAGE, "--observe, --step-down, --repair and --migrate exclude each other");
+	if ((o->to != NULL && !o->step_down) || (o->watch && !o->observe))
+		return err_set(err, ERR_USAGE, "%s", o->to != NULL ? "--to belongs to --step-down" : "--watch belongs to --observe");
+	if (o->yes && !o->repair && !o->migrate)
+		return err_set(err, ERR_USAGE, "--yes belongs to --repair and --migrate");
+	if (o->registers != 0 && !o->migrate)
+		return err_set(err, ERR_USAGE, "--registers belongs to --migrate");
+	if (o->registers == 2)
+		return err_set(err, ERR_USAGE, "--registers is 1 or 3, not 2: two are no more than one when a node dies");
+	if (o->migrate && c->nwords > 0)
+		return err_set(err, ERR_USAGE, "'%s' is one word too many: --migrate is of all groups", c->words[0]);
+	if (!o->migrate && c->nwords == 0)
+		return err_set(err, ERR_USAGE, "GROUP is missing");
+	if (modes > 0 && c->wrapped != NULL && c->wrapped[0] != NULL)
+		return err_set(err, ERR_USAGE, "'%s' would not be run: --observe, --step-down, --repair and --migrate take no command",
+		    c->wrapped[0]);
+	return ERR_OK;
+}
+
 enum err_code
 cmd_elect_run(struct cmd *c, struct err *err)
 {
 	const struct elect_cmd *o = c->opts;
+	enum err_code code = check_modes(c, err);
 
-	if (o->observe + o->step_down + o->repair > 1)
-		return err_set(err, ERR_USAGE, "--observe, --step-down and --repair exclude each other");
-	if ((o->to != NULL && !o->step_down) || (o->watch && !o->observe) || (o->yes && !o->repair))
-		return err_set(err, ERR_USAGE, "%s", o->to != NULL ? "--to belongs to --step-down" : o->watch
-		    ? "--watch belongs to --observe" : "--yes belongs to --repair");
-	if (!o->observe && !o->step_down && !o->repair)
-		return run_candidate(c, err);
-	if (c->wrapped != NULL && c->wrapped[0] != NULL)
-		return err_set(err, ERR_USAGE, "'%s' would not be run: --observe, --step-down and --repair take no command", c->wrapped[0]);
-	return elect_ask(c, err);
+	if (code != ERR_OK)
+		return code;
+	if (o->migrate)
+		return elect_migrate(c, err);
+	return o->observe || o->step_down || o->repair ? elect_ask(c, err) : run_candidate(c, err);
 }

@@ -16,7 +16,8 @@ struct elect_cmd {
 	uint64_t lost_exit;
 	int after_loss, on_crash;	/* places in their lists */
 
-	bool observe, watch, step_down, repair, yes;
+	bool observe, watch, step_down, repair, migrate, yes;
+	uint64_t registers;		/* 0: not said */
 	const char *to;
 
 	const char *max_restarts, *stop_signal;
@@ -30,8 +31,9 @@ extern const struct opt elect_mode_rows[];
  * `aegis elect` itself are good.  Both are the caller's. */
 enum err_code elect_group(const struct cmd *c, char **service, char **group, struct err *err);
 
-/* elect_ask(c, err): --observe, --step-down, --repair. */
+/* elect_ask(c, err): --observe, --step-down, --repair.  elect_migrate(c, err): --migrate, which is of no group. */
 enum err_code elect_ask(struct cmd *c, struct err *err);
+enum err_code elect_migrate(struct cmd *c, struct err *err);
 enum err_code elect_observe(struct cmd *c, struct conn *conn, const char *service, const char *group, struct err *err);
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "codec/codec.h"
 #include "election/elector.h"
+#include "election/migrate.h"
 #include "election/repair.h"
 #include "elect.h"
 #include "model/names.h"
@@ -18,7 +19,11 @@ const struct opt elect_mode_rows[] = {
 	OPT_TEXT(struct elect_cmd, to, "to", 0, "ID", "with --step-down: in favour of this member", .def_text = "whoever is first"),
 	OPT_FLAG(struct elect_cmd, repair, "repair", 0,
 	    "make lost registers anew, and give an epoch to a group whose registers are empty"),
-	OPT_FLAG(struct elect_cmd, yes, "yes", 'y', "with --repair: do not ask for the group's name"),
+	OPT_FLAG(struct elect_cmd, migrate, "migrate", 0,
+	    "without GROUP, and with the members of all groups stopped: from one register to three, or back"),
+	OPT_UINT(struct elect_cmd, registers, "registers", 0, "N", "with --migrate: how many, 1 or 3",
+	    .def_text = "three where there are three servers", .min = 0, .max = 3),
+	OPT_FLAG(struct elect_cmd, yes, "yes", 'y', "with --repair, --migrate: do not ask for the group's name, or the word migrate"),
 	OPTS_END
 };
 
@@ -88,20 +93,19 @@ step_down(struct cmd *c, struct conn *conn, const char *service, const char *gro
 
 /* --- repair ------------------------------------------------------------------------------- */
 
-/* consent: what is repaired while a member with an unknown lease lives may let two lead, so the name is typed. */
+/* consent: what is done while a member with an unknown lease lives may let two lead or stop one that leads, so a word is typed. */
 static enum err_code
-consent(const struct cmd *c, struct err *err)
+consent(const struct cmd *c, const char *what, const char *word, const char *refused, struct err *err)
 {
 	const struct elect_cmd *o = c->opts;
 	char answer[256] = "", question[512];
 
 	if (o->yes)
 		return ERR_OK;
-	snprintf(question, sizeof question, "Registers of %s that are lost or empty get new values. Type the group's name to go on: ",
-	    c->words[0]);
-	if (cmd_ask(question, answer, sizeof answer) && strcmp(answer, c->words[0]) == 0)
+	snprintf(question, sizeof question, "%s Type %s to go on: ", what, word);
+	if (cmd_ask(question, answer, sizeof answer) && strcmp(answer, word) == 0)
 		return ERR_OK;
-	return err_set(err, ERR_INVALID, "'%s' was not repaired, because nobody typed its name; pass --yes", c->words[0]);
+	return err_set(err, ERR_INVALID, "%s, because nobody typed '%s'; pass --yes", refused, word);
 }
 
 static void
@@ -143,13 +147,60 @@ repair(struct cmd *c, struct conn *conn, const char *service, const char *group,
 {
 	struct str json = STR_INIT;
 	struct repaired r = { 0 };
-	enum err_code code = consent(c, err);
+	enum err_code code = consent(c, "Registers of the group that are lost or empty get new values.", c->words[0],
+	    "the group was not repaired", err);
 
 	if (code != ERR_OK || (code = repair_group(conn, service, group, &r, err)) != ERR_OK)
 		return code;
 	show_repaired(c, &r, &json);
 	str_release(&json);
 	return ERR_OK;
+}
+
+/* --- another number of registers --------------------------------------------------------------- */
+
+static void
+show_migrated(struct cmd *c, const struct migrated *m, struct str *json)
+{
+	char from[16], to[16], groups[16];
+	struct pack p;
+
+	snprintf(from, sizeof from, "%u", m->from);
+	snprintf(to, sizeof to, "%u", m->to);
+	snprintf(groups, sizeof groups, "%u", m->groups);
+	pack_init(&p, json, DATA_JSON, PACK_COMPACT);
+	pack_map(&p, 3);
+	pack_key(&p, "from");
+	pack_uint(&p, m->from);
+	pack_key(&p, "to");
+	pack_uint(&p, m->to);
+	pack_key(&p, "groups");
+	pack_uint(&p, m->groups);
+	MUST(pack_end(&p, NULL) == ERR_OK);
+	out_object(c->out, (const char *const[]){ "registers before", "registers now", "groups carried over" },
+	    (const struct out_cell[]){ { from, OUT_PLAIN }, { to, OUT_STRONG }, { groups, OUT_PLAIN } }, 3, str_text(json));
+}
+
+enum err_code
+elect_migrate(struct cmd *c, struct err *err)
+{
+	const struct elect_cmd *o = c->opts;
+	struct str json = STR_INIT;
+	struct migrated m;
+	enum err_code code = consent(c, "The registers of all groups are replaced; their members must be stopped.", "migrate",
+	    "nothing was replaced", err);
+
+	if (code != ERR_OK)
+		return code;
+	struct conn_opts opts = cmd_conn_opts(c, NULL);
+	struct conn *conn = conn_new(&opts, err);
+	if (conn == NULL)
+		return err != NULL ? err->code : ERR_UNAVAILABLE;
+	if ((code = migrate_site(conn, &opts, (unsigned)o->registers, &m, err)) == ERR_OK)
+		show_migrated(c, &m, &json);
+	str_release(&json);
+	conn_free(conn);
+	return code;
 }
 
 enum err_code

@@ -145,10 +145,8 @@ check_registers(struct checkup *c)
 		    "the only register is replicated: when the node that leads its stream dies, nobody is active for 4 to 9 s; three registers "
 		    "(N=3) would go on");
 	else if (set.n == 1 && checkup_replicas(c) == 3)
-		findings_add(c->out, FINDING_WARNING, ERR_CONFIG, "stop the members of every group, then: "
-		    "nats stream rm KV_AEGIS_META -f && nats stream rm KV_AEGIS_L0 -f",
-		    "there is one register (N=1) although the cluster has three nodes: nobody leads while its node is away; members that "
-		    "find none make three when they start");
+		findings_add(c->out, FINDING_WARNING, ERR_CONFIG, "stop the members of every group, then: aegis elect --migrate --registers 3 --yes",
+		    "there is one register (N=1) although the cluster has three nodes: nobody leads while its node is away");
 }
 
 /* --- groups --------------------------------------------------------------------------------- */

@@ -68,7 +68,7 @@ guess_set(struct observer *o, struct lease_set *set)
 	for (unsigned i = 0; i <= LEASE_REGISTERS && set->n == 0; i++) {
 		unsigned number = (i + 1) % (LEASE_REGISTERS + 1);		/* the one that is alone at last */
 		if (streams_look(o->conn, number, STREAM_NS, &s, NULL) != ERR_OK || (number == REGISTER_ALONE) != (s.n == 1) ||
-		    s.n > LEASE_REGISTERS)
+		    s.n > LEASE_REGISTERS || s.sealed)
 			continue;
 		set->n = s.n;
 		set->ready = true;

@@ -27,6 +27,7 @@ struct prepare {
 	const struct site_opts *o;
 	const _Atomic bool *stop;
 	struct lease_set set;
+	const struct lease_set *keeps;	/* what the record goes on to say while another set is made; NULL: `set` */
 	uint64_t revision;
 	bool replicated;
 };
@@ -85,7 +86,7 @@ save(struct prepare *p, uint64_t expect, struct err *err)
 	struct kv kv = { p->conn, META_BUCKET };
 	struct str text = STR_INIT;
 
-	lease_set_encode(&p->set, &text);
+	lease_set_encode(p->keeps != NULL ? p->keeps : &p->set, &text);
 	struct kv_put put = { .key = "set", .value = text.p, .n = text.len, .expect = expect };
 	enum err_code code = kv_put(&kv, &put, &p->revision, err);
 	str_release(&text);
@@ -289,7 +290,7 @@ is_there(struct prepare *p, unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		unsigned reg = n == 1 ? REGISTER_ALONE : i + 1;
 		if (streams_look(p->conn, reg, STREAMS_ASK_NS, &s, NULL) != ERR_OK || s.drift[0] != '\0' || s.set[0] == '\0' ||
-		    s.n != n || s.reg != reg || (found > 0 && strcmp(s.set, p->set.uuid) != 0))
+		    s.sealed || s.n != n || s.reg != reg || (found > 0 && strcmp(s.set, p->set.uuid) != 0))
 			continue;
 		memcpy(p->set.uuid, s.set, sizeof p->set.uuid);
 		memcpy(p->set.node[i], s.leader, sizeof p->set.node[i]);
@@ -403,6 +404,40 @@ site_load(struct conn *c, struct site_set *out, struct err *err)
 	*out = (struct site_set){ .set = p.set };
 	out->replicated = p.set.n == 1 && streams_look(c, REGISTER_ALONE, STREAMS_ASK_NS, &s, NULL) == ERR_OK && s.replicas > 1;
 	return ERR_OK;
+}
+
+enum err_code
+site_build(struct conn *c, unsigned n, struct site_change *out, struct err *err)
+{
+	struct prepare p = { .conn = c, .o = &no_tags, .stop = &goes_on };
+	enum err_code code = load(&p, err);
+	bool cannot = false;
+
+	if (code != ERR_OK)
+		return code;
+	out->old = p.set;
+	p.keeps = &out->old;
+	memset(&p.set, 0, sizeof p.set);
+	id_uuid4(p.set.uuid);
+	p.set.n = n;
+	code = n == 3 ? make_three(&p, &cannot, err) : make_one(&p, 1, err);
+	if (code != ERR_OK)
+		return err_prefix(err, "the new registers"), code;
+	p.set.ready = true;
+	out->fresh = p.set;
+	out->revision = p.revision;
+	return ERR_OK;
+}
+
+enum err_code
+site_switch(struct conn *c, struct site_change *s, struct err *err)
+{
+	struct prepare p = { .conn = c, .o = &no_tags, .stop = &goes_on, .set = s->fresh, .revision = s->revision };
+	enum err_code code = save(&p, s->revision, err);
+
+	if (code == ERR_REVISION)
+		err_set(err, code, "somebody else changed the record of the registers meanwhile; try again");
+	return code;
 }
 
 /* where_they_are: the record tells where the registers were put; they may have been moved since. */

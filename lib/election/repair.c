@@ -6,14 +6,11 @@
 #include <string.h>
 
 #include "base/id.h"
-#include "base/str.h"
-#include "codec/lease.h"
 #include "election/elector.h"
 #include "election/profile.h"
 #include "election/site_inner.h"
 #include "election/streams.h"
 #include "model/names.h"
-#include "nats/kv.h"
 #include "sys/clock.h"
 #include "sys/thread.h"
 
@@ -149,18 +146,9 @@ static enum err_code
 write_released(struct repair *p, unsigned r, struct err *err)
 {
 	struct lease_record rec = { .value = { .mark = LEASE_MARK_RELEASED, .epoch = p->out->epoch, .counter = 1, .d_ms = 240,
-		.l_ms = 320, .nonce = { id_random(), id_random() } }, .holder = HOLDER, .written = clock_wall(clock_system()) };
-	char bucket[16];
-	struct str text = STR_INIT;
-	uint64_t revision;
+		.l_ms = 320, .nonce = { id_random(), id_random() } }, .holder = HOLDER };
+	enum err_code code = streams_write(p->conn, number_of(p, r), p->gid, &rec, 0, err);
 
-	snprintf(bucket, sizeof bucket, "AEGIS_L%u", number_of(p, r));
-	lease_encode(&rec, &text);
-	enum err_code code = kv_put(&(struct kv){ p->conn, bucket },
-	    &(struct kv_put){ .key = p->gid, .value = text.p, .n = text.len, .expect = KV_ABSENT }, &revision, err);
-	str_release(&text);
-	if (code == ERR_EXISTS)
-		return err_set(err, ERR_REVISION, "register %u was written meanwhile", number_of(p, r));
 	if (code == ERR_OK) {
 		p->out->registers++;
 		size_t n = strlen(p->out->note[r]);

@@ -82,6 +82,18 @@ enum err_code site_prepare(struct conn *c, const struct site_opts *o, const _Ato
 enum err_code site_load(struct conn *c, struct site_set *out, struct err *err);
 enum err_code site_replace(struct conn *c, struct site_set *s, unsigned r, struct err *err);
 
+/* Another set of registers in place of the one there is (migrate.c). */
+struct site_change {
+	struct lease_set old, fresh;
+	uint64_t revision;		/* of the record, which says `old` */
+};
+
+/* site_build(c, n, out, err): makes the streams of a set of n registers, n another one than the present set's; the record
+ * goes on to say the present one, but is written before each step, so that of two who do this one fails with
+ * ERR_REVISION.  site_switch(c, s, err): the record says the new one from now on.  Only ever on an operator's word. */
+enum err_code site_build(struct conn *c, unsigned n, struct site_change *out, struct err *err);
+enum err_code site_switch(struct conn *c, struct site_change *s, struct err *err);
+
 /* site_servers(c): how many servers are known. */
 unsigned site_servers(struct conn *c);
 

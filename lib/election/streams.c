@@ -10,6 +10,8 @@
 #include "codec/codec.h"
 #include "codec/lease.h"
 #include "nats/conn.h"
+#include "nats/kv.h"
+#include "sys/clock.h"
 
 
 /* JetStream's error codes that mean something here. */
@@ -298,6 +300,7 @@ take_stream(const struct value *v, unsigned reg, struct lease_stream *out)
 	out->reg = take_number(value_field(metadata, "aegis.reg"));
 	value_int(value_field(config, "num_replicas"), &replicas);
 	out->replicas = (unsigned)replicas;
+	value_bool(value_field(config, "sealed"), &out->sealed);
 	const struct value *peers = value_field(value_field(v, "cluster"), "replicas");
 	for (uint32_t i = 0; peers != NULL && peers->type == VALUE_ARRAY && i < peers->n && out->peers < STREAM_PEERS; i++)
 		take_text(value_field(&peers->u.items[i], "name"), out->peer[out->peers++], NODE_MAX);
@@ -389,6 +392,51 @@ streams_remove(struct conn *c, unsigned reg, struct err *err)
 	return change(c, "STREAM.DELETE", reg, NULL, err);
 }
 
+/* write_sealed: the configuration as the server has it, whatever else stands there, and sealed. */
+static void
+write_sealed(const struct value *config, struct str *out)
+{
+	struct pack p;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < config->n; i++)
+		n += !text_is(config->u.pairs[i].key, "sealed");
+	pack_init(&p, out, DATA_JSON, PACK_COMPACT);
+	pack_map(&p, n + 1);
+	for (uint32_t i = 0; i < config->n; i++)
+		if (!text_is(config->u.pairs[i].key, "sealed")) {
+			pack_key_n(&p, config->u.pairs[i].key);
+			pack_value(&p, &config->u.pairs[i].value);
+		}
+	pack_key(&p, "sealed");
+	pack_bool(&p, true);
+	MUST(pack_end(&p, NULL) == ERR_OK);
+}
+
+enum err_code
+streams_seal(struct conn *c, unsigned reg, struct err *err)
+{
+	char name[32];
+	struct str body = STR_INIT;
+	struct msg *reply;
+	struct value v;
+
+	lease_name(reg, name);
+	enum err_code code = ask(c, "STREAM.INFO", name, NULL, &reply, &v, NULL, err);
+	if (code != ERR_OK)
+		return code;
+	const struct value *config = value_field(&v, "config");
+	if (config != NULL && config->type == VALUE_MAP)
+		write_sealed(config, &body);
+	else
+		code = err_set(err, ERR_STORE, "stream '%s': no configuration is told", name);
+	msg_free(reply);
+	if (code == ERR_OK)
+		code = change(c, "STREAM.UPDATE", reg, str_text(&body), err);
+	str_release(&body);
+	return code;
+}
+
 /* --- AEGIS_META --------------------------------------------------------------------------- */
 
 static void
@@ -449,6 +497,24 @@ streams_read(struct conn *c, unsigned reg, const char *gid, struct register_repl
 	register_reply_parse(msg_data(reply), msg_size(reply), out);
 	msg_free(reply);
 	return out->reading != REGISTER_LOST ? ERR_OK : err_set(err, ERR_UNAVAILABLE, "register %u does not answer", reg);
+}
+
+enum err_code
+streams_write(struct conn *c, unsigned reg, const char *gid, const struct lease_record *rec, uint64_t expect, struct err *err)
+{
+	struct lease_record dated = *rec;
+	char bucket[16];
+	struct str text = STR_INIT;
+	uint64_t revision;
+
+	snprintf(bucket, sizeof bucket, "AEGIS_L%u", reg);
+	dated.written = clock_wall(clock_system());
+	lease_encode(&dated, &text);
+	enum err_code code = kv_put(&(struct kv){ c, bucket },
+	    &(struct kv_put){ .key = gid, .value = text.p, .n = text.len, .expect = expect }, &revision, err);
+	str_release(&text);
+	return code == ERR_EXISTS || code == ERR_REVISION
+	    ? err_set(err, ERR_REVISION, "register %u was written meanwhile", reg) : code;
 }
 
 enum err_code

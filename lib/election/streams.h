@@ -31,6 +31,7 @@ struct lease_stream {
 	unsigned replicas;
 	char peer[STREAM_PEERS][NODE_MAX];	/* who holds the other replicas */
 	unsigned peers;
+	bool sealed;			/* its set was replaced: it can be read, never written */
 	char drift[200];
 };
 
@@ -56,6 +57,9 @@ enum err_code streams_update(struct conn *c, const struct streams_make *o, struc
 enum err_code streams_move(struct conn *c, unsigned reg, const char *node, struct err *err);
 enum err_code streams_remove(struct conn *c, unsigned reg, struct err *err);
 
+/* streams_seal(c, reg, err): whatever is in it stays readable, and nothing is accepted any more; for good. */
+enum err_code streams_seal(struct conn *c, unsigned reg, struct err *err);
+
 /* streams_meta(c, replicas, err): makes AEGIS_META with that many replicas unless it exists; *has is how many
  * it has.  *few: the cluster has not that many nodes (now). */
 enum err_code streams_meta(struct conn *c, unsigned replicas, unsigned *has, bool *few, struct err *err);
@@ -63,6 +67,11 @@ enum err_code streams_meta(struct conn *c, unsigned replicas, unsigned *has, boo
 /* streams_read(c, reg, gid, out, err): leader read over any connection.  ERR_UNAVAILABLE or ERR_TIMEOUT when the
  * stream did not answer. */
 enum err_code streams_read(struct conn *c, unsigned reg, const char *gid, struct register_reply *out, struct err *err);
+
+/* streams_write(c, reg, gid, rec, expect, err): an operator's value, by compare-and-set on the revision that was read (0:
+ * blank); the time is added.  ERR_REVISION when somebody wrote meanwhile; no member ever writes this way. */
+enum err_code streams_write(struct conn *c, unsigned reg, const char *gid, const struct lease_record *rec, uint64_t expect,
+    struct err *err);
 
 /* streams_groups(c, reg, each, arg, err): every group that has a value there; gid lives during the call, and each must not
  * use codec_mine. */

@@ -53,7 +53,13 @@ found election.registers warning "there is one register (N=1)"
 typed
 candidate b
 until_true 40 begun_by 2 b
-well
+until_true 10 found election.registers warning "num_replicas is 1 instead of 3"
+cured
+spread() {
+	js stream KV_AEGIS_META >"$T/stream"
+	json 'v.config.num_replicas === 3 && v.cluster.leader && v.cluster.replicas.length === 2 && v.cluster.replicas.every(r => r.current)' stream
+}
+until_true 30 eval '( spread )'
 "$AEGIS" elect jobs --observe --json >"$T/stdout"
 json 'v.registers.length === 3 && v.leader === "b"'
 exclusive
