@@ -35,7 +35,7 @@ struct run_opts {
 
 	bool single_active;
 	const char *group;
-	int standby, profile;
+	int standby, profile, fence;
 	const char *on_lost;
 	int64_t hang_ns;
 	struct opts_list exclusive;
@@ -191,6 +191,7 @@ static const char *const restarts[] = {
 
 enum { STANDBY_HOT, STANDBY_COLD };
 static const char *const standbys[] = { [STANDBY_HOT] = "hot", [STANDBY_COLD] = "cold", NULL };
+static const char *const fences[] = { "gate", "stream", NULL };
 static const char *const profiles[] = { "", "fast", "default", "relaxed", "wan", NULL };
 
 static const struct opt election_rows[] = {
@@ -205,6 +206,9 @@ static const struct opt election_rows[] = {
 	OPT_CHOICE(struct run_opts, profile, "profile", 0, profiles,
 	    "how fast the lease is: fast, default, relaxed or wan; for a group that has one already, that one is right", .env = true,
 	    .def_text = "the group's, else default"),
+	OPT_CHOICE(struct run_opts, fence, "fence", 0, fences,
+	    "what keeps back events that CMD publishes late: the lease alone (gate), or the stream of events, too, which "
+	    "refuses those of an older leader (stream); all members alike", .def = "gate", .env = true),
 	OPT_TEXT(struct run_opts, on_lost, "on-lost", 0, "term|kill|signal:SIG|exec:SHELL",
 	    "what CMD gets shortly before a lost lease ends; at its end it is killed in any case", .def = "term", .env = true),
 	OPT_DURATION(struct run_opts, hang_ns, "hang-kill", 0,
@@ -372,9 +376,9 @@ check_election(const struct run_opts *o, struct err *err)
 {
 	enum err_code code;
 
-	if (!o->single_active && (o->exclusive.n > 0 || o->standby != STANDBY_HOT || o->profile != 0 ||
+	if (!o->single_active && (o->exclusive.n > 0 || o->standby != STANDBY_HOT || o->profile != 0 || o->fence != 0 ||
 	    strcmp(o->group, "default") != 0 || strcmp(o->on_lost, "term") != 0))
-		return err_set(err, ERR_USAGE, "--group, --standby, --exclusive, --profile and --on-lost are about an election: say "
+		return err_set(err, ERR_USAGE, "--group, --standby, --exclusive, --profile, --fence and --on-lost are about an election: say "
 		    "--single-active, too");
 	if (!o->single_active)
 		return ERR_OK;
@@ -549,7 +553,7 @@ plan_make(const struct cmd *c, struct plan *p, struct err *err)
 	    .service_type = o->service_type, .drain_timeout_ns = o->drain_timeout_ns, .read = read_live,
 	    .no_registration = o->no_registration, .metrics_listen = o->metrics_listen, .aegis_version = AEGIS_VERSION,
 	    .group = o->single_active ? o->group : NULL, .profile = o->profile != 0 ? profiles[o->profile] : NULL,
-	    .cold = o->standby == STANDBY_COLD, .validate = o->validate, .replace_worker = o->replace_worker,
+	    .fence_lanes = (unsigned)o->fence, .cold = o->standby == STANDBY_COLD, .validate = o->validate, .replace_worker = o->replace_worker,
 	    .ack_wait_ns = o->ack_wait_ns, .nevents = o->events.n };
 	if ((code = check_names(o, err)) != ERR_OK || (code = check_times(o, err)) != ERR_OK ||
 	    (code = check_election(o, err)) != ERR_OK || (code = cmd_on_lost(o->on_lost, &s->runner.terms, err)) != ERR_OK ||

@@ -184,6 +184,7 @@ local_new(const struct local_opts *o, struct err *err)
 	l->traffic = o->traffic;
 	l->guard = o->guard;
 	l->gate = o->gate;
+	l->fence = o->fence;
 	l->progress = o->progress;
 	l->config = o->config;
 	l->arg = o->arg;

@@ -18,6 +18,7 @@ struct local;
 struct publisher;
 struct sender;
 struct str;
+struct fence;
 struct gate;
 struct guard;
 struct traffic;
@@ -31,6 +32,7 @@ struct local_opts {
 	struct traffic *traffic;	/* where events are counted; NULL: nowhere */
 	const struct gate *gate;	/* calls, events and commands go out only while it is open (election.md
 					   §6); outlives it; NULL: always */
+	struct fence *fence;		/* events are published through it; outlives it; NULL: none */
 	/* "unix": a socket in a directory of its own; "http": a port of 127.0.0.1 that the system chose;
 	 * "unix:PATH" (what lies at PATH must be nothing or a socket that nobody listens on, and its
 	 * directory another's to protect); "http://127.0.0.1:PORT". */

@@ -24,6 +24,7 @@ struct local {
 	struct traffic *traffic;
 	struct guard *guard;
 	const struct gate *gate;
+	struct fence *fence;
 	enum err_code (*progress)(void *arg, const char *id, double percent, const char *status, struct err *err);
 	void (*config)(void *arg, struct str *out);
 	void *arg;

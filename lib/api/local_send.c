@@ -7,6 +7,7 @@
 #include "codec/codec.h"
 #include "messaging/caller.h"
 #include "messaging/events.h"
+#include "messaging/fence.h"
 #include "messaging/sender.h"
 #include "model/names.h"
 #include "nats/conn.h"
@@ -179,12 +180,13 @@ local_event(void *arg, struct web_request *r, struct err *err)
 	id_uuid4(id);
 	const char *message_id = t.key[0] != '\0' ? t.key : id;
 	need_stream(l);
-	code = event_publish_wait(l->publisher, &(struct event_out){
+	const struct event_out out = {
 		.domain = web_param(r, "domain"), .type = web_param(r, "type"), .payload = payload,
 		.version = has_version ? version : NULL, .source = l->instance, .trace_id = t.trace_id,
 		.traceparent = t.parent, .message_id = message_id, .format = DATA_MSGPACK, .timeout_ns = t.timeout_ns,
 		.traffic = l->traffic, .guard = l->guard,
-	}, &ack, err);
+	};
+	code = l->fence != NULL ? fence_publish(l->fence, &out, &ack, err) : event_publish_wait(l->publisher, &out, &ack, err);
 	if (code == ERR_OK)
 		reply_stored(r, message_id, &ack);
 	return code;

@@ -248,6 +248,12 @@ lead_gate(struct lead *l)
 	return elector_gate(l->elector);
 }
 
+struct fence *
+lead_fence(struct lead *l)
+{
+	return candidate_fence(l->candidate);
+}
+
 struct elector *
 lead_elector(struct lead *l)
 {
@@ -287,7 +293,7 @@ lead_new(const struct lead_opts *o, struct err *err)
 	l->candidate = candidate_new(&(struct candidate_opts){
 		.loop = o->loop, .conn = o->conn, .access = o->access, .traffic = o->traffic, .publisher = o->publisher,
 		.word = tether_word(o->tether), .service = o->service, .group = o->group, .instance = o->instance,
-		.profile = o->profile, .exclusive = o->exclusive, .hot = !o->cold, .drain_ns = o->drain_ns,
+		.profile = o->profile, .fence_lanes = o->fence_lanes, .exclusive = o->exclusive, .hot = !o->cold, .drain_ns = o->drain_ns,
 		.role = on_role, .reap = on_reap, .failed = on_failed, .ended = on_ended, .call = on_call, .arg = l,
 	}, err);
 	if (l->candidate == NULL) {

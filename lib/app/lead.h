@@ -44,6 +44,7 @@ struct lead_opts {
 	const char *profile;		/* NULL: the group's, else default */
 	const char *const *exclusive;	/* methods; NULL: all */
 	bool cold;			/* the program runs on the leader only */
+	unsigned fence_lanes;		/* as of candidate_opts */
 	int64_t drain_ns;
 
 	void (*wish)(void *arg, enum lead_wish w);
@@ -82,6 +83,7 @@ struct lead_role {
 struct lead_role lead_role(const struct lead *l);
 bool lead_is_cold(const struct lead *l);
 struct gate *lead_gate(struct lead *l);		/* any thread */
+struct fence *lead_fence(struct lead *l);	/* NULL at level gate */
 struct elector *lead_elector(struct lead *l);
 const struct exclusive_counters *lead_counters(const struct lead *l);
 

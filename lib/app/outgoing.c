@@ -137,7 +137,7 @@ open_local(struct outgoing *g, const struct outgoing_opts *o, struct err *err)
 {
 	struct local_opts l = {
 		.conn = g->conn, .caller = g->caller, .publisher = g->publisher, .sender = g->sender,
-		.guard = o->guard, .traffic = o->traffic, .gate = o->gate,
+		.guard = o->guard, .traffic = o->traffic, .gate = o->gate, .fence = o->fence,
 		.where = o->where, .directory = o->directory, .service = o->service, .instance = o->instance,
 		.version = o->version, .max_waiting = o->max_waiting, .progress = on_progress, .config = on_config, .arg = g,
 	};

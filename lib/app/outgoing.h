@@ -10,6 +10,7 @@
 
 struct central;
 struct conn;
+struct fence;
 struct gate;
 struct guard;
 struct handoff;
@@ -29,6 +30,7 @@ struct outgoing_opts {
 	struct guard *guard;		/* likewise; judges published events; NULL: none */
 	struct traffic *traffic;	/* likewise; where it is counted */
 	const struct gate *gate;	/* likewise; as of local.h */
+	struct fence *fence;		/* likewise; as of local.h */
 	struct central *central;	/* likewise; what GET /v1/config tells */
 	const char *where;		/* as of local.h, or "auto": unix, else http */
 	const char *directory;

@@ -465,7 +465,7 @@ open_outgoing(struct service *s, struct err *err)
 
 	if (o->local_api != NULL && (s->outgoing = outgoing_new(&(struct outgoing_opts){
 		.loop = s->loop, .conn = s->conn, .pool = s->pool, .publisher = s->publisher, .handoff = &s->handoff,
-		.gate = s->lead != NULL ? lead_gate(s->lead) : NULL, .central = s->central,
+		.gate = s->lead != NULL ? lead_gate(s->lead) : NULL, .fence = s->lead != NULL ? lead_fence(s->lead) : NULL, .central = s->central,
 		.guard = s->guard, .traffic = s->traffic, .where = o->local_api, .directory = o->local_directory, .service = o->service,
 		.instance = s->instance, .version = o->version, .max_waiting = o->max_outgoing,
 	}, err)) == NULL)

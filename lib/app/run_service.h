@@ -54,6 +54,7 @@ struct run_service_opts {
 	const char *group;		/* --single-active: its leader is the active one; NULL: all are */
 	const char *const *exclusive;	/* methods that only the leader executes, NULL-terminated; NULL: all */
 	const char *profile;		/* NULL: the group's, else default */
+	unsigned fence_lanes;		/* as of candidate_opts */
 	bool cold;			/* the program runs on the leader only */
 	const char *metrics_listen;	/* "ADDR:PORT" for GET /metrics; NULL: none */
 	const char *aegis_version;	/* for the metrics */

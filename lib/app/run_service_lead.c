@@ -112,7 +112,7 @@ service_open_lead(struct service *s, struct err *err)
 	s->lead = lead_new(&(struct lead_opts){
 		.loop = s->loop, .conn = s->conn, .access = &o->conn, .publisher = s->publisher, .traffic = s->traffic, .tether = s->tether,
 		.service = o->service, .group = o->group, .instance = s->instance, .profile = o->profile,
-		.exclusive = o->exclusive, .cold = o->cold, .drain_ns = o->drain_timeout_ns,
+		.exclusive = o->exclusive, .cold = o->cold, .fence_lanes = o->fence_lanes, .drain_ns = o->drain_timeout_ns,
 		.wish = on_wish, .told = on_role, .failed = on_unfit, .ended = on_ended, .call = on_admitted, .arg = s,
 	}, err);
 	return s->lead != NULL ? ERR_OK : ERR_SYSTEM;

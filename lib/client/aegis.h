@@ -175,6 +175,10 @@ enum aegis_role { AEGIS_STANDBY, AEGIS_ACTIVE };
 typedef struct aegis_elect_options {
 	const char *group;		/* within the service; NULL: "default" */
 	const char *profile;		/* "fast", "default", "relaxed", "wan"; NULL: the group's, else default */
+	unsigned fence_lanes;		/* 0: events are held back by the lease alone.  1 to 16: the stream of events itself refuses those
+					   of an older leader, whatever clock or pause it had: aegis_publish stores an event only while this
+					   member leads, else AEGIS_NOT_ACTIVE; so many may be under way at once, and one lane keeps
+					   their order.  All members alike.  aegis_publish_start is refused then (AEGIS_INVALID) */
 	int64_t drain_ms;		/* how long calls in flight and `role` may take when the lead is given up: then it
 					   is not renewed any more; 0: 10000 */
 

@@ -13,6 +13,7 @@
 #include "client/client.h"
 #include "election/profile.h"
 #include "member/candidate.h"
+#include "messaging/fence.h"
 #include "messaging/server.h"
 #include "model/names.h"
 #include "sys/gate.h"
@@ -236,7 +237,7 @@ client_elect_start(struct aegis *a, const char *service, struct err *err)
 	struct candidate *c = candidate_new(&(struct candidate_opts){
 		.loop = a->loop, .conn = a->conn, .access = &a->access, .traffic = a->traffic, .publisher = a->publisher,
 		.service = service, .group = l->o.group, .instance = a->instance, .profile = l->o.profile,
-		.exclusive = l->exclusive, .hot = true, .drain_ns = l->o.drain_ms * NS_PER_MS,
+		.fence_lanes = l->o.fence_lanes, .exclusive = l->exclusive, .hot = true, .drain_ns = l->o.drain_ms * NS_PER_MS,
 		.role = on_role, .reap = on_reap, .failed = on_failed, .ended = on_ended, .call = on_call, .arg = l,
 	}, err);
 	if (c == NULL)
@@ -337,6 +338,27 @@ client_elect_exclusive(const struct aegis *a)
 	return a->election != NULL ? a->election->exclusive : NULL;
 }
 
+enum err_code
+client_elect_publish(struct aegis *a, const struct event_out *e, bool waits, bool *mine, struct err *err)
+{
+	struct aegis_election *l = a->election;
+
+	*mine = l != NULL && l->o.fence_lanes > 0;
+	if (!*mine)
+		return ERR_OK;
+	if (!waits)
+		return err_set(err, ERR_INVALID, "a member that publishes through a fence waits for it: use aegis_publish");
+	pthread_mutex_lock(&a->lock);		/* else the candidate could be freed, after a twin */
+	struct candidate *c = atomic_load(&l->candidate);
+	struct fence *f = c != NULL ? fence_ref(candidate_fence(c)) : NULL;
+	pthread_mutex_unlock(&a->lock);
+	if (f == NULL)
+		return err_set(err, ERR_NOT_ACTIVE, "this instance is not registered, so it leads no group; the event was not stored");
+	enum err_code code = fence_publish(f, e, NULL, err);
+	fence_unref(f);
+	return code;
+}
+
 bool
 client_elect_call(struct aegis *a, struct rpc_call *call)
 {
@@ -362,6 +384,8 @@ check_join(const struct aegis *a, const aegis_elect_options *o, struct err *err)
 		return code;
 	if (o->profile != NULL && (code = profile_find(o->profile, NS_PER_MS, &p, err)) != ERR_OK)
 		return code;
+	if (o->fence_lanes > FENCE_LANES)
+		return err_set(err, ERR_INVALID, "fence_lanes is %u; there are at most %d", o->fence_lanes, FENCE_LANES);
 	return o->drain_ms < 0 ? err_set(err, ERR_INVALID, "drain_ms is negative") : ERR_OK;
 }
 

@@ -78,6 +78,16 @@ take_payload(const aegis *a, aegis_out *payload, struct str *bytes, struct event
 	return code;
 }
 
+/* publish: by the fence of a leader where there is one. */
+static enum err_code
+publish(aegis *a, const struct event_out *out, struct err *err)
+{
+	bool fenced;
+	enum err_code code = client_elect_publish(a, out, true, &fenced, err);
+
+	return fenced ? code : event_publish_wait(a->publisher, out, NULL, err);
+}
+
 int
 aegis_publish(aegis *a, const char *domain, const char *type, aegis_out *payload, const aegis_publish_options *o,
     aegis_error *e)
@@ -90,7 +100,7 @@ aegis_publish(aegis *a, const char *domain, const char *type, aegis_out *payload
 	int code = take_payload(a, payload, &bytes, &out, client_err(e));
 	if (code == ERR_OK) {
 		need_stream(a, true);
-		code = event_publish_wait(a->publisher, &out, NULL, client_err(e));
+		code = publish(a, &out, client_err(e));
 	}
 	str_release(&bytes);
 	return code;
@@ -107,7 +117,7 @@ aegis_publish_json(aegis *a, const char *domain, const char *type, const char *p
 	if (payload != NULL)
 		out.payload = (struct data){ DATA_JSON, payload, strlen(payload) };
 	need_stream(a, true);
-	return event_publish_wait(a->publisher, &out, NULL, client_err(e));
+	return publish(a, &out, client_err(e));
 }
 
 struct pending {
@@ -136,7 +146,8 @@ aegis_publish_start(aegis *a, const char *domain, const char *type, aegis_out *p
 	MAGIC_CHECK(a, AEGIS_MAGIC);
 	fill_event(&out, a, domain, type, o);
 	int code = take_payload(a, payload, &bytes, &out, client_err(e));
-	if (code == ERR_OK) {
+	bool fenced;
+	if (code == ERR_OK && (code = client_elect_publish(a, &out, false, &fenced, client_err(e))) == ERR_OK) {
 		if (done != NULL) {
 			p = mem_new(sizeof *p);
 			*p = (struct pending){ done, arg };

@@ -21,6 +21,7 @@ struct events;
 struct guard;
 struct member;
 struct publisher;
+struct event_out;
 struct rpc_call;
 struct sender;
 struct turns;
@@ -121,6 +122,10 @@ const char *const *client_elect_exclusive(const struct aegis *a);	/* as of membe
 
 /* client_elect_call(a, call): on the delivering thread; false: no election, and the call is untouched. */
 bool client_elect_call(struct aegis *a, struct rpc_call *call);
+
+/* client_elect_publish(a, e, waits, mine, err): *mine when what this member publishes goes through a fence: then it was
+ * published, or could not be; waits false: refused. */
+enum err_code client_elect_publish(struct aegis *a, const struct event_out *e, bool waits, bool *mine, struct err *err);
 
 /* client_tell(a, what): sets *what, under the lock, for client_await.
  * client_await(a, one, other, timeout_ns): until one of the two is told, or the time is over; true when it is

@@ -288,6 +288,7 @@ elector_new(const struct elector_opts *o, struct err *err)
 	e->group = mem_text(o->group);
 	e->instance = mem_text(o->instance);
 	e->profile = mem_text(o->profile);
+	e->fence = mem_text(o->fence);
 	e->gid = mem_printf("%s__%s", o->service, o->group);
 	id_nonce(hex);
 	MUST(lease_nonce_parse(hex, strlen(hex), &e->nonce));
@@ -330,6 +331,7 @@ elector_free(struct elector *e)
 	mem_free(e->group);
 	mem_free(e->instance);
 	mem_free(e->profile);
+	mem_free(e->fence);
 	mem_free(e->gid);
 	MAGIC_WIPE(e);
 	mem_free(e);
@@ -376,6 +378,12 @@ void
 elector_deposed(struct elector *e, uint64_t epoch)
 {
 	elector_later(e, &(struct lease_event){ .kind = LEASE_EV_DEPOSED, .epoch = epoch });
+}
+
+void
+elector_fenced(struct elector *e, uint64_t rejects)
+{
+	atomic_store(&e->counters.fence_rejects, rejects);
 }
 
 struct gate *

@@ -60,6 +60,8 @@ struct elector_opts {
 	const char *service, *group;	/* checked by name_check; ELECT_SERVICE for `aegis elect`; copied */
 	const char *instance;		/* as in the registry; copied */
 	const char *profile;		/* NULL: that of the group record, else "default" */
+	const char *fence;		/* what the group record must say of its level (§6): "gate", "stream", "stream:4"; NULL:
+					   whatever it says.  Copied */
 	bool hot;			/* --standby hot */
 	int64_t drain_ns;		/* after it calls in flight are reaped; 0: 10 s */
 	gate_word *word;		/* where the gate word lies, e.g. in a memfd that the guardian maps too;
@@ -99,6 +101,9 @@ void elector_idle(struct elector *e);
  * another does or 2L have passed.  Works in every state.  ERR_NOT_FOUND, and nothing happens, when no
  * live member has that id. */
 enum err_code elector_resign(struct elector *e, const char *to, bool stop, struct err *err);
+
+/* elector_fenced(e, rejects): how many events a fence has refused here so far. */
+void elector_fenced(struct elector *e, uint64_t rejects);
 
 /* elector_deposed(e, epoch): a fence shows this higher epoch (§6). */
 void elector_deposed(struct elector *e, uint64_t epoch);
@@ -156,7 +161,7 @@ struct elector_counters {
 	_Atomic uint64_t transitions[LEASE_REASON_COUNT];	/* gained or lost, by reason */
 	_Atomic uint64_t alarms[LEASE_ALARM_COUNT];
 	_Atomic uint64_t writes, nacks, lost, jumps, kicks, meta_failures;
-	_Atomic uint64_t fence_rejects;			/* incremented by whoever publishes fenced */
+	_Atomic uint64_t fence_rejects;			/* as elector_fenced was told */
 	struct hist *renew[LEASE_REGISTERS];		/* from sending a write to its acknowledgement */
 	struct hist *failover;				/* from the last known holder's silence to opening here */
 };

@@ -29,7 +29,7 @@ enum meta_kind { META_GROUP, META_LIVE, META_FLUSH, META_KINDS };
 struct elector {
 	unsigned magic;
 	struct elector_opts o;
-	char *service, *group, *instance, *profile, *gid;
+	char *service, *group, *instance, *profile, *fence, *gid;
 	struct site_user user;
 	struct loop *loop;
 	const struct clock *clock;

@@ -223,13 +223,26 @@ complain(struct elector *e, const struct meta_job *j)
 }
 
 static void
-mismatch(struct elector *e, const char *name)
+mismatch(struct elector *e, const char *what, const char *theirs, const char *ours)
 {
 	struct err err = { 0 };
 
-	err_set(&err, ERR_CONFIG, "group %s uses profile '%s', not '%s'; all members must use the same: leave the profile "
-	    "out, or stop them all and change the group's record", e->gid, name, e->profile);
+	err_set(&err, ERR_CONFIG, "group %s uses %s '%s', not '%s'; all members must use the same: leave the %s "
+	    "out, or stop them all and change the group's record", e->gid, what, theirs, ours, what);
 	elector_refuse(e, &err);
+}
+
+/* differs: the record says something else than the owner, who is told for good. */
+static bool
+differs(struct elector *e, const struct lease_group_record *record, const char *profile)
+{
+	if (e->profile != NULL && strcmp(record->profile, profile) != 0)
+		mismatch(e, "profile", record->profile, profile);
+	else if (e->fence != NULL && record->fence[0] != '\0' && strcmp(record->fence, e->fence) != 0)
+		mismatch(e, "fence", record->fence, e->fence);
+	else
+		return false;
+	return true;
 }
 
 /* begin: with the record's profile; the owner's word must agree with it (§3.3). */
@@ -242,10 +255,8 @@ begin(struct elector *e, const struct meta_job *j)
 	struct err err = { 0 };
 
 	clock_getres(CLOCK_BOOTTIME, &res);
-	if (j->found && e->profile != NULL && strcmp(e->profile, name) != 0) {
-		mismatch(e, name);
+	if (j->found && differs(e, &j->record, e->profile))
 		return;
-	}
 	if (profile_find(name, res.tv_sec * NS_PER_S + res.tv_nsec, &p, &err) != ERR_OK) {
 		err.code = ERR_CONFIG;
 		elector_refuse(e, &err);
@@ -286,10 +297,8 @@ group_done(struct elector *e, struct meta_job *j)
 		return;
 	}
 	e->group_missing = !j->found;
-	if (j->found && strcmp(j->record.profile, e->settings.name) != 0 && e->profile != NULL) {
-		mismatch(e, j->record.profile);
+	if (j->found && differs(e, &j->record, e->settings.name))
 		return;
-	}
 	if (!j->found) {
 		meta_viewed(e);
 		return;
@@ -367,7 +376,7 @@ job_new(struct elector *e, enum meta_kind kind)
 	j->conn = e->o.site->o.conn;
 	snprintf(j->key, sizeof j->key, "group__%s", e->gid);
 	snprintf(j->changes_key, sizeof j->changes_key, "changes__%s", e->gid);
-	snprintf(j->record.fence, sizeof j->record.fence, "gate");
+	snprintf(j->record.fence, sizeof j->record.fence, "%s", e->fence != NULL ? e->fence : "gate");
 	snprintf(j->record.profile, sizeof j->record.profile, "%s", e->begun ? e->settings.name : "");
 	return j;
 }

@@ -5,6 +5,7 @@
 #include "member/candidate.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 
 #include "base/log.h"
 #include "base/magic.h"
@@ -16,6 +17,7 @@
 #include "member/member.h"
 #include "member/shadow.h"
 #include "messaging/exclusive.h"
+#include "messaging/fence.h"
 #include "messaging/server.h"
 #include "messaging/traffic.h"
 #include "sys/gate.h"
@@ -24,7 +26,8 @@
 
 #define CANDIDATE_MAGIC 0xca4d1001u
 #define TURN_NS (500 * NS_PER_MS)	/* how often figures are passed on */
-#define THREADS 2			/* leader key, events, a flush after a pause */
+#define RAISE_NS (1 * NS_PER_S)		/* one attempt to raise the fence */
+#define THREADS 2			/* leader key, events, a flush after a pause, the fence */
 #define QUEUE 8
 
 struct candidate {
@@ -49,7 +52,55 @@ struct candidate {
 
 	struct mail news;		/* beats said something */
 	atomic_bool posted;
+
+	struct fence *fence;		/* NULL: level gate */
+	struct pool_job raise;
+	bool raising, raised;		/* a job is under way; the lanes show our hold */
 };
+
+/* --- the fence --------------------------------------------------------------------------- */
+
+static void
+work_raise(struct pool_job *job)
+{
+	struct candidate *c = CONTAINER_OF(job, struct candidate, raise);
+	struct err err;
+
+	c->raised = fence_raise(c->fence, RAISE_NS, &err) == ERR_OK;
+	if (!c->raised && err.code != ERR_NOT_ACTIVE)
+		log_warning(EV_ELECTION_FENCE, LOG_F(LOG_S("group", c->group), LOG_S("err", err.text)),
+		    "the fence in the stream of events cannot be raised, trying again: %s", err.text);
+}
+
+static void
+on_raised(struct pool_job *job)
+{
+	CONTAINER_OF(job, struct candidate, raise)->raising = false;
+}
+
+/* look_fence: a new hold raises its lanes at once, so that nobody else publishes any more; a fence that somebody newer
+ * raised ends ours. */
+static void
+look_fence(struct candidate *c)
+{
+	if (c->fence == NULL)
+		return;
+	elector_fenced(c->elector, fence_rejects(c->fence));
+	if (candidate_leads(c) && fence_deposed(c->fence) > c->role.epoch)
+		elector_deposed(c->elector, fence_deposed(c->fence));
+	if (candidate_leads(c) && !c->raised && !c->raising)
+		c->raising = pool_run(c->pool, &c->raise) == ERR_OK;
+}
+
+static void
+tell_fence(struct candidate *c, bool led)
+{
+	if (c->fence == NULL || candidate_leads(c) == led)
+		return;
+	fence_hold(c->fence, candidate_epoch(c));
+	c->raised = false;
+	look_fence(c);
+}
 
 /* --- what is told outward ---------------------------------------------------------------- */
 
@@ -148,6 +199,7 @@ on_role(void *arg, const struct elector_role *role)
 	    LOG_N("epoch", role->epoch), LOG_S("reason", lease_reason_name(role->reason))), "%s in group '%s'",
 	    lease_state_name(role->state), c->group);
 	tell_exclusive(c);
+	tell_fence(c, led);
 	tell_record(c);
 	count(c, led);
 	if (candidate_leads(c) != led)
@@ -276,6 +328,12 @@ candidate_is_over(const struct candidate *c)
 	return c->over;
 }
 
+struct fence *
+candidate_fence(struct candidate *c)
+{
+	return c->fence;
+}
+
 struct elector *
 candidate_elector(struct candidate *c)
 {
@@ -307,6 +365,7 @@ on_turn(void *arg)
 		refused += atomic_load(&n->refused[i]);
 	traffic_mark_set(c->o.traffic, TRAFFIC_NOT_ACTIVE, refused);
 	traffic_mark_set(c->o.traffic, TRAFFIC_PROCESSED, atomic_load(&n->executed));
+	look_fence(c);
 	if (elector_lease_ns(c->elector) != 0 && elector_lease_ns(c->elector) != c->lease_ns) {
 		c->lease_ns = elector_lease_ns(c->elector);
 		exclusive_pause_after(c->exclusive, c->lease_ns);
@@ -318,17 +377,28 @@ static enum err_code
 open_election(struct candidate *c, struct err *err)
 {
 	const struct candidate_opts *o = &c->o;
+	char level[24] = "gate";
 
+	if (o->fence_lanes == 1)
+		snprintf(level, sizeof level, "stream");
+	else if (o->fence_lanes > 1)
+		snprintf(level, sizeof level, "stream:%u", o->fence_lanes);
 	c->site = site_new(&(struct site_opts){ .loop = o->loop, .conn = o->conn, .access = o->access,
 	    .member = o->instance }, err);
 	if (c->site == NULL)
 		return ERR_SYSTEM;
 	c->elector = elector_new(&(struct elector_opts){
 		.site = c->site, .service = o->service, .group = o->group, .instance = o->instance, .profile = o->profile,
-		.hot = o->hot, .drain_ns = o->drain_ns, .word = o->word, .data = { o->conn },
+		.fence = level, .hot = o->hot, .drain_ns = o->drain_ns, .word = o->word, .data = { o->conn },
 		.role = on_role, .reap = on_reap, .holder = on_holder, .failed = on_failed, .ended = on_ended, .arg = c,
 	}, err);
-	return c->elector != NULL ? ERR_OK : ERR_INVALID;
+	if (c->elector == NULL)
+		return ERR_INVALID;
+	c->raise = (struct pool_job){ .work = work_raise, .done = on_raised };
+	if (o->fence_lanes > 0)
+		c->fence = fence_new(&(struct fence_opts){ .conn = o->conn, .publisher = o->publisher, .gate = elector_gate(c->elector),
+			.gid = elector_gid(c->elector), .instance = c->instance, .lanes = o->fence_lanes });
+	return ERR_OK;
 }
 
 static enum err_code
@@ -400,7 +470,9 @@ candidate_free(struct candidate *c)
 		return;
 	MAGIC_CHECK(c, CANDIDATE_MAGIC);
 	candidate_close(c);
+	fence_close(c->fence);
 	pool_free(c->pool);
+	fence_unref(c->fence);
 	shadow_free(c->shadow);
 	announce_free(c->announce);
 	exclusive_free(c->exclusive);

@@ -18,6 +18,7 @@ struct candidate;
 struct conn;
 struct conn_opts;
 struct exclusive_counters;
+struct fence;
 struct loop;
 struct member;
 struct publisher;
@@ -35,6 +36,8 @@ struct candidate_opts {
 	const char *profile;		/* NULL: the group's, else default */
 	const char *const *exclusive;	/* methods; NULL: all */
 	bool hot;
+	unsigned fence_lanes;		/* 0: level gate; else level stream (election.md §6): what this member publishes as the leader
+					   goes through candidate_fence */
 	int64_t drain_ns;
 
 	/* As of elector_opts; of role, observers and calls were told before. */
@@ -70,6 +73,9 @@ bool candidate_is_over(const struct candidate *c);	/* ended was said */
  * candidate_epoch(c): of that hold; 0 when there is none. */
 bool candidate_leads(const struct candidate *c);
 uint64_t candidate_epoch(const struct candidate *c);
+
+/* candidate_fence(c): NULL at level gate; fence_ref it to use it after candidate_free. */
+struct fence *candidate_fence(struct candidate *c);
 
 struct elector *candidate_elector(struct candidate *c);
 const struct exclusive_counters *candidate_counters(const struct candidate *c);

@@ -1,9 +1,7 @@
 /* event_publish.c - an event from its parts to its place in the publisher's table. */
-#include "messaging/events.h"
+#include "messaging/events_inner.h"
 
-#include "base/id.h"
 #include "base/mem.h"
-#include "base/str.h"
 #include "codec/envelope.h"
 #include "codec/subject.h"
 #include "messaging/guard.h"
@@ -29,9 +27,8 @@ check(const struct event_out *e, struct err *err)
 	return code == ERR_OK ? trace_parent_check(e->traceparent, err) : code;
 }
 
-/* encode: the event as bytes; *id is what deduplicates it. */
-static enum err_code
-encode(const struct event_out *o, char id[ID_UUID_MAX], struct str *out, struct err *err)
+enum err_code
+event_encode(const struct event_out *o, char id[ID_UUID_MAX], struct str *out, struct err *err)
 {
 	struct envelope e;
 	char trace[ID_UUID_MAX];
@@ -126,7 +123,7 @@ event_publish(struct publisher *p, const struct event_out *e, publisher_done *do
 {
 	struct str body = STR_INIT;
 	char id[ID_UUID_MAX];
-	enum err_code code = encode(e, id, &body, err);
+	enum err_code code = event_encode(e, id, &body, err);
 
 	if (code == ERR_OK) {
 		struct parts parts;
@@ -142,7 +139,7 @@ event_publish_wait(struct publisher *p, const struct event_out *e, struct pub_ac
 {
 	struct str body = STR_INIT;
 	char id[ID_UUID_MAX];
-	enum err_code code = encode(e, id, &body, err);
+	enum err_code code = event_encode(e, id, &body, err);
 
 	if (code == ERR_OK) {
 		struct mono began = clock_mono(clock_system());

@@ -9,11 +9,15 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/id.h"
 #include "base/str.h"
 #include "messaging/events.h"
 #include "nats/conn.h"
 #include "sys/loop.h"
 #include "sys/pool.h"
+
+/* event_encode(o, id, out, err): checks and encodes; id is what deduplicates it where o has none of its own. */
+enum err_code event_encode(const struct event_out *o, char id[ID_UUID_MAX], struct str *out, struct err *err);
 
 #define EVENTS_MAGIC 0xe0e40001u
 #define EVENT_CRASHES 3		/* deliveries beyond the attempts, for workers that died with it */

@@ -6,6 +6,8 @@
 
 #include "codec/codec.h"
 
+#define WRONG_LAST 10071		/* another revision than the one expected */
+#define UNDER_WAY 10164		/* another write on that subject is under way in the cluster */
 #define UNAVAILABLE 503		/* "no leader", "insufficient resources": passes by itself */
 #define TOKENS_MAX 13
 
@@ -17,7 +19,7 @@ refused(const struct value *e, int64_t code, struct err *err)
 
 	value_text(value_field(e, "description"), &words);
 	value_int(value_field(e, "err_code"), &number);
-	err_set(err, ERR_STORE, "the stream refuses: %.*s (JetStream error %lld)", (int)(words.n < 200 ? words.n : 200),
+	err_set(err, number == WRONG_LAST ? ERR_REVISION : number == UNDER_WAY ? ERR_BUSY : ERR_STORE, "the stream refuses: %.*s (JetStream error %lld)", (int)(words.n < 200 ? words.n : 200),
 	    words.p, (long long)number);
 	return code == UNAVAILABLE ? PUB_LATER : PUB_REFUSED;
 }

@@ -19,7 +19,8 @@ enum pub_reply {
 	PUB_FOREIGN,	/* no acknowledgement at all: empty, no JSON, or JSON of somebody else */
 	PUB_STORED,	/* *ack is set */
 	PUB_LATER,	/* the stream cannot take it now (503): the same again may succeed; err is set */
-	PUB_REFUSED,	/* err is set, ERR_STORE with the stream's words and its number */
+	PUB_REFUSED,	/* err is set, with the stream's words and its number: ERR_REVISION, another revision than
+			   expected (10071); ERR_BUSY, a write is under way there (10164); else ERR_STORE */
 };
 
 /* pub_reply_parse(data, n, ack, err): what a reply to a publication means.  Uses codec_mine. */

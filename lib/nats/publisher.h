@@ -50,7 +50,8 @@ struct publisher *publisher_new(const struct publisher_opts *o, struct err *err)
  * loop, possibly before the return; it must not block.  done may be NULL: failures are then
  * counted and logged only.  err of done: ERR_TIMEOUT (was never sent: certainly not stored),
  * ERR_OUTCOME_UNKNOWN (sent, never acknowledged: may be stored), ERR_NOT_FOUND (no stream
- * takes the subject), ERR_STORE (the stream refused; its words), ERR_CLOSED.
+ * takes the subject), ERR_STORE (the stream refused; its words),
+ * ERR_REVISION and ERR_BUSY (so did it, by what the headers expect: jetack.h), ERR_CLOSED.
  * At once: ERR_BUSY (table full), ERR_TOO_LARGE, ERR_CLOSED. */
 enum err_code publisher_send(struct publisher *p, const struct publication *m, publisher_done *done, void *arg,
     struct err *err);

@@ -275,6 +275,7 @@ fill_stream(const jsStreamInfo *si, struct stream_state *out)
 		.last_seq = si->State.LastSeq,
 		.consumers = (uint64_t)si->State.Consumers,
 		.max_messages = si->Config->MaxMsgs,
+		.max_age_ns = si->Config->MaxAge,
 		.max_consumers = si->Config->MaxConsumers,
 		.replicas = (int)si->Config->Replicas,
 	};
@@ -392,6 +393,24 @@ stream_get(struct conn *c, const char *name, uint64_t seq, struct stored *out, s
 	natsStatus s = js_GetMsg(&m, conn_js(c), name, seq, NULL, &js);
 	if (s != NATS_OK)
 		return conn_fail(s, js, err, "stream '%s', message %llu", name, (unsigned long long)seq);
+	take_stored(m, out);
+	return ERR_OK;
+}
+
+enum err_code
+stream_last(struct conn *c, const char *name, const char *subject, int64_t timeout_ns, struct stored *out, struct err *err)
+{
+	natsMsg *m = NULL;
+	jsErrCode js = 0;
+	jsOptions o;
+
+	if (conn_state(c) != CONN_UP)
+		return err_set(err, ERR_UNAVAILABLE, "nats: not connected to %s", conn_servers(c));
+	jsOptions_Init(&o);
+	o.Wait = timeout_ns / NS_PER_MS;
+	natsStatus s = js_GetLastMsg(&m, conn_js(c), name, subject, &o, &js);
+	if (s != NATS_OK)
+		return conn_explain(c, conn_fail(s, js, err, "stream '%s', last message of '%s'", name, subject), err);
 	take_stored(m, out);
 	return ERR_OK;
 }

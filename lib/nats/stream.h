@@ -72,6 +72,7 @@ struct stream_state {
 	bool created;			/* by this call */
 	uint64_t messages, bytes, first_seq, last_seq, consumers;
 	int64_t max_messages;		/* -1: no limit */
+	int64_t max_age_ns;		/* 0: no limit */
 	int64_t max_consumers;
 	int replicas;
 	char drift[160];		/* how it differs from its row: "retention is limits, not workqueue"; or "" */
@@ -115,6 +116,11 @@ enum err_code stream_range(const struct stream_range *r, struct err *err);
  * ERR_NOT_FOUND when it is not there.  Both block. */
 enum err_code stream_get(struct conn *c, const char *name, uint64_t seq, struct stored *out, struct err *err);
 enum err_code stream_delete(struct conn *c, const char *name, uint64_t seq, struct err *err);
+
+/* stream_last(c, name, subject, timeout_ns, out, err): the last message of that very subject, asked of the stream's leader,
+ * so never an old one.  ERR_NOT_FOUND: there is none.  Blocks. */
+enum err_code stream_last(struct conn *c, const char *name, const char *subject, int64_t timeout_ns, struct stored *out,
+    struct err *err);
 
 /* stream_purge(c, name, filter, err): removes every message whose subject matches; bucket_remove:
  * the bucket with all that is in it.  ERR_NOT_FOUND when there is none.  Both block. */

@@ -10,6 +10,7 @@
 //	many SERVICE N				so many instances of it, pipelined
 //	stream NAME				the stream's info as JSON
 //	streams					the names of all
+//	messages NAME SUBJECT			every message of that subject: {"seq","headers"}, one per line
 //	edit NAME JSON				changes a stream's configuration
 //	remove NAME				deletes a stream
 //	consumers NAME				how many consumers it has
@@ -134,6 +135,17 @@ case 'streams': {
 	for await (const si of (await jetstreamManager(nc)).streams.list())
 		names.push(si.config.name);
 	console.log(names.sort().join(' '));
+	break;
+}
+case 'messages': {
+	const streams = (await jetstreamManager(nc)).streams;
+	for (let seq = 1; ; seq++) {
+		const m = await streams.getMessage(args[0], { seq, next_by_subj: args[1] });
+		if (m === null)
+			break;
+		seq = m.seq;
+		console.log(JSON.stringify({ seq, headers: Object.fromEntries([...m.header].map(([k, v]) => [k, v[0]])) }));
+	}
 	break;
 }
 case 'edit':

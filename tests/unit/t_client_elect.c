@@ -114,6 +114,25 @@ tear_down(void **state)
 	return 0;
 }
 
+static void
+on_failed(void *arg, const aegis_error *why)
+{
+	struct err *to = arg;
+
+	*to = *(const struct err *)(const void *)why;
+}
+
+/* fenced: as join, publishing through one lane. */
+static void
+fenced(struct one *m, const char *service, const char *instance)
+{
+	m->a = connect_as(NULL);
+	m->l = aegis_elect_join(m->a, &(aegis_elect_options){ .profile = "relaxed", .fence_lanes = 1, .role = on_role,
+	    .arg = &m->told }, &e);
+	assert_non_null(m->l);
+	ok(enrol(m->a, service, instance));
+}
+
 /* --- the tests ---------------------------------------------------------------------------- */
 
 static void
@@ -268,6 +287,37 @@ another_one_follows_when_the_leader_is_killed(void **state)
 	assert_int_equal(atomic_load(&b.told.ended), 1);
 }
 
+static void
+through_a_fence_only_the_leader_publishes(void **state)
+{
+	static struct one m[2];
+	static struct err why;
+
+	(void)state;
+	memset(m, 0, sizeof m);
+	fenced(&m[0], "ledger-service", "x");
+	WAIT_FOR(leads(&m[0]));
+	fenced(&m[1], "ledger-service", "y");
+	ok(aegis_publish_json(m[0].a, "ledger", "booked", "{\"n\":1}", NULL, &e));
+	fails(aegis_publish_json(m[1].a, "ledger", "booked", "{\"n\":2}", NULL, &e), AEGIS_NOT_ACTIVE, "not stored");
+	fails(aegis_publish_start(m[0].a, "ledger", "booked", NULL, NULL, NULL, NULL, &e), AEGIS_INVALID, "aegis_publish");
+	ok(aegis_elect_step_down(m[0].l, NULL, &e));
+	WAIT_FOR(leads(&m[1]));
+	ok(aegis_publish_json(m[1].a, "ledger", "booked", "{\"n\":3}", NULL, &e));
+	fails(aegis_publish_json(m[0].a, "ledger", "booked", "{\"n\":4}", NULL, &e), AEGIS_NOT_ACTIVE, "not stored");
+
+	/* One without a fence could publish past it. */
+	aegis *third = connect_as(NULL);
+	aegis_election *l = aegis_elect_join(third, &(aegis_elect_options){ .profile = "relaxed", .failed = on_failed, .arg = &why }, &e);
+	assert_non_null(l);
+	ok(enrol(third, "ledger-service", "z"));
+	WAIT_FOR(__atomic_load_n(&why.code, __ATOMIC_ACQUIRE) == ERR_CONFIG);
+	aegis_close(third);
+	assert_non_null(strstr(why.text, "uses fence 'stream', not 'gate'"));
+	aegis_close(m[0].a);
+	aegis_close(m[1].a);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -276,6 +326,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(only_the_leader_executes_and_the_lead_is_handed_over),
 		cmocka_unit_test(nobody_leads_before_the_last_one_has_ended_its_work),
 		cmocka_unit_test(another_one_follows_when_the_leader_is_killed),
+		cmocka_unit_test(through_a_fence_only_the_leader_publishes),
 	};
 
 	BUS_SHIM(argc, argv);
