@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/magic.h"
 #include "base/mem.h"
 #include "base/wall.h"
 #include "codec/record.h"
@@ -301,8 +302,12 @@ static void
 show_instance(struct out *out, const struct instance *i, uint64_t revision)
 {
 	char beat[WALL_TEXT_MAX], number[24];
-	struct str rest = STR_INIT, json = STR_INIT;
+	struct str rest = STR_INIT, json = STR_INIT, metadata = STR_INIT;
+	struct pack p;
 
+	pack_init(&p, &metadata, DATA_JSON, PACK_COMPACT);
+	instance_pack_metadata(&p, i);
+	MUST(pack_end(&p, NULL) == ERR_OK);
 	wall_rfc3339(i->last_heartbeat, beat);
 	snprintf(number, sizeof number, "%llu", (unsigned long long)revision);
 	cmd_registry_rest(revision, "", &rest);
@@ -312,8 +317,9 @@ show_instance(struct out *out, const struct instance *i, uint64_t revision)
 		"revision" },
 	    (const struct out_cell[]){ { i->service, OUT_PLAIN }, { i->id, OUT_STRONG },
 		{ instance_status_name(i->status), cmd_registry_tone(i->status, true) }, { i->version, OUT_PLAIN },
-		{ beat, OUT_PLAIN }, { i->group, OUT_PLAIN }, { i->metadata, OUT_PLAIN }, { number, OUT_PLAIN } },
+		{ beat, OUT_PLAIN }, { i->group, OUT_PLAIN }, { str_text(&metadata), OUT_PLAIN }, { number, OUT_PLAIN } },
 	    8, str_text(&json));
+	str_release(&metadata);
 	str_release(&rest);
 	str_release(&json);
 }

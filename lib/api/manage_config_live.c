@@ -6,6 +6,7 @@
 #include "api/manage_inner.h"
 #include "base/magic.h"
 #include "base/mem.h"
+#include "codec/record.h"
 #include "codec/subject.h"
 #include "discovery/discovery.h"
 #include "nats/conn.h"
@@ -105,7 +106,7 @@ pack_stored(struct pack *k, const struct instance *i, const struct settings_docu
 	pack_key(k, "version");
 	pack_puts(k, i->version);
 	pack_key(k, "metadata");
-	pack_data(k, (struct data){ DATA_JSON, i->metadata, strlen(i->metadata) });
+	instance_pack_metadata(k, i);
 	pack_key(k, "revision");
 	if (d->json != NULL)
 		pack_uint(k, d->revision);

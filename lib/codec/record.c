@@ -172,9 +172,9 @@ instance_decode(struct codec *c, const void *p, size_t n, struct instance *i, st
 	return ERR_OK;
 }
 
-/* metadata_pack: as it is, or with the sticky status put in, in place of an older one. */
-static void
-metadata_pack(struct pack *p, const struct instance *i)
+/* As it is, or with the sticky status put in, in place of an older one. */
+void
+instance_pack_metadata(struct pack *p, const struct instance *i)
 {
 	const char *sticky = sticky_status_name(i->sticky);
 	struct data d = { DATA_JSON, i->metadata, strlen(i->metadata) };
@@ -223,7 +223,7 @@ instance_pack(struct pack *p, const struct instance *i)
 	pack_key(p, "stickyActiveGroup");
 	pack_puts(p, i->group);
 	pack_key(p, "metadata");
-	metadata_pack(p, i);
+	instance_pack_metadata(p, i);
 	if (sticky != NULL) {
 		pack_key(p, STICKY_CAMEL);
 		pack_puts(p, sticky);

@@ -23,6 +23,10 @@ enum err_code instance_decode(struct codec *c, const void *p, size_t n, struct i
  * seven or eight members. */
 void instance_pack(struct pack *p, const struct instance *i);
 
+/* instance_pack_metadata(p, i): its metadata alone, for whoever shows it: what stands there of the role is i's, not that of a
+ * record which somebody overtook. */
+void instance_pack_metadata(struct pack *p, const struct instance *i);
+
 /* definition_encode(d, out): exactly the shape of §8.3, times with +08:00. */
 void definition_encode(const struct definition *d, struct str *out);
 enum err_code definition_decode(struct codec *c, const void *p, size_t n, struct definition *d,

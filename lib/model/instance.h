@@ -48,7 +48,7 @@ bool instance_is_usable(const struct instance *i);
  * highest epoch leads, all others stand by (§9): readers show it so.
  * instance_leads(i): its record says that it leads a group.  instance_is_overtaken(i, by): so does the one
  * of `by`, of the same group, with a higher epoch.  instance_demote(i): what a reader makes of it then;
- * metadata stays as it was written. */
+ * metadata stays as it was written, and is shown by codec/record.h, which puts the role in. */
 bool instance_leads(const struct instance *i);
 bool instance_is_overtaken(const struct instance *i, const struct instance *by);
 void instance_demote(struct instance *i);

@@ -87,6 +87,26 @@ what_readers_need_is_taken_out_of_the_metadata(void **state)
 }
 
 static void
+what_was_overtaken_is_shown_so(void **state)
+{
+	struct str out = STR_INIT;
+	struct instance i;
+	struct pack p;
+	struct err err;
+
+	(void)state;
+	expect_ok(read_instance(FRONT ",\"stickyActiveGroup\":\"default\",\"metadata\":{\"sticky_active_status\":\"ACTIVE\",\"epoch\":7}"
+	    ",\"stickyActiveStatus\":\"ACTIVE\"}", &i, &err), &err);
+	instance_demote(&i);
+	pack_init(&p, &out, DATA_JSON, PACK_COMPACT);
+	instance_pack_metadata(&p, &i);
+	expect_ok(pack_end(&p, &err), &err);
+	expect_str(&out, "{\"sticky_active_status\":\"STANDBY\",\"epoch\":7}");
+	instance_release(&i);
+	str_release(&out);
+}
+
+static void
 the_sticky_status_has_two_spellings_but_not_both(void **state)
 {
 	struct instance i;
@@ -495,7 +515,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_reference_record_comes_back_unchanged),
 		cmocka_unit_test(what_readers_need_is_taken_out_of_the_metadata),
-		cmocka_unit_test(the_sticky_status_has_two_spellings_but_not_both),
+		cmocka_unit_test(what_was_overtaken_is_shown_so), cmocka_unit_test(the_sticky_status_has_two_spellings_but_not_both),
 		cmocka_unit_test(the_sticky_status_is_written_twice),
 		cmocka_unit_test(unreadable_records_are_refused_and_leave_nothing),
 		cmocka_unit_test(heartbeats_carry_any_offset),
