@@ -215,11 +215,30 @@ on_reap(void *arg)
 	c->o.reap(c->o.arg);
 }
 
+/* count_other: another one leads by a hold of its own, though this one could have.  An epoch that grows under one nonce
+ * may be no new hold. */
+static void
+count_other(struct candidate *c, const struct elector_holder *next)
+{
+	struct leader known = { .released = 0 };
+
+	if (!c->registered || !c->fit || next->self || c->holder.self || next->epoch <= c->holder.epoch ||
+	    lease_nonce_is(next->nonce, c->holder.nonce))
+		return;
+	traffic_mark_add(c->o.traffic, TRAFFIC_EXISTS);
+	traffic_mark_add(c->o.traffic, TRAFFIC_NOT_WON);
+	if (c->leaders != NULL)
+		leaders_get(c->leaders, c->service, c->group, &known);
+	if (c->holder.epoch != 0 && known.released < c->holder.epoch)
+		traffic_mark_add(c->o.traffic, TRAFFIC_OUTRUN);
+}
+
 static void
 on_holder(void *arg, const struct elector_holder *holder)
 {
 	struct candidate *c = arg;
 
+	count_other(c, holder);
 	c->holder = *holder;
 	tell_exclusive(c);
 	tell_record(c);
@@ -364,6 +383,7 @@ on_turn(void *arg)
 	for (size_t i = 0; i < EXCLUSIVE_REFUSALS; i++)
 		refused += atomic_load(&n->refused[i]);
 	traffic_mark_set(c->o.traffic, TRAFFIC_NOT_ACTIVE, refused);
+	traffic_mark_set(c->o.traffic, TRAFFIC_ERROR, atomic_load(&elector_counters(c->elector)->lost));
 	traffic_mark_set(c->o.traffic, TRAFFIC_PROCESSED, atomic_load(&n->executed));
 	look_fence(c);
 	if (elector_lease_ns(c->elector) != 0 && elector_lease_ns(c->elector) != c->lease_ns) {

@@ -86,6 +86,12 @@ caller_leaders(struct caller *c)
 	return c->leaders;
 }
 
+struct traffic *
+caller_traffic(struct caller *c)
+{
+	return c->traffic;
+}
+
 struct discovery *
 caller_discovery(struct caller *c)
 {

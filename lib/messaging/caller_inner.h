@@ -42,6 +42,7 @@ enum err_code caller_begin(struct caller *c, const struct call_spec *s, const st
 bool caller_abandon(struct caller *c, uint32_t number);
 
 struct leaders *caller_leaders(struct caller *c);
+struct traffic *caller_traffic(struct caller *c);	/* NULL: nobody counts */
 struct discovery *caller_discovery(struct caller *c);
 
 /* caller_pause(c, ns): waits; false when the caller was closed, before or meanwhile. */

@@ -8,6 +8,7 @@
 #include "discovery/discovery.h"
 #include "discovery/leaders.h"
 #include "messaging/sticky.h"
+#include "messaging/traffic.h"
 #include "nats/conn.h"
 #include "sys/clock.h"
 
@@ -144,7 +145,9 @@ attempt(struct chase *k, struct call_reply *reply, bool *sent, struct err *err)
 	k->one.group = !direct;
 	k->one.timeout_ns = attempt_ns(k);
 	k->overtaken.ns = 0;
+	struct mono began = now_mono();
 	enum err_code code = caller_once_unless(k->caller, &k->one, direct ? is_overtaken : NULL, k, reply, sent, err);
+	traffic_sticky(caller_traffic(k->caller), k->spec->service, k->spec->method, code, mono_since(now_mono(), began));
 	reply->attempts = ++k->attempts;
 	uint64_t answered = learn(k, reply);
 	if (code != ERR_OK)
@@ -201,5 +204,7 @@ caller_sticky(struct caller *c, const struct call_spec *s, struct mono began, st
 			return err_set(err, ERR_CLOSED, "the connection was closed while the call waited");
 		k.bound = next.way;
 	}
+	if (k.attempts > 1)
+		traffic_resumed(caller_traffic(c), s->service, s->method, mono_since(now_mono(), began));
 	return ERR_OK;
 }

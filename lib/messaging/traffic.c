@@ -12,7 +12,7 @@
 
 #define METRIC_MAX 320
 
-enum kind { CALLED, RETRIED, PUBLISHED, PROCESSED, WORKED, SENT, KINDS };
+enum kind { CALLED, RETRIED, STICKY, RESUMED, PUBLISHED, PROCESSED, WORKED, SENT, KINDS };
 
 struct traffic {
 	struct methods *kinds[KINDS];
@@ -120,6 +120,28 @@ traffic_retried(struct traffic *t, const char *service, const char *method, unsi
 	atomic_fetch_add(code == ERR_OK ? &m->timeouts : &m->errors, 1);
 }
 
+/* traffic_sticky: of STICKY, timeouts are the attempts that were refused by one that does not lead. */
+void
+traffic_sticky(struct traffic *t, const char *service, const char *method, enum err_code code, int64_t ns)
+{
+	if (t == NULL)
+		return;
+	struct method *m = of(t, STICKY, service, method);
+	atomic_fetch_add(&m->calls, 1);
+	if (code == ERR_NOT_ACTIVE)
+		atomic_fetch_add(&m->timeouts, 1);
+	else if (code != ERR_OK)
+		atomic_fetch_add(&m->errors, 1);
+	took(m, ns);
+}
+
+void
+traffic_resumed(struct traffic *t, const char *service, const char *method, int64_t ns)
+{
+	if (t != NULL)
+		took(of(t, RESUMED, service, method), ns);
+}
+
 void
 traffic_breaker(struct traffic *t, bool opened)
 {
@@ -224,6 +246,10 @@ static const struct {
 	{ RETRIED,   "rpc.client.",         ".retry.attempts",  DONE },
 	{ RETRIED,   "rpc.client.",         ".retry.success",   LATE },
 	{ RETRIED,   "rpc.client.",         ".retry.exhausted", BAD },
+	{ STICKY,    "rpc.client.",         ".attempt",         TIMER },
+	{ STICKY,    "rpc.client.",         ".retry.not_active", LATE },
+	{ STICKY,    "rpc.client.",         ".retry.error",     BAD },
+	{ RESUMED,   "rpc.client.",         ".failover.latency", TIMER },
 	{ PUBLISHED, "events.publish.",     "",             TIMER },
 	{ PUBLISHED, "events.published.",   "",             GOOD },
 	{ PROCESSED, "events.processed.",   "",             DONE },

@@ -20,6 +20,9 @@ void traffic_free(struct traffic *t);	/* whoever counted in it is gone */
 /* What happened once.  ns: how long it took; less than 0: it never began. */
 void traffic_called(struct traffic *t, const char *service, const char *method, enum err_code code, int64_t ns);
 void traffic_retried(struct traffic *t, const char *service, const char *method, unsigned attempts, enum err_code code);
+/* An attempt of a call to whoever leads; resumed: a call whose first attempt failed was answered after all, ns after it began. */
+void traffic_sticky(struct traffic *t, const char *service, const char *method, enum err_code code, int64_t ns);
+void traffic_resumed(struct traffic *t, const char *service, const char *method, int64_t ns);
 void traffic_breaker(struct traffic *t, bool opened);		/* an instance fell silent, or answered again */
 void traffic_published(struct traffic *t, const char *domain, const char *type, bool stored, int64_t ns);
 void traffic_event(struct traffic *t, const char *domain, const char *type);	/* handled */
@@ -42,6 +45,8 @@ void traffic_commands(struct traffic *t, const char *service, const char *comman
 #define TRAFFIC_MARKS(X) \
 	X(ACQUIRED, "election.leadership.acquired") \
 	X(TAKEN_OVER, "election.leadership.acquired.takeover")	/* from one whose lease had run out */ \
+	X(EXISTS, "election.leadership.exists")			/* somebody else took a lead that this one stood by for */ \
+	X(ERROR, "election.leadership.error")			/* writes to the lease's registers that nobody answered */ \
 	X(UPDATED, "election.leadership.updated")		/* the leader key, once a second by who leads */ \
 	X(UPDATE_FAILED, "election.leadership.update_error") \
 	X(RELEASED, "election.leadership.released") \
@@ -49,7 +54,9 @@ void traffic_commands(struct traffic *t, const char *service, const char *comman
 	X(WON, "sticky_active.election.won") \
 	X(BEAT, "sticky_active.heartbeat.success")		/* as UPDATED, which is what Python beats by */ \
 	X(BEAT_FAILED, "sticky_active.heartbeat.error") \
+	X(NOT_WON, "sticky_active.election.lost")		/* as EXISTS */ \
 	X(FAILED_OVER, "sticky_active.failover.success") \
+	X(OUTRUN, "sticky_active.failover.lost")		/* as EXISTS, after a lease that had run out */ \
 	X(LOST, "sticky_active.leader.lost")			/* without having let it go */ \
 	X(NOT_ACTIVE, "sticky_active.rpc.not_active") \
 	X(PROCESSED, "sticky_active.rpc.processed")

@@ -75,6 +75,11 @@ every_figure_has_its_name(void **state)
 	traffic_retried(t, "order-service", "get_order", 1, ERR_OK);	/* the first time: nothing to tell */
 	traffic_retried(t, "order-service", "get_order", 4, ERR_OK);
 	traffic_retried(t, "order-service", "get_order", 3, ERR_NOT_ACTIVE);
+	traffic_sticky(t, "order-service", "get_order", ERR_NOT_ACTIVE, 1000);
+	traffic_sticky(t, "order-service", "get_order", ERR_NOT_ACTIVE, 1000);
+	traffic_sticky(t, "order-service", "get_order", ERR_TIMEOUT, 1000);
+	traffic_sticky(t, "order-service", "get_order", ERR_OK, 1000);
+	traffic_resumed(t, "order-service", "get_order", 4000);
 	traffic_breaker(t, true);
 	traffic_breaker(t, true);
 	traffic_breaker(t, false);
@@ -98,6 +103,9 @@ every_figure_has_its_name(void **state)
 	    "rpc.client.order-service.get_order.timeout=1\nrpc.client.order-service.get_order.error=2\n"
 	    "rpc.client.order-service.get_order.retry.attempts=5\nrpc.client.order-service.get_order.retry.success=1\n"
 	    "rpc.client.order-service.get_order.retry.exhausted=1\n"
+	    "rpc.client.order-service.get_order.attempt:4\nrpc.client.order-service.get_order.retry.not_active=2\n"
+	    "rpc.client.order-service.get_order.retry.error=1\n"
+	    "rpc.client.order-service.get_order.failover.latency:1\n"
 	    "events.publish.order.created:2\nevents.published.order.created=1\n"
 	    "events.processed.order.item.added=1\n"
 	    "commands.risk-service.recalculate:2\ncommands.processed.risk-service.recalculate=1\n"
