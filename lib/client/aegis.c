@@ -308,11 +308,14 @@ start_member(void *arg)
 	client_elect_member(a, m);
 	s->code = m != NULL ? member_start(m, &s->err) : s->err.code;
 	if (s->code == ERR_OK)
+		s->code = client_settings_start(a, s->who, &s->err);
+	if (s->code == ERR_OK)
 		s->code = client_workers_start(a, s->who->service, &s->err);
 	if (s->code == ERR_OK) {
 		set_member(a, m);
 		return;
 	}
+	client_settings_free(a);
 	member_close(m);
 	client_elect_stop(a);
 	member_free(m);
@@ -328,6 +331,7 @@ drop_twin(void *arg)
 	set_member(a, NULL);
 	client_events_free(a);
 	client_workers_free(a);
+	client_settings_free(a);
 	member_close(m);
 	client_elect_stop(a);
 	member_free(m);
@@ -529,6 +533,7 @@ aegis_close(aegis *a)
 	caller_stop(a->caller);
 	sender_stop(a->sender);
 	publisher_stop(a->publisher);
+	client_settings_free(a);
 	member_close(a->member);	/* else a request could still find the workers gone */
 	client_elect_close(a);
 	client_events_free(a);		/* its deliveries go to the handlers' pool */

@@ -122,7 +122,10 @@ typedef struct aegis_identity {
 	int64_t ttl_s;			/* 0: 30 */
 } aegis_identity;
 
-/* aegis_register(a, who, e): subscribes to the methods served, then writes the instance
+/* A C program does not follow the central settings of its service (`aegis config set`): what it is told here and by
+ * aegis_connect stays.  It answers who asks what that is (`GET /api/instances/…/settings`).
+ *
+ * aegis_register(a, who, e): subscribes to the methods served, then writes the instance
  * record and keeps it alive.  Returns when the record stands, or with AEGIS_TWIN when a
  * live process has the same instance id; while NATS is away it is retried for ever in the
  * background and AEGIS_OK is returned after the default time-out.  After AEGIS_TWIN it may be

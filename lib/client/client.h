@@ -16,6 +16,7 @@
 
 struct caller;
 struct candidate;
+struct client_settings;
 struct discovery;
 struct events;
 struct guard;
@@ -84,6 +85,7 @@ struct aegis {
 	struct subscribed **subscribed;	/* likewise */
 	size_t nsubscribed;
 
+	struct client_settings *settings;	/* while registered; the loop's */
 	struct aegis_election *election;	/* likewise; NULL: takes part in none */
 
 	char *service, *instance;	/* aegis_register's thread writes them, while enrolling */
@@ -151,6 +153,11 @@ void client_events_leave(struct aegis *a, bool for_good);
 void client_events_drain(struct aegis *a, int64_t timeout_ns);
 void client_events_free(struct aegis *a);
 void client_subscribed_free(struct aegis *a);
+
+/* What the member runs with, told to who asks: begin (the loop's thread; a failure leaves something to free), end (the
+ * same, or when the loop does not run). */
+enum err_code client_settings_start(struct aegis *a, const aegis_identity *who, struct err *err);
+void client_settings_free(struct aegis *a);
 
 /* client_result(json, id): what a command brought; json is valid. */
 aegis_result *client_result(const char *json, const char *id);
