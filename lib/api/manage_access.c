@@ -9,6 +9,7 @@
 #include "api/manage_inner.h"
 #include "auth/auth.h"
 #include "base/magic.h"
+#include "messaging/trace.h"
 
 /* The note of a request. */
 struct note {
@@ -35,6 +36,14 @@ manage_bound(struct web_request *r)
 	const struct auth_who *who = manage_who(r);
 
 	return who->service[0] != '\0' ? who->service : NULL;
+}
+
+const char *
+manage_trace(const struct web_request *r)
+{
+	const char *parent = web_header(r, "traceparent");
+
+	return parent != NULL && trace_parent_valid(parent) ? parent : NULL;
 }
 
 const char *

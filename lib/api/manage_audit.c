@@ -19,6 +19,7 @@ manage_audit_as(struct manage *m, struct web_request *r, const struct auth_who *
 	}
 	full.request_id = web_request_id(r);
 	full.peer = web_peer(r);
+	full.traceparent = manage_trace(r);
 	if (audit_write(m->audit, &full, NULL) != ERR_OK)
 		web_set_header(r, "Warning", "199 aegis \"the change was made, but its audit record is not known to be stored\"");
 }

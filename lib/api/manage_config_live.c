@@ -48,7 +48,10 @@ ask(struct manage *m, struct web_request *r, struct str *out, bool *silent, stru
 	struct subject s = subject_control(web_param(r, "service"), web_param(r, "instance"), "settings");
 	struct msg *reply = NULL;
 	struct value v;
-	enum err_code code = conn_request(m->conn, &(struct conn_msg){ .subject = s.s, .urgent = true }, ASK_NS, &reply, err);
+	const struct conn_header headers[] = { { "traceparent", manage_trace(r) }, { NULL, NULL } };
+	enum err_code code = conn_request(m->conn, &(struct conn_msg){
+		.subject = s.s, .headers = headers[0].value != NULL ? headers : NULL, .urgent = true,
+	}, ASK_NS, &reply, err);
 
 	*silent = code == ERR_TIMEOUT || code == ERR_NO_MEMBER;
 	if (code != ERR_OK)

@@ -40,6 +40,9 @@ void manage_retry(struct manage *m, struct web_request *r);
  * to others is left out of lists by their handlers; the rest was refused before. */
 const char *manage_bound(struct web_request *r);
 
+/* manage_trace(r): the request's traceparent, for what it sends over NATS; NULL without a valid one. */
+const char *manage_trace(const struct web_request *r);
+
 /* manage_caller(r): the id of the request's credential, "" without one. */
 const char *manage_caller(struct web_request *r);
 

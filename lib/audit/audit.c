@@ -132,10 +132,12 @@ encode(const struct audit_entry *e, struct wall at, struct str *out, struct err 
 
 /* store: with the stream made on the way when it is missing.  The id makes two sendings one record. */
 static enum err_code
-store(struct audit *a, const char *subject, const struct str *text, struct err *err)
+store(struct audit *a, const char *subject, const char *parent, const struct str *text, struct err *err)
 {
 	char id[ID_NONCE_MAX];
-	struct publication m = { .subject = subject, .id = id, .data = text->p, .n = text->len, .timeout_ns = AUDIT_WAIT_NS };
+	const struct conn_header headers[] = { { "traceparent", parent }, { NULL, NULL } };
+	struct publication m = { .subject = subject, .id = id, .headers = parent != NULL ? headers : NULL, .data = text->p, .n = text->len,
+	    .timeout_ns = AUDIT_WAIT_NS };
 
 	id_nonce(id);
 	enum err_code code = publisher_send_wait(a->publisher, &m, NULL, err);
@@ -161,7 +163,7 @@ audit_write(struct audit *a, const struct audit_entry *e, struct err *err)
 	put_subject(e, subject);
 	enum err_code code = encode(e, clock_wall(clock_system()), &text, &own);
 	if (code == ERR_OK)
-		code = store(a, subject, &text, &own);
+		code = store(a, subject, e->traceparent, &text, &own);
 	str_release(&text);
 	if (code == ERR_OK) {
 		atomic_fetch_add(&a->written, 1);

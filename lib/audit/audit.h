@@ -37,6 +37,7 @@ struct audit_entry {
 	uint64_t before_revision, after_revision;	/* 0: there is none */
 	struct data before, after;	/* documents, without secrets; absent: there is none */
 	const char *request_id, *peer;
+	const char *traceparent;	/* W3C, valid: goes along as a header; NULL: none */
 };
 
 #define AUDIT_DOCUMENT_MAX (256 * 1024)	/* of both together; beyond it they are left out, and the record says so */

@@ -49,7 +49,7 @@ auth="Authorization: Bearer $token"
 until_true 5 ask 200 /api/session -H "$auth"
 
 # The id goes through all of it.
-ask 201 /api/services -H "$auth" -H 'X-Request-Id: trip-7' -H 'X-Forwarded-For: 6.6.6.6, 203.0.113.9' --json \
+ask 201 /api/services -H "$auth" -H 'X-Request-Id: trip-7' -H 'traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' -H 'X-Forwarded-For: 6.6.6.6, 203.0.113.9' --json \
     '{"service_name":"order-service","owner":"me","description":"d","version":"1.0.0"}' || fail 'not created'
 grep -qi '^X-Request-Id: trip-7' "$T/head" || fail 'another id in the answer'
 grep -qi '^Location: /desk/aegis/api/services/order-service' "$T/head" || fail 'a Location beyond the base'

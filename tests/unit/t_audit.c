@@ -51,7 +51,7 @@ note(struct world *w, const char *actor, const char *service, const char *action
 		.actor_id = "0123456789abcdef0123456789", .actor_name = actor, .actor_role = "operator", .action = action,
 		.target = service != NULL ? service : "all", .service = service, .before_revision = 41, .after_revision = 42,
 		.before = { DATA_JSON, before, strlen(before) }, .after = { DATA_JSON, after, strlen(after) },
-		.request_id = "r-1", .peer = "192.0.2.1",
+		.request_id = "r-1", .peer = "192.0.2.1", .traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
 	}, &w->err);
 }
 
@@ -117,6 +117,10 @@ newest_first_page_by_page(void **state)
 	}
 	expect_ok(stream_look(w.conn, "AEGIS_AUDIT", &stream, &w.err), &w.err);
 	assert_int_equal(stream.messages, 25);
+	struct stored one;
+	expect_ok(stream_get(w.conn, "AEGIS_AUDIT", 1, &one, &w.err), &w.err);
+	assert_string_equal(msg_header(one.msg, "traceparent"), "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+	msg_free(one.msg);
 	assert_string_equal(stream.drift, "");
 	struct seen s = look(&w, (struct audit_query){ .limit = 10 }, &next);
 	assert_true(s.n == 10 && s.whole && next == 16);
