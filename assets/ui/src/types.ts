@@ -147,7 +147,7 @@ export interface Token {
 export interface AuditRecord {
 	seq: number;
 	at: string;
-	actor: { id: string; name: string; role: string };
+	actor: { id: string | null; name: string | null; role: string | null };	// of a refused login nobody is known; of the terminal the role is not
 	action: string;
 	target: string;
 	before_revision: number | null;

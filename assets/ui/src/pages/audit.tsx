@@ -12,7 +12,7 @@ import type { AuditRecord } from '../types';
 function Row({ r }: { r: AuditRecord }): JSX.Element {
 	const [open, setOpen] = useState(false);
 	return <li><details onToggle={(e) => setOpen(e.currentTarget.open)}>
-		<summary data-walk><span class="audit-what"><strong>{r.action}</strong> {r.target}</span><span class="hint">{r.actor.name} · {r.actor.role}</span><span class="hint end"><When at={r.at} /></span></summary>
+		<summary data-walk><span class="audit-what"><strong>{r.action}</strong> {r.target}</span><span class="hint">{[r.actor.name ?? '–', r.actor.role ?? r.actor.id].filter(Boolean).join(' · ')}</span><span class="hint end"><When at={r.at} /></span></summary>
 		{open && <div class="audit-more"><Diff before={r.before} after={r.after} />
 			<p class="hint">{t('Revision')} {r.before_revision ?? '–'} → {r.after_revision ?? '–'} · {t('Request')} <code>{r.request_id}</code> · {r.peer}</p></div>}
 	</details></li>;
