@@ -156,7 +156,7 @@ cmd_config_show_run(struct cmd *c, struct err *err)
 {
 	const struct show_cmd *o = c->opts;
 	const struct command *command;
-	const char *const *args;
+	const char *const *args = NULL;	/* set by find_shown, which gcc overlooks with SAN=thread */
 	struct opts parsed;
 	enum err_code code = find_shown(c, &command, &args, err);
 
