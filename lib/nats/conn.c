@@ -206,6 +206,26 @@ conn_unlisten(struct conn *c, void (*fn)(void *arg, enum conn_event ev), void *a
 	pthread_mutex_unlock(&c->lock);
 }
 
+/* note_server: here, on a thread of the library's, its lock may be waited for; it holds it while it reconnects. */
+static void
+note_server(struct conn *c, natsConnection *nc)
+{
+	char name[sizeof c->server_name] = "", id[sizeof c->server_id] = "";
+	uint64_t client = 0;
+
+	if (natsConnection_GetConnectedServerName(nc, name, sizeof name) != NATS_OK)
+		name[0] = '\0';
+	if (natsConnection_GetConnectedServerId(nc, id, sizeof id) != NATS_OK)
+		id[0] = '\0';
+	if (natsConnection_GetClientID(nc, &client) != NATS_OK)
+		client = 0;
+	pthread_mutex_lock(&c->lock);
+	memcpy(c->server_name, name, sizeof name);
+	memcpy(c->server_id, id, sizeof id);
+	c->client_id = client;
+	pthread_mutex_unlock(&c->lock);
+}
+
 void
 conn_on_connected(natsConnection *nc, void *arg)
 {
@@ -213,6 +233,7 @@ conn_on_connected(natsConnection *nc, void *arg)
 
 	MAGIC_CHECK(c, CONN_MAGIC);
 	atomic_store(&c->max_payload, natsConnection_GetMaxPayload(nc));
+	note_server(c, nc);
 	if (atomic_exchange(&c->state, CONN_UP) == CONN_UP)
 		return;
 	if (!c->pinned)

@@ -32,6 +32,8 @@ struct conn {
 	size_t n, cap;
 	unsigned calling;		/* callbacks under way */
 	bool closed;			/* the library's last callback for this connection came */
+	char server_name[128], server_id[128];	/* of the last connection, so that nobody waits for nats.c's lock */
+	uint64_t client_id;
 	char denied[160];		/* the last thing that the server did not permit, and when */
 	struct mono denied_at;
 };

@@ -22,26 +22,33 @@ server_version(struct conn *c, const char *stream, char *out, size_t n)
 	jsStreamInfo_Destroy(si);
 }
 
+static void
+say(struct conn *c, const char *what, char *out, size_t n)
+{
+	pthread_mutex_lock(&c->lock);
+	snprintf(out, n, "%s", conn_state(c) == CONN_UP ? what : "");
+	pthread_mutex_unlock(&c->lock);
+}
+
 void
 conn_server_name(struct conn *c, char *out, size_t n)
 {
-	if (natsConnection_GetConnectedServerName(conn_raw(c), out, n) != NATS_OK)
-		out[0] = '\0';
+	say(c, c->server_name, out, n);
 }
 
 void
 conn_server_id(struct conn *c, char *out, size_t n)
 {
-	if (natsConnection_GetConnectedServerId(conn_raw(c), out, n) != NATS_OK)
-		out[0] = '\0';
+	say(c, c->server_id, out, n);
 }
 
 uint64_t
 conn_client_id(struct conn *c)
 {
-	uint64_t id = 0;
-
-	return natsConnection_GetClientID(conn_raw(c), &id) == NATS_OK ? id : 0;
+	pthread_mutex_lock(&c->lock);
+	uint64_t id = conn_state(c) == CONN_UP ? c->client_id : 0;
+	pthread_mutex_unlock(&c->lock);
+	return id;
 }
 
 void
