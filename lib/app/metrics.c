@@ -117,6 +117,7 @@ tell_registers(const struct metrics *m, const struct elector_status *s, struct s
 static void
 tell_counters(const struct metrics *m, struct str *out)
 {
+	static const char *const threads[ELECTOR_THREADS] = { [ELECTOR_LOOP] = "loop", [ELECTOR_LINKS] = "links" };
 	const struct elector_counters *c = elector_counters(m->o.elector);
 	char word[32];
 
@@ -132,6 +133,10 @@ tell_counters(const struct metrics *m, struct str *out)
 			{ NULL, NULL } }, (double)atomic_load(&c->alarms[a]));
 	family(out, METRIC_FAILOVER);
 	prom_histogram(out, metrics[METRIC_FAILOVER].name, NULL, c->failover);
+	family(out, METRIC_URGENCY);
+	for (int t = 0; t < ELECTOR_THREADS; t++)
+		prom_sample(out, metrics[METRIC_URGENCY].name, (const struct prom_label[]){ { "thread", threads[t] }, { NULL, NULL } },
+		    (double)atomic_load(&c->urgency[t]));
 	one(out, METRIC_FENCES, NULL, (double)atomic_load(&c->fence_rejects));
 }
 

@@ -157,7 +157,9 @@ const struct elector_status *elector_status(struct elector *e);
 void elector_status_drop(const struct elector_status *s);
 
 /* Counters; every field may be read by any thread at any time (§8, conventions.md §7). */
+enum elector_thread { ELECTOR_LOOP, ELECTOR_LINKS, ELECTOR_THREADS };
 struct elector_counters {
+	atomic_int urgency[ELECTOR_THREADS];			/* enum urgency (sys/urgent.h) of the threads that renew */
 	_Atomic uint64_t transitions[LEASE_REASON_COUNT];	/* gained or lost, by reason */
 	_Atomic uint64_t alarms[LEASE_ALARM_COUNT];
 	_Atomic uint64_t writes, nacks, lost, jumps, kicks, meta_failures;

@@ -76,6 +76,8 @@ on_beat_timer(void *arg)
 	if (atomic_load(&e->gate.barred) & GATE_BAR_JUMP)
 		meta_flush(e);		/* the last attempt failed */
 	beat_now(e);
+	atomic_store(&e->counters.urgency[ELECTOR_LOOP], (int)urgent_judge(&e->urgent));
+	atomic_store(&e->counters.urgency[ELECTOR_LINKS], atomic_load(&e->o.site->urgency));
 	status_publish(e);
 }
 

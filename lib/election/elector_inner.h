@@ -11,6 +11,7 @@
 #include "codec/beat.h"
 #include "election/elector.h"
 #include "election/site_inner.h"
+#include "sys/urgent.h"
 
 #define QUEUE_MAX 32		/* events that came while a step was being carried out */
 
@@ -81,8 +82,10 @@ struct elector {
 	bool live_wanted;
 	struct lease_change change;
 	struct lease_changes changes;
-	unsigned failures;
+	unsigned failures, group_failures;	/* to write, in a row */
 	bool flush_again;		/* the clocks jumped once more while a flush was under way */
+
+	struct urgent urgent;		/* of the loop's thread */
 
 	/* Beats. */
 	struct sub *beats, *control;

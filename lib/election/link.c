@@ -19,6 +19,7 @@
 #include "election/site_inner.h"
 #include "sys/clock.h"
 #include "sys/thread.h"
+#include "sys/urgent.h"
 
 #define LINK_MAGIC 0x11c40001u
 #define AGAIN_NS (20 * NS_PER_MS)
@@ -369,6 +370,8 @@ run(void *arg)
 	struct link *l = arg;
 	char told[sizeof l->pin.told] = "";
 
+	/* The library's threads of this connection, which read and deliver, are made by this one. */
+	atomic_store(&l->o.site->urgency, (int)urgent_ask(true));
 	while (!stopping(l)) {
 		struct conn *c = pin_find(&l->pin, stopping, l);
 		if (c != NULL) {

@@ -58,6 +58,7 @@ struct site {
 	struct site_facts facts;	/* the loop's */
 	pthread_t preparer;
 	bool prepares;			/* the thread is to be joined */
+	atomic_int urgency;		/* of the links' threads (sys/urgent.h) */
 	_Atomic bool stop;
 	_Atomic unsigned mails;
 	_Atomic uint64_t dropped;
