@@ -212,12 +212,23 @@ on_live_timer(void *arg)
 	start_live(arg);
 }
 
+/* pause_after: one more failure to write; how long until it is tried again. */
+static int64_t
+pause_after(unsigned *failures)
+{
+	int64_t wait = WRITE_AGAIN_NS << (*failures < DOUBLINGS ? *failures : DOUBLINGS);
+
+	++*failures;
+	return wait;
+}
+
 static void
 complain(struct elector *e, const struct meta_job *j)
 {
 	atomic_fetch_add(&e->counters.meta_failures, 1);
 	log_warning(EV_ELECTION_META, LOG_F(LOG_S("group", e->gid), LOG_S("err", j->err.text)), "%s",
-	    j->kind == META_GROUP ? "the record of the group cannot be read; trying again" :
+	    j->kind == META_GROUP ? j->make ? "the record of the group cannot be made; trying again" :
+	    "the record of the group cannot be read; trying again" :
 	    j->kind == META_LIVE ? "the record of the group cannot be written; leading goes on, trying again" :
 	    "the data connection does not answer; exclusive calls are refused until it does");
 }
@@ -286,10 +297,13 @@ static void
 group_done(struct elector *e, struct meta_job *j)
 {
 	if (j->err.code != ERR_OK) {
+		int64_t wait = j->make ? pause_after(&e->group_failures) : READ_AGAIN_NS;
 		complain(e, j);
-		loop_timer_set(e->loop, &e->group_timer, mono_after(loop_now(e->loop), READ_AGAIN_NS), on_group_timer, e);
+		loop_timer_set(e->loop, &e->group_timer, mono_after(loop_now(e->loop), wait), on_group_timer, e);
 		return;
 	}
+	if (j->found)
+		e->group_failures = 0;
 	e->changes = j->changes;
 	if (!e->begun) {
 		if (!e->failed)
@@ -329,9 +343,7 @@ live_done(struct elector *e, struct meta_job *j)
 		return;
 	}
 	complain(e, j);
-	int64_t wait = WRITE_AGAIN_NS << (e->failures < DOUBLINGS ? e->failures : DOUBLINGS);
-	e->failures++;
-	loop_timer_set(e->loop, &e->live_timer, mono_after(loop_now(e->loop), wait), on_live_timer, e);
+	loop_timer_set(e->loop, &e->live_timer, mono_after(loop_now(e->loop), pause_after(&e->failures)), on_live_timer, e);
 }
 
 static void
@@ -440,7 +452,8 @@ meta_viewed(struct elector *e)
 {
 	enum lease_group state;
 
-	if (e->group_missing && decide(e, &state))
+	/* Registers are seen many times a second; what failed a moment ago waits for its time. */
+	if (e->group_missing && !loop_timer_pending(&e->group_timer) && decide(e, &state))
 		start_group(e, true);
 }
 
