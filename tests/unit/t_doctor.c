@@ -242,7 +242,7 @@ worst(struct conn *c, const char *check)
 	assert_int_equal(doctor_run(&(struct doctor_opts){ .conn = c }, &r, NULL), ERR_OK);
 	const struct finding *f = findings_worst(&r.findings);
 	int severity = f != NULL ? (int)f->severity : -1;
-	if (f != NULL && check != NULL)
+	if (f != NULL)
 		assert_string_equal(f->check, check);
 	doctor_release(&r);
 	return severity;
@@ -265,7 +265,7 @@ what_is_missing_is_made_once(void **state)
 	made = 0;
 	assert_int_equal(doctor_stores(c, false, false, each_store, &made, &err), ERR_OK);
 	assert_true(made >= 10);
-	assert_int_equal(worst(c, NULL), -1);
+	assert_int_equal(worst(c, "auth.tokens"), FINDING_NOTE);	/* all is there, but nobody administers it yet */
 	made = 0;
 	assert_int_equal(doctor_stores(c, true, false, each_store, &made, &err), ERR_OK);
 	assert_int_equal(made, 0);
