@@ -13,6 +13,7 @@
 #include "nats/conn.h"
 #include "nats/publisher.h"
 #include "nats/stream.h"
+#include "sys/gate.h"
 
 static const char json[] = "application/json";
 
@@ -173,6 +174,8 @@ local_event(void *arg, struct web_request *r, struct err *err)
 	enum err_code code;
 
 	MAGIC_CHECK(l, LOCAL_MAGIC);
+	/* What waits for NATS is of the hold under which it came. */
+	uint64_t bits = l->gate != NULL ? gate_look(l->gate->word, l->gate->clock) : 0;
 	if ((code = local_gate(l, err)) != ERR_OK || (code = local_terms(r, names, &t, err)) != ERR_OK ||
 	    (code = router_query(web_query_text(r), "version", version, sizeof version, &has_version, err)) != ERR_OK ||
 	    (code = local_body(r, &payload, err)) != ERR_OK)
@@ -184,7 +187,7 @@ local_event(void *arg, struct web_request *r, struct err *err)
 		.domain = web_param(r, "domain"), .type = web_param(r, "type"), .payload = payload,
 		.version = has_version ? version : NULL, .source = l->instance, .trace_id = t.trace_id,
 		.traceparent = t.parent, .message_id = message_id, .format = DATA_MSGPACK, .timeout_ns = t.timeout_ns,
-		.traffic = l->traffic, .guard = l->guard,
+		.traffic = l->traffic, .guard = l->guard, .gate = l->gate, .pass = l->gate != NULL ? gate_hold(bits) : 0,
 	};
 	code = l->fence != NULL ? fence_publish(l->fence, &out, &ack, err) : event_publish_wait(l->publisher, &out, &ack, err);
 	if (code == ERR_OK)

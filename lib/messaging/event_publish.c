@@ -68,7 +68,7 @@ publication_of(const struct event_out *e, const char *id, const struct str *body
 	return (struct publication){
 		.subject = parts->to.s, .id = e->message_id != NULL ? e->message_id : id,
 		.headers = e->traceparent != NULL ? parts->headers : NULL, .data = body->p, .n = body->len,
-		.timeout_ns = e->timeout_ns,
+		.timeout_ns = e->timeout_ns, .gate = e->gate, .pass = e->pass,
 	};
 }
 

@@ -18,6 +18,7 @@
 #include "nats/publisher.h"
 
 struct conn;
+struct gate;
 struct guard;
 struct loop;
 struct pool;
@@ -36,6 +37,8 @@ struct event_out {
 	enum data_format format;
 	int64_t timeout_ns;		/* 0: 5 s */
 	struct traffic *traffic;	/* where it is counted; NULL: nowhere */
+	const struct gate *gate;	/* as of publication, with pass; NULL: none */
+	uint64_t pass;
 };
 
 /* event_publish(p, e, done, arg, err): checks, encodes and publishes; as publisher_send.

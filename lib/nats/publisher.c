@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "base/slots.h"
 #include "sys/clock.h"
+#include "sys/gate.h"
 #include "sys/loop.h"
 #include "sys/thread.h"
 
@@ -42,6 +43,8 @@ struct entry {
 	publisher_done *done;
 	void *arg;
 	struct mono deadline;
+	const struct gate *gate;
+	uint64_t pass;
 	bool waited_for;		/* a thread waits, so nothing follows at once */
 	bool alone;			/* and nothing else was pending: not worth waking the flusher */
 
@@ -61,7 +64,7 @@ struct publisher {
 	size_t max_bytes;
 	int64_t resend_ns;
 	char inbox[CONN_INBOX_MAX];
-	atomic_ulong stored, duplicates, resent, foreign, refused, failed;
+	atomic_ulong stored, duplicates, resent, foreign, refused, failed, dropped;
 
 	pthread_mutex_t lock;		/* leaf: the table, and entries' own part */
 	pthread_cond_t idle;
@@ -133,6 +136,8 @@ entry_new(const struct publication *m, publisher_done *done, void *arg)
 	e->bytes = sizeof *e + m->n + texts + strlen(m->subject);
 	e->done = done;
 	e->arg = arg;
+	e->gate = m->gate;
+	e->pass = m->pass;
 	e->deadline = mono_after(now_mono(), m->timeout_ns > 0 ? m->timeout_ns : TIMEOUT_NS);
 	return e;
 }
@@ -203,11 +208,20 @@ send_entry(struct publisher *p, struct entry *e)
 		end(p, mine, NULL, &err);
 }
 
-/* why_over: what to say of a message whose time is over. */
+/* is_stale: it was to be sent under a hold that is over, so it is not sent (again). */
+static bool
+is_stale(const struct entry *e)
+{
+	return e->gate != NULL && !gate_still(e->gate, e->pass);
+}
+
+/* why_over: what to say of a message whose time is over, or whose hold. */
 static void
 why_over(const struct entry *e, struct err *err)
 {
-	if (e->sends == 0)
+	if (e->sends == 0 && is_stale(e))
+		err_set(err, ERR_NOT_ACTIVE, "publish to %s: the lead was over before NATS was reachable; it was not sent", e->subject);
+	else if (e->sends == 0)
 		err_set(err, ERR_TIMEOUT, "publish to %s: NATS was not reachable in time; it was not sent", e->subject);
 	else if (e->unheard + e->put_off < e->sends)
 		err_set(err, ERR_OUTCOME_UNKNOWN, "publish to %s: no acknowledgement in time; it may be stored", e->subject);
@@ -223,7 +237,7 @@ enum due { DUE_NOTHING, DUE_SEND, DUE_END };
 static enum due
 due(struct publisher *p, struct entry *e, struct mono now)
 {
-	if (mono_reached(now, e->deadline) || (e->sends > 0 && mono_since(now, e->first) > WINDOW_NS))
+	if (is_stale(e) || mono_reached(now, e->deadline) || (e->sends > 0 && mono_since(now, e->first) > WINDOW_NS))
 		return DUE_END;
 	if (conn_state(p->conn) != CONN_UP)
 		return DUE_NOTHING;
@@ -249,6 +263,7 @@ tend(struct publisher *p, struct entry *e, struct mono now)
 	case DUE_END:
 		leave(p, e->number);
 		pthread_mutex_unlock(&p->lock);
+		atomic_fetch_add(&p->dropped, is_stale(e));
 		why_over(e, &err);
 		end(p, e, NULL, &err);
 		break;
@@ -484,7 +499,8 @@ publisher_counters(struct publisher *p)
 	return (struct publisher_counters){
 		.stored = atomic_load(&p->stored), .duplicates = atomic_load(&p->duplicates),
 		.resent = atomic_load(&p->resent), .foreign = atomic_load(&p->foreign),
-		.refused = atomic_load(&p->refused), .failed = atomic_load(&p->failed), .pending = pending,
+		.refused = atomic_load(&p->refused), .failed = atomic_load(&p->failed),
+		.dropped = atomic_load(&p->dropped), .pending = pending,
 	};
 }
 

@@ -17,6 +17,7 @@
 #include "nats/conn.h"
 #include "nats/jetack.h"
 
+struct gate;
 struct loop;
 struct publisher;
 
@@ -38,6 +39,9 @@ struct publication {
 	const void *data;
 	size_t n;
 	int64_t timeout_ns;			/* 0: 5 s */
+	const struct gate *gate;		/* NULL: none.  What waits is dropped once the hold that `pass` names is over (sys/gate.h);
+						   outlives the message */
+	uint64_t pass;
 };
 
 /* How a publication ended; exactly one of ack and err is there, both valid during the call. */
@@ -52,6 +56,7 @@ struct publisher *publisher_new(const struct publisher_opts *o, struct err *err)
  * ERR_OUTCOME_UNKNOWN (sent, never acknowledged: may be stored), ERR_NOT_FOUND (no stream
  * takes the subject), ERR_STORE (the stream refused; its words),
  * ERR_REVISION and ERR_BUSY (so did it, by what the headers expect: jetack.h), ERR_CLOSED.
+ * ERR_NOT_ACTIVE (with a gate: the hold was over before it could be sent: certainly not stored),
  * At once: ERR_BUSY (table full), ERR_TOO_LARGE, ERR_CLOSED. */
 enum err_code publisher_send(struct publisher *p, const struct publication *m, publisher_done *done, void *arg,
     struct err *err);
@@ -68,6 +73,7 @@ struct publisher_counters {
 	uint64_t foreign;		/* replies that were no acknowledgement */
 	uint64_t refused;		/* not taken: table full, too large */
 	uint64_t failed;		/* taken and not stored, as far as known */
+	uint64_t dropped;		/* of those: because their hold was over */
 	unsigned pending;
 };
 struct publisher_counters publisher_counters(struct publisher *p);

@@ -9,6 +9,7 @@
 #include "nats/conn.h"
 #include "nats/publisher.h"
 #include "nats/stream.h"
+#include "sys/gate.h"
 #include "sys/loop.h"
 #include "sys/loop_thread.h"
 #include "sys/thread.h"
@@ -203,12 +204,44 @@ away(void **state)
 	close_world(&w);
 }
 
+/* What was to be published under a hold is not published after it: neither what never went out nor what nobody acknowledged. */
+static void
+of_a_hold_that_is_over(void **state)
+{
+	gate_word word;
+	struct gate gate;
+	struct world w;
+
+	(void)state;
+	open_world(&w, NULL);
+	assert_int_equal(stream_ensure(w.other, STREAM_EVENTS, 1, NULL, &w.err), ERR_OK);
+	gate_init(&gate, &word, clock_system());
+	gate_set(&gate, boot_after(clock_boot(clock_system()), 600 * NS_PER_S), 7);
+	struct publication m = { .subject = "events.a.b", .data = "{}", .n = 2, .timeout_ns = WAIT_NS, .gate = &gate, .pass = 7 };
+	assert_int_equal(publisher_send_wait(w.publisher, &m, NULL, &w.err), ERR_OK);
+	bus_stop(&w.bus);
+	WAIT_FOR(conn_state(w.conn) != CONN_UP);
+	assert_int_equal(publisher_send(w.publisher, &m, done, &w, &w.err), ERR_OK);
+	thread_pause(200 * NS_PER_MS);		/* it goes on waiting while the hold lasts */
+	assert_int_equal(atomic_load(&w.failed), 0);
+	gate_set(&gate, boot_after(clock_boot(clock_system()), 600 * NS_PER_S), 8);
+	WAIT_FOR(atomic_load(&w.failed) == 1);
+	assert_int_equal(w.last.code, ERR_NOT_ACTIVE);
+	assert_int_equal(publisher_counters(w.publisher).dropped, 1);
+	assert_true(bus_start(&w.bus));
+	WAIT_FOR(conn_state(w.conn) == CONN_UP && conn_state(w.other) == CONN_UP);
+	m.pass = 8;
+	assert_int_equal(publisher_send_wait(w.publisher, &m, NULL, &w.err), ERR_OK);
+	assert_int_equal(messages(&w), 2);
+	close_world(&w);
+}
+
 int
 main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(foreign_replies), cmocka_unit_test(server_restarts), cmocka_unit_test(same_id_twice),
-		cmocka_unit_test(no_stream), cmocka_unit_test(away),
+		cmocka_unit_test(no_stream), cmocka_unit_test(away), cmocka_unit_test(of_a_hold_that_is_over),
 	};
 
 	BUS_SHIM(argc, argv);
