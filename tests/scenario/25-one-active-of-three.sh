@@ -5,7 +5,8 @@
 . "$(dirname "$0")/../support/election.sh"
 nats_start
 listen events 'events.sticky_active.>'
-for i in a b c; do member "$i" --profile relaxed --metrics-listen 127.0.0.1:0; done
+listen beats internal.heartbeat.pay-service
+for i in a b c; do member "$i" --profile relaxed --heartbeat-interval 500ms --metrics-listen 127.0.0.1:0; done
 until_true 20 leads
 until_true 10 js 'm.length === 3 || process.exit(1)' "$T/members"
 until_true 10 leads
@@ -36,7 +37,8 @@ until_true 20 leads_after "$first"
 second=$(leader)
 # Its record stands for as long as it may, but nobody is shown as leading beside the one that leads.
 is "[\"$second\"]" 'm.filter((x) => x.status === "ACTIVE").map((x) => x.instanceId)' "$T/members"
-is true "m.some((x) => x.instanceId === '$first' && x.status === 'STANDBY')" "$T/members"
+is true "m.some((x) => x.instanceId === '$first' && x.status === 'STANDBY' &&
+    x.metadata.sticky_active_status === 'STANDBY')" "$T/members"
 until_true 60 grep -q '^over' "$T/load.out"
 unknown=$(books load) || fail "the books: $(tail -n 3 "$T/load.out")"
 [ "$unknown" -le 1 ] || fail "$unknown calls are unknown, though one was in flight"
@@ -47,6 +49,12 @@ metrics() {		# metrics NAME EXPRESSION
 	node "$S/prom.mjs" "$(sed -n 's/.*metrics at \(http[^" ]*\).*/\1/p' "$T/$1.log")" "$2"
 }
 third=$(echo a b c | tr -d " $first$second")
+# In its heartbeats: that it stood by for the lead of one that died, and another one was faster.
+outrun() {
+	[ "$(js "l.map((x) => x.json).filter((x) => x && JSON.stringify(x).includes('\"$third\"')).map((x) =>
+	    JSON.stringify(x).match(/\"sticky_active.failover.lost\": ?([0-9]+)/)?.[1]).pop()" "$T/beats.out")" = 1 ]
+}
+until_true 10 outrun
 until_true 10 metrics "$second" 'm.aegis_leader[0].value === 1 && m.aegis_leader[0].labels.election === "pay-service/default" &&
     m.aegis_election_epoch[0].value > 1e12 && m.aegis_child_up[0].value === 1 &&
     m.aegis_election_lease_remaining_seconds[0].value > 0 && m.aegis_election_lease_remaining_seconds[0].value < 0.8 &&

@@ -35,6 +35,8 @@ counts() {
 	    [ "$(beat sticky_active.leader.lost)" = 0 ] && [ "$(beat sticky_active.rpc.processed)" -ge 10 ] &&
 	    [ "$(beat election.leadership.updated)" -ge 1 ] && [ "$(beat sticky_active.heartbeat.success)" -ge 1 ] &&
 	    [ "$(beat election.leadership.update_error)" = 0 ] && [ "$(beat sticky_active.heartbeat.error)" = 0 ] &&
-	    [ "$(beat election.leadership.release_error)" = 0 ]
+	    [ "$(beat election.leadership.release_error)" = 0 ] && [ "$(beat election.leadership.exists)" -ge 1 ] &&
+	    [ "$(beat sticky_active.election.lost)" = "$(beat election.leadership.exists)" ] &&
+	    [ "$(beat sticky_active.failover.lost)" = 0 ]
 }
 until_true 10 counts
