@@ -1,12 +1,14 @@
 /* t_fence - an event of an older leader is refused by the stream, whatever its own gate says; against a real server. */
 #include "expect.h"
 
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/verify.h"
 #include "bus.h"
 #include "messaging/fence.h"
 #include "nats/conn.h"
@@ -35,6 +37,9 @@ static struct loop_thread thread;
 static struct conn *conn;
 static struct publisher *publisher;
 static struct err err;
+static struct history history;		/* of follow_each_other */
+static pthread_mutex_t history_lock = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic uint64_t requests;
 
 static void
 begin(struct leader *m, const char *instance, unsigned lanes, uint64_t epoch)
@@ -76,9 +81,18 @@ fence_at(const char *subject)
 	return epoch;
 }
 
-/* in_order: how many events there are, whose epochs never fall (C3, I5). */
+static void
+note(enum history_event ev, uint64_t req, uint64_t epoch, uint64_t seq)
+{
+	pthread_mutex_lock(&history_lock);
+	history_add(&history, &(struct history_line){ .t = clock_boot(clock_system()), .ev = ev, .src = "publisher", .req = req,
+	    .epoch = epoch, .seq = seq });
+	pthread_mutex_unlock(&history_lock);
+}
+
+/* read_back: how many events there are, whose epochs never fall (I5); the history gets each as an effect. */
 static unsigned
-in_order(void)
+read_back(bool effects)
 {
 	struct stream_state all;
 	struct stored s;
@@ -98,10 +112,18 @@ in_order(void)
 			assert_true(epoch >= newest);
 			newest = epoch;
 			n++;
+			if (effects)
+				note(HISTORY_effect, strtoull(msg_header(s.msg, "Nats-Msg-Id"), NULL, 10), epoch, s.seq);
 		}
 		msg_free(s.msg);
 	}
 	return n;
+}
+
+static unsigned
+in_order(void)
+{
+	return read_back(false);
 }
 
 static void
@@ -161,9 +183,15 @@ publish_on(void *arg)
 	struct leader *m = arg;
 
 	while (!atomic_load(&m->stop)) {
+		uint64_t req = atomic_fetch_add(&requests, 1) + 1;
+		char id[24];
 		struct err own;
+		snprintf(id, sizeof id, "%" PRIu64, req);
+		note(HISTORY_invoke, req, 0, 0);
 		enum err_code code = fence_publish(m->fence, &(struct event_out){ .domain = "order", .type = "paid",
-			.format = DATA_JSON, .timeout_ns = WAIT_NS }, NULL, &own);
+			.format = DATA_JSON, .timeout_ns = WAIT_NS, .message_id = id }, NULL, &own);
+		note(code == ERR_OK ? HISTORY_ok : code == ERR_NOT_ACTIVE ? HISTORY_fail : HISTORY_unknown, req,
+		    atomic_load(&m->gate.opening), 0);
 		atomic_fetch_add(code == ERR_OK ? &m->stored : &m->refused, 1);
 		if (code != ERR_OK)
 			break;
@@ -177,9 +205,11 @@ follow_each_other(void **state)
 {
 	struct leader m[4];
 	pthread_t t[4][4];
-	uint64_t stored = in_order();
+	uint64_t stored = 0;
+	struct verify_report r;
 
 	(void)state;
+	assert_int_equal(stream_purge(conn, "EVENTS", "events.order.paid", &err), ERR_OK);
 	for (unsigned i = 0; i < 4; i++) {
 		begin(&m[i], i % 2 == 0 ? "a" : "b", 4, 100 + i);
 		assert_int_equal(fence_raise(m[i].fence, WAIT_NS, &err), ERR_OK);
@@ -198,7 +228,16 @@ follow_each_other(void **state)
 		assert_int_equal(fence_rejects(m[i].fence), i < 3 ? 4 : 0);
 		end(&m[i]);
 	}
-	assert_int_equal(in_order(), stored);
+	/* The judge of the chaos rounds, on what was stored: epochs never go back, one effect for each success, none for what failed. */
+	assert_int_equal(read_back(true), stored);
+	history_sort(&history);
+	verify_history(&history, &(struct verify_opts){ .effects = true }, &r);
+	assert_string_equal(r.first[VERIFY_C3], "");
+	assert_int_equal(r.effects, stored);
+	assert_int_equal(r.ok, stored);
+	assert_int_equal(r.failed + r.unknown, 12);
+	verify_release(&r);
+	history_release(&history);
 }
 
 /* A stream that keeps little never loses its fence. */
