@@ -18,7 +18,8 @@ struct live {
 	pthread_cond_t changed;
 	struct hub *hub;
 	struct mono woken;
-	bool waiting;			/* something changed since */
+	bool waiting;			/* something changed since, */
+	bool due;			/* something urgent: readers are to be told as soon as they may be */
 	bool stopped;
 	struct live_counters counters;
 };
@@ -56,7 +57,7 @@ static void
 wake(struct live *l, struct mono now)
 {
 	l->woken = now;
-	l->waiting = false;
+	l->waiting = l->due = false;
 	pthread_cond_broadcast(&l->changed);
 }
 
@@ -70,6 +71,7 @@ live_put(struct live *l, const struct hub_state *s, bool urgent)
 	hub_put(l->hub, s);
 	l->counters.changes++;
 	l->waiting = true;
+	l->due |= urgent;
 	if (urgent && mono_since(now, l->woken) >= LIVE_WAKE_NS)
 		wake(l, now);
 	pthread_mutex_unlock(&l->lock);
@@ -156,6 +158,24 @@ live_all(struct live *l, struct hub_cursor *c, struct hub_item ***out)
 	return n;
 }
 
+/* await_news: false when `until` is over.  What is urgent and came too soon after the last waking has nobody
+ * else to tell of it in time, so whoever waits first waits to the end of that interval, and then wakes them all. */
+static bool
+await_news(struct live *l, struct mono until)
+{
+	const struct mono woken = l->woken, soon = mono_after(woken, LIVE_WAKE_NS);
+
+	if (!mono_reached(clock_mono(clock_system()), soon) && !mono_reached(soon, until)) {
+		if (thread_cond_wait(&l->changed, &l->lock, soon))
+			return true;
+		if (l->due)
+			wake(l, clock_mono(clock_system()));
+		if (l->woken.ns != woken.ns)
+			return true;		/* by us, or just before we had the lock again */
+	}
+	return thread_cond_wait(&l->changed, &l->lock, until);
+}
+
 size_t
 live_read(struct live *l, struct hub_cursor *c, struct hub_item **out, size_t max, struct mono until,
     uint64_t *missed, bool *lost)
@@ -166,7 +186,7 @@ live_read(struct live *l, struct hub_cursor *c, struct hub_item **out, size_t ma
 	*missed = 0;
 	pthread_mutex_lock(&l->lock);
 	while ((n = hub_read(l->hub, c, out, max, &behind, lost)) == 0 && !*lost && !l->stopped &&
-	    thread_cond_wait(&l->changed, &l->lock, until))
+	    await_news(l, until))
 		*missed += behind;
 	*missed += behind;
 	pthread_mutex_unlock(&l->lock);
