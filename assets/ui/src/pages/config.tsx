@@ -138,22 +138,25 @@ function Editor({ service, doc, etag, schema, saved }: { service: string; doc: {
 	</form>;
 }
 
-function History({ service, turn }: { service: string; turn: number }): JSX.Element {
-	const load = useLoad<Config[]>(path`/api/config/${service}/history`);
+function History({ service, turn, there }: { service: string; turn: number; there: boolean }): JSX.Element {
+	const load = useLoad<Config[]>(there ? path`/api/config/${service}/history` : null);
 	useEffect(load.reload, [turn]);
 	return <section class="stack"><h2>{t('History')}</h2>
-		{load.error instanceof ApiError && load.error.status === 404 ? <p class="hint">{t('Nothing yet.')}</p> :
+		{!there || (load.error instanceof ApiError && load.error.status === 404) ? <p class="hint">{t('Nothing yet.')}</p> :
 			<Panel load={load}>{(v) => <ol class="timeline">{v.map((x, i) => <li key={x.revision}><span class="badge standby">{x.revision}</span><div>
 				{x.deleted ? <p>{t('deleted')}</p> : x.unreadable ? <p>{x.unreadable}</p> : <Diff before={v[i + 1]?.settings} after={x.settings} />}
 				<p class="hint"><When at={x.updated_at} />{x.updated_by && ` · ${x.updated_by}`}</p></div></li>)}</ol>}</Panel>}</section>;
 }
 
 function Body({ service }: { service: string }): JSX.Element {
-	const doc = useLoad<Config>(path`/api/config/${service}`);
+	// Most services have none: those that have are listed, and what is not there is not asked for.
+	const list = useLoad<Config[]>('/api/config');
+	const told = configChanged.value, heard = told?.service === service ? told.revision : 0;
+	const there = heard > 0 || (list.data?.some((c) => c.service === service) ?? false);
+	const doc = useLoad<Config>(there ? path`/api/config/${service}` : null);
 	const schema = useLoad<Schema>('/api/config-schema');
 	const [turn, setTurn] = useState(0);
-	const told = configChanged.value;
-	const none = doc.error instanceof ApiError && doc.error.status === 404;
+	const none = there ? doc.error instanceof ApiError && doc.error.status === 404 : list.data !== null;
 	const behind = told?.service === service && doc.etag !== null && doc.etag !== `"${told.revision}"` && !doc.loading;
 	const live = allCards.value.filter((c) => c.serviceName === service && !c.stale);
 	return <div class="columns"><div class="stack">
@@ -161,8 +164,8 @@ function Body({ service }: { service: string }): JSX.Element {
 		<p class="hint">{live.length === 0 ? t('No instance of it is running.') : plural(live.length, '{0} instance follows this document.', '{0} instances follow this document.')}</p>
 		{doc.data?.unreadable && <p class="note warning"><Icon name="warning" />{doc.data.unreadable}</p>}
 		<Panel load={schema}>{(s) => none || doc.data !== null ? <Editor key={none ? 'none' : doc.etag} service={service} doc={doc.data?.settings ?? NOTHING} etag={none ? null : doc.etag} schema={s}
-			saved={() => (doc.reload(), setTurn(turn + 1))} /> : <Panel load={doc}>{() => null}</Panel>}</Panel>
-	</div><History service={service} turn={turn + (told?.revision ?? 0)} /></div>;
+			saved={() => (list.reload(), doc.reload(), setTurn(turn + 1))} /> : there ? <Panel load={doc}>{() => null}</Panel> : <Panel load={list}>{() => null}</Panel>}</Panel>
+	</div><History service={service} turn={turn + heard} there={there} /></div>;
 }
 
 export function ConfigPage(): JSX.Element {
