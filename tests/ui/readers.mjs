@@ -2,7 +2,7 @@
 // violation of WCAG 2.1 A and AA that axe can find, nothing to scroll sideways, and in Chinese as well.
 import assert from 'node:assert/strict';
 import { Stack } from './support/stack.mjs';
-import { enter, judge, run, test } from './support/ui.mjs';
+import { enter, judge, run, settled, test } from './support/ui.mjs';
 
 const empty = await Stack.start(), full = await Stack.start();
 full.instance('orders', 'orders-1', '--single-active');
@@ -15,9 +15,6 @@ for (const name of ['orders', 'prices', 'ledger'])
 const PLACES = ['/', '/?density=compact&group=service', '/?density=table', '/?q=nothing', '/login', '/services/orders', '/services/orders/orders-1',
 	'/services/orders/orders-1?tab=config', '/services/orders/orders-1?tab=events', '/services/none/none', '/groups', '/groups/orders/default',
 	'/manage', '/manage?new=1', '/manage/orders', '/config/orders', '/tokens', '/audit'];
-
-// settled: nothing is loading any more.
-const settled = (page) => page.waitForFunction(() => document.querySelector('main h1, main .failed, main .empty') && !document.querySelector('[aria-busy]'));
 
 async function walk(stack, options, prepare = async () => {}) {
 	const { context, page } = await enter(stack, 'admin', options);

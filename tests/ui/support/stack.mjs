@@ -42,6 +42,19 @@ export class Stack {
 		return s;
 	}
 
+	// demo: `aegis dev`, with its services.
+	static async demo() {
+		const s = new Stack();
+		process.on('exit', () => s.end());
+		s.run('dev', AEGIS, ['dev', '--port', '0', '--data-dir', join(s.dir, 'dev')]);
+		await until('the demo runs', () => s.logs.get('dev').includes('Ctrl-C ends all of it'), 60_000);
+		s.nats = /NATS_URL=(\S+)/.exec(s.logs.get('dev'))[1];
+		s.url = /serve-api +\d+ +(\S+)/.exec(s.logs.get('dev'))[1];
+		return s;
+	}
+
+	program = AEGIS;
+
 	// run: in a process group of its own, which ends as a whole.
 	run(name, command, args) {
 		const p = spawn(command, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'], env: this.env });
@@ -61,7 +74,7 @@ export class Stack {
 
 	get env() {
 		const env = Object.fromEntries(Object.entries(process.env).filter(([k]) => !/^(NATS_|AEGIS_|SERVICE_|INSTANCE_ID|API_)/.test(k)));
-		return { ...env, NATS_URL: this.nats, XDG_RUNTIME_DIR: this.dir, XDG_CONFIG_HOME: this.dir, XDG_STATE_HOME: this.dir, HOME: this.dir };
+		return { ...env, ...(this.nats && { NATS_URL: this.nats }), AEGIS_NATS_SERVER: NATS, XDG_RUNTIME_DIR: this.dir, XDG_CONFIG_HOME: this.dir, XDG_STATE_HOME: this.dir, HOME: this.dir };
 	}
 
 	async startApi(args = []) {
@@ -84,16 +97,18 @@ export class Stack {
 		return JSON.parse(this.aegis('token', 'create', '--role', role, '--name', `${role} by link`, '--link', this.url, '--json')).link;
 	}
 
-	define(service_name) {
+	define(service_name, more = {}) {
 		const file = join(this.dir, 'definition.json');
-		writeFileSync(file, JSON.stringify({ service_name, owner: 'team-a', description: 'what it is for', version: '1.0.0' }));
+		writeFileSync(file, JSON.stringify({ service_name, owner: 'team-a', description: 'what it is for', version: '1.0.0', ...more }));
 		this.aegis('registry', 'put', file);
 	}
 
-	// instance: a wrapped program; ill(name) makes it unhealthy until well(name).
+	// instance: a wrapped program; ill(name) makes it unhealthy until well(name).  More options, and `--` with the
+	// program if it is to do something.
 	instance(service, id, ...more) {
+		const program = more.includes('--') ? [] : ['--', 'sleep', '1000000'];
 		this.run(id, AEGIS, ['run-service', '--name', service, '--instance-id', id, '--heartbeat-interval', '1s',
-			'--health-cmd', `test ! -e ${join(this.dir, id + '.ill')}`, '--health-interval', '100ms', ...more, '--', 'sleep', '1000000']);
+			'--health-cmd', `test ! -e ${join(this.dir, id + '.ill')}`, '--health-interval', '100ms', ...more, ...program]);
 	}
 	ill(id) {
 		writeFileSync(join(this.dir, id + '.ill'), '');
@@ -109,6 +124,12 @@ export class Stack {
 		const gone = new Promise((done) => p.once('exit', done));
 		process.kill(-p.pid, signal);
 		await gone;
+	}
+
+	// stopAll: in good order, what came last first.
+	async stopAll() {
+		for (const name of [...this.procs.keys()].reverse())
+			await this.stop(name);
 	}
 
 	end() {

@@ -17,9 +17,9 @@ const tests = [];
 
 export const test = (name, fn) => tests.push([name, fn]);
 
-// open: a context is one visitor with cookies of his own.
-export async function open(options = {}) {
-	browser ??= await chromium.launch({ executablePath: CHROME, args: ['--no-sandbox'] });
+// open: a context is one visitor with cookies of his own.  The first begins the browser, with the arguments; close ends it.
+export async function open(options = {}, args = []) {
+	browser ??= await chromium.launch({ executablePath: CHROME, args: ['--no-sandbox', ...args] });
 	const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce', locale: 'en-GB', ...options });
 	context.setDefaultTimeout(10_000);
 	await context.addInitScript(() => document.addEventListener('securitypolicyviolation', (e) =>
@@ -47,6 +47,11 @@ export async function judge(page) {
 	return found.violations.map((v) => `${v.id}: ${v.help}: ${v.nodes.map((n) => n.target.join(' ')).join(', ')}`);
 }
 
+// settled: nothing is loading any more.
+export const settled = (page) => page.waitForFunction(() => document.querySelector('main h1, main .failed, main .empty') && !document.querySelector('[aria-busy]'));
+
+export const close = () => browser?.close();
+
 export async function run() {
 	if (!existsSync(CHROME)) {
 		console.log(`ok 1 - ${process.argv[1].split('/').pop()} # SKIP there is no ${CHROME}`);
@@ -68,7 +73,7 @@ export async function run() {
 		}
 	}
 	console.log(`1..${n}`);
-	await browser?.close();
+	await close();
 	process.exit(failed > 0 ? 1 : 0);
 }
 
