@@ -279,6 +279,7 @@ export const zh = {
 	'metrics: reads /metrics': '指标：读取 /metrics',
 	'never': '永不',
 	'no calls yet': '尚无调用',
+	'no calls now': '暂无调用',
 	'no value is known of a quorum of registers; look after their NATS nodes': '未取得多数寄存器的值，请检查对应的 NATS 节点',
 	'nobody had led before': '首次选出',
 	'nobody': '无',

@@ -31,7 +31,7 @@ function Trend({ f }: { f: Figures | null }): JSX.Element {
 	const word = trendWord(values);
 	return <div class="trend">
 		{values.some((v) => v !== null) ? <Spark values={values} /> : <div class="spark none" />}
-		<span class="trend-word">{f?.p99_ms == null ? t('no calls yet') : word ? t('p99 {0}, {1}', ms(f.p99_ms), word) : `p99 ${ms(f.p99_ms)}`}</span>
+		<span class="trend-word">{f?.p99_ms == null ? t(values.some((v) => v !== null) ? 'no calls now' : 'no calls yet') : word ? t('p99 {0}, {1}', ms(f.p99_ms), word) : `p99 ${ms(f.p99_ms)}`}</span>
 	</div>;
 }
 
