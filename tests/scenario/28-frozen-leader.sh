@@ -29,3 +29,11 @@ until_true 10 bash -c "[ \$(grep -c 'runs as process' '$T/$first.log') -eq 2 ]"
 until_true 20 gone "$(cat "$T/late.pid")"
 [ "$(executed late)" -eq 0 ] && ! grep -q '"late"' "$APP_LOG" || fail "the call that waited in the socket was executed"
 is true "Number(l.filter((x) => x.add).pop().epoch) > $epoch" "$APP_LOG"
+
+# One that hangs for longer than --hang-kill is killed by its guardian, which frees its place in the queue group.
+wrap hung --name hang-service --instance-id hung --single-active --profile relaxed --hang-kill 1s -- sleep 1000
+until_true 20 registered hang-service hung ACTIVE
+kill -STOP "$(cat "$T/hung.pid")"
+until_true 20 log_has hung 'has not turned its loop for 1000 ms'
+until_true 10 gone "$(cat "$T/hung.pid")"
+until_true 10 gone "$(child hung)"
