@@ -116,7 +116,8 @@ over(struct elector *e)
 
 	if (!e->begun)
 		return true;
-	if (l->state != LEASE_STANDBY && l->state != LEASE_RETIRED)
+	/* What lost its registers may have work that is still being killed. */
+	if ((l->state != LEASE_STANDBY && l->state != LEASE_RETIRED) || l->busy)
 		return false;
 	for (unsigned r = 0; r < l->opts.registers; r++)
 		held |= l->reg[r].up && (!l->reg[r].known || (l->reg[r].value.mark == LEASE_MARK_HELD &&

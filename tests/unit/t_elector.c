@@ -240,6 +240,46 @@ the_longest_wait_of_all_settings_counts(void **state)
 	member_kill(m);
 }
 
+/* Its registers were replaced by others: it has lost them, and may go when its work is dead, no sooner. */
+static void
+a_retired_member_ends_after_its_work(void **state)
+{
+	const char *group = fresh_group();
+	static struct member m[1];
+	struct lease_record r = { .value = { .mark = LEASE_MARK_RETIRED, .d_ms = 800, .l_ms = 1050, .counter = 1,
+		.nonce = { 1, 2 } }, .holder = "migration" };
+	struct str text = STR_INIT;
+	char key[64];
+
+	(void)state;
+	make(m, 1, group);
+	leader(m, 1);
+	m->stubborn = true;
+	struct conn *c = plain_conn();
+	struct kv kv = { c, "AEGIS_L0" };
+	uint64_t revision;
+	r.value.epoch = member_epoch(m) + 1;
+	lease_encode(&r, &text);
+	snprintf(key, sizeof key, "ELECT__%s", group);
+	assert_int_equal(kv_put(&kv, &(struct kv_put){ .key = key, .value = text.p, .n = text.len, .expect = KV_ANY },
+	    &revision, NULL), ERR_OK);
+	WAIT_FOR(member_state(m) == LEASE_RETIRED);
+	assert_false(member_open_gate(m));
+	assert_true(atomic_load(&m->reaps) > 0);
+	member_in(m, member_leave_group);
+	struct mono end = mono_after(clock_mono(clock_system()), NS_PER_S);
+	while (!mono_reached(clock_mono(clock_system()), end)) {
+		assert_false(atomic_load(&m->ended));
+		nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
+	}
+	m->stubborn = false;
+	member_in(m, (void (*)(void *))member_reap);
+	WAIT_FOR(atomic_load(&m->ended));
+	str_release(&text);
+	conn_free(c);
+	member_kill(m);
+}
+
 static void
 a_control_message_makes_it_step_down(void **state)
 {
@@ -526,6 +566,7 @@ main(int argc, char **argv)
 		cmocka_unit_test_teardown(the_records_of_the_group_are_kept, members_end),
 		cmocka_unit_test_teardown(another_profile_is_refused, members_end),
 		cmocka_unit_test_teardown(the_longest_wait_of_all_settings_counts, members_end),
+		cmocka_unit_test_teardown(a_retired_member_ends_after_its_work, members_end),
 		cmocka_unit_test_teardown(a_control_message_makes_it_step_down, members_end),
 		cmocka_unit_test_teardown(an_observer_tells_who_leads_and_why_nobody_does, members_end),
 		cmocka_unit_test_teardown(the_records_may_be_lost, members_end),
