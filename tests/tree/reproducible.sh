@@ -14,7 +14,7 @@ tests/support/files | tar -cf - -T - | tar -xf - -C "$b"
 cp -a build/root build/src build/.ui-npm "$b/build"
 [ ! -d build/node ] || cp -a build/node "$b/build"
 cp -a assets/ui/node_modules "$b/assets/ui"
-[ ! -d .git ] || cp -a .git "$b/.git"		# the version is that of the commit
+[ ! -e .git ] || cp -a .git "$b/.git"		# the version is that of the commit; in a worktree this is a file
 make -s -C "$b" -j"$(nproc)" all man build/libaegis.a >"$t/make.log" 2>&1 || { cat "$t/make.log"; exit 1; }
 cmp build/aegis "$b/build/aegis"
 cmp build/libaegis.a "$b/build/libaegis.a"
