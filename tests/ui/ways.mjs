@@ -32,7 +32,8 @@ test('the back button asks before it loses something', async () => {
 	await page.goto(stack.url + '/manage');
 	await page.click('text=mailer');
 	await page.fill('#f-owner', 'team-b');
-	const asked = (answer) => new Promise((done) => page.once('dialog', (d) => done(d[answer]())));
+	await page.waitForSelector('button:has-text("Save"):enabled');
+	const asked = (answer) => page.waitForEvent('dialog').then((d) => d[answer]());
 	const no = asked('dismiss');
 	await page.evaluate(() => history.back());
 	await no;
@@ -77,6 +78,24 @@ test('an instance that left is counted, and its page says when and why', async (
 	await other.click('.departed a');
 	await other.waitForSelector('.note >> text=deregistered');
 	await other.waitForSelector('h1:has-text("shop-03")');
+});
+
+test('a shared address names the moment that it was', async () => {
+	await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+	await page.goto(stack.link('viewer'));
+	await page.waitForURL(stack.url + '/');
+	await page.goto(stack.url + '/services/shop/shop-05');
+	await page.waitForSelector('.chart');
+	const before = Date.now();
+	await page.click('text=Copy link');
+	const shared = new URL(await page.evaluate(() => navigator.clipboard.readText()));
+	assert(Math.abs(Date.parse(shared.searchParams.get('at')) - before) < 10_000, shared.href);
+	await page.goto(shared.href);
+	await page.waitForSelector('.note >> text=The charts show the shared moment');
+	await page.waitForSelector('.chart .cursor', { state: 'attached' });
+	await page.click('text=Show the newest');
+	await page.waitForURL((u) => !u.searchParams.has('at'));
+	await page.waitForSelector('.chart .cursor', { state: 'detached' });
 });
 
 test('ages are told by the server\'s clock', async () => {

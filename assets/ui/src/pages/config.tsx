@@ -2,7 +2,7 @@
 //
 // It changes running instances, so it tells of each row whether it applies at once; a conflict is
 // merged like that of a definition.
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useState } from 'preact/hooks';
 import type { JSX } from 'preact';
 import { ApiError, call, path } from '../api';
 import { plural, t } from '../i18n';
@@ -68,7 +68,7 @@ function Editor({ service, doc, etag, schema, saved }: { service: string; doc: {
 	const keys = [...new Set([...Object.keys(base), ...Object.keys(rows)])];
 	const changed = keys.filter((k) => base[k] !== rows[k]);
 	const writable = may('operator', service);
-	useEffect(() => {
+	useLayoutEffect(() => {
 		guardLeave(changed.length > 0 ? () => Promise.resolve(confirm(t('Leave without saving?'))) : null);
 		return () => guardLeave(null);
 	}, [changed.length > 0]);

@@ -4,18 +4,39 @@ import type { JSX } from 'preact';
 import { path } from '../api';
 import { count, ms, NONE, percent, rate, span } from '../format';
 import { t, told, type Text } from '../i18n';
-import { cards, figuresOf, goneNow, shape } from '../live/live';
+import { cards, figuresOf, goneNow, now, shape } from '../live/live';
 import { keyOf } from '../live/state';
 import { Age, When } from '../parts/age';
 import { Badge, LeaderBadge, StatusBadge } from '../parts/badge';
 import { Facts, Head, Live, show, Tabs } from '../parts/bits';
-import { Chart, type ChartProps } from '../parts/chart';
-import { Copy } from '../parts/copy';
+import { Chart, looked, lookAt, type ChartProps } from '../parts/chart';
+import { Copy, copied, copy } from '../parts/copy';
 import { Icon } from '../parts/icon';
 import { Empty, Panel, Scroll, Skeleton, useLoad } from '../parts/states';
-import { at, href, query, route } from '../router';
+import { at, href, query, route, setQuery } from '../router';
 import type { Card, Departed, InstanceEvent, Json, Series, Setting, Settings } from '../types';
 import { cause } from './dashboard';
+
+// Share: the address of what is shown, for somebody else: "now" becomes the moment that it was.
+function Share(): JSX.Element {
+	const click = async (e: MouseEvent) => {
+		const button = e.currentTarget as HTMLElement, u = new URL(location.href), moment = looked();
+		u.searchParams.set('at', new Date(moment === null ? now.peek() : moment * 1000).toISOString());
+		copied(await copy(u.href));
+		button.focus();
+	};
+	return <button type="button" class="end" onClick={click}><Icon name="copy" />{t('Copy link')}</button>;
+}
+
+// useMoment: the moment that a shared address names, in epoch seconds; the charts rest there.
+function useMoment(): number | null {
+	const at = Date.parse(query('at')) / 1000, moment = Number.isNaN(at) ? null : at;
+	useEffect(() => {
+		lookAt(moment);
+		return () => lookAt(null);
+	}, [moment]);
+	return moment;
+}
 
 // --- metrics --------------------------------------------------------------------------------------
 
@@ -55,8 +76,11 @@ function charts(s: Series): Pick<ChartProps, 'name' | 'lines' | 'show' | 'least'
 function Metrics({ service, instance }: { service: string; instance: string }): JSX.Element {
 	const load = useSeries(service, instance);
 	const events = useLoad<InstanceEvent[]>(path`/api/instances/${service}/${instance}/events`);
-	const f = figuresOf(keyOf(service, instance)).value;
+	const f = figuresOf(keyOf(service, instance)).value, moment = useMoment(), oldest = load.data?.rows[0]?.[0];
 	return <div class="stack">
+		{moment !== null && <p class={`note ${oldest != null && moment < oldest ? 'warning' : 'draining'}`}><span>{oldest != null && moment < oldest ?
+			t('Figures of the shared moment are no longer kept:') : t('The charts show the shared moment:')} <When at={new Date(moment * 1000).toISOString()} /></span>
+			<button type="button" class="plain" onClick={() => setQuery({ at: '' })}>{t('Show the newest')}</button></p>}
 		<dl class="tiles">
 			{([['Calls', rate(f?.calls_per_second)], ['p50', ms(f?.p50_ms)], ['p99', ms(f?.p99_ms)], ['Errors', percent(f?.error_rate)],
 				['Queue', count(f?.queue_depth)], ['In flight', count(f?.in_flight)]] as [Text, string][]).map(([k, v]) =>
@@ -162,7 +186,7 @@ export function InstancePage(): JSX.Element {
 	const card = cards.get(keyOf(service, instance))?.value;
 	return <>
 		<Head name={instance} up={[['/', t('Dashboard')], [at`/services/${service}`, service]]}>
-			{card && <span class="badges"><StatusBadge card={card} />{card.leader && <LeaderBadge epoch={card.epoch} />}</span>}</Head>
+			{card && <span class="badges"><StatusBadge card={card} />{card.leader && <LeaderBadge epoch={card.epoch} />}</span>}{card && <Share />}</Head>
 		<Live>{() => card ? <Body key={instance} card={card} /> : <Gone service={service} instance={instance} />}</Live>
 	</>;
 }

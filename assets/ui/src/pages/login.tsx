@@ -41,9 +41,15 @@ export function LoginForm({ done }: { done: () => void }): JSX.Element {
 	const input = useRef<HTMLInputElement>(null);
 	useEffect(() => {
 		input.current?.focus();
-		const code = takeCode();
-		if (code !== null)
-			void enter({ code });
+		// A link that is opened where the login is already shown changes the fragment alone.
+		const take = () => {
+			const code = takeCode();
+			if (code !== null)
+				void enter({ code });
+		};
+		take();
+		addEventListener('hashchange', take);
+		return () => removeEventListener('hashchange', take);
 	}, []);
 
 	return <form class="login-form" onSubmit={(e) => (e.preventDefault(), void enter({ token: token.trim() }))}>

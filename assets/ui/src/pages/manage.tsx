@@ -2,7 +2,7 @@
 //
 // Every change names the revision that it was made from.  When somebody else was faster, the three
 // versions (where we began, theirs, ours) are shown side by side, and nothing is lost.
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useState } from 'preact/hooks';
 import type { JSX } from 'preact';
 import { ApiError, call, path } from '../api';
 import { plural, t, type Text } from '../i18n';
@@ -75,7 +75,7 @@ function Form({ base, etag, saved }: FormProps): JSX.Element {
 	const dirty = KEYS.some((k) => mine[k] !== base[k]);
 	const isNew = etag === null;
 	const writable = may('operator', isNew ? undefined : base.service_name);
-	useEffect(() => {
+	useLayoutEffect(() => {
 		guardLeave(dirty ? () => Promise.resolve(confirm(t('Leave without saving?'))) : null);
 		return () => guardLeave(null);
 	}, [dirty]);

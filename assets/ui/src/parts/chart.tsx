@@ -31,6 +31,13 @@ const W = 1000, H = 200;		// of the drawing, whatever its size on the screen
 const STEPS = 4;			// spaces between the horizontal lines
 const DASHES = ['', '7 4', '2 4', '10 3 2 3'];
 const cursor = signal<number | null>(null);	// the moment that is looked at, in all charts
+let home: number | null = null;			// where it rests: the moment that a shared address names
+
+// lookAt(at): epoch seconds, or null for the newest.  looked(): the moment that is looked at.
+export function lookAt(at: number | null): void {
+	cursor.value = home = at;
+}
+export const looked = (): number | null => cursor.peek();
 
 const clock = (s: number): string => new Date(s * 1000).toLocaleTimeString(lang.value === 'zh' ? 'zh-CN' : 'en-GB');
 
@@ -155,7 +162,7 @@ export function Chart(p: ChartProps): JSX.Element {
 		cursor.value = when;
 		announce(`${p.lines[l]?.name} ${p.show(p.lines[l]?.values[to] ?? null)}, ${clock(when)}`);
 	};
-	const forget = () => (cursor.value = null);
+	const forget = () => (cursor.value = home);
 	return <figure class="card chart">
 		<figcaption><h2>{p.name}</h2>
 			<span class="end row tight"><button type="button" class="plain" onClick={() => setTable(!table)}>{table ? t('View as chart') : t('View as table')}</button>

@@ -5,7 +5,7 @@ import { t } from '../i18n';
 import { announce } from './announce';
 import { Icon } from './icon';
 
-async function copy(text: string): Promise<boolean> {
+export async function copy(text: string): Promise<boolean> {
 	try {
 		await navigator.clipboard.writeText(text);
 		return true;
@@ -21,13 +21,16 @@ async function copy(text: string): Promise<boolean> {
 	}
 }
 
+// What a screen reader is told of it.
+export const copied = (ok: boolean): void => announce(ok ? t('Copied') : t('Copying is not possible here; please select the text'));
+
 export function Copy({ text, what }: { text: string; what: string }): JSX.Element {
 	const [done, setDone] = useState(false);
 	const click = async (e: MouseEvent) => {
 		e.preventDefault();
 		const ok = await copy(text);
 		(e.target as HTMLElement).closest('button')?.focus();
-		announce(ok ? t('Copied') : t('Copying is not possible here; please select the text'));
+		copied(ok);
 		setDone(ok);
 		setTimeout(() => setDone(false), 1500);
 	};
