@@ -123,13 +123,13 @@ main(int argc, char **argv)
 {
 	bench_begin("page", argc, argv);
 	thread_block_signals();
-	api_start(INSTANCES);
-	run("page.mjs", "samples");
-	tell("samples", page_rows, COUNT_OF(page_rows));
-	api_stop();
 	api_start(SOME);
 	run("scores.mjs", "scores");
 	tell("scores", score_rows, COUNT_OF(score_rows));
+	api_stop();
+	api_start(INSTANCES);
+	run("page.mjs", "samples");
+	tell("samples", page_rows, COUNT_OF(page_rows));
 	api_stop();
 	conn_library_close();
 	return bench_end();

@@ -37,7 +37,9 @@ async function score(place) {
 
 const scores = Object.fromEntries(CATEGORIES.map((c) => [c, []]));
 for (const place of PLACES) {
-	const lhr = await score(place);
+	// Its processor time is simulated from what it measured, so one run says little: of three the median.
+	const runs = [await score(place), await score(place), await score(place)];
+	const lhr = runs.sort((a, b) => a.categories.performance.score - b.categories.performance.score)[1];
 	if (new URL(lhr.finalDisplayedUrl).pathname !== place)
 		throw new Error(`${place}: led to ${lhr.finalDisplayedUrl}`);
 	for (const c of CATEGORIES) {
