@@ -206,7 +206,7 @@ for (const status of ['active', 'SHUTDOWN', 'ACTIVE,STANDBY'])
 
 problem(await ask('GET', '/api/nosuch'), 404, 'HTTP_404', null);
 problem(await ask('POST', '/api/instances', {}), 405, 'HTTP_405', null);
-problem(await ask('PATCH', '/api/services/order-service', {}), 405, 'HTTP_405', null);
+problem(await ask('DELETE', '/api/services'), 405, 'HTTP_405', null);
 r = await fetch(`${base}/api/services`, { headers: {} });
 problem({ status: r.status, headers: r.headers, json: await r.json() }, 401, 'HTTP_401', null);
 
