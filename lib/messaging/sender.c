@@ -33,6 +33,8 @@ struct sending {
 	struct heard heard;
 	unsigned links;			/* of the sender, as it was */
 	struct mono look;		/* when to look whether the end was missed */
+	unsigned looks;			/* since the connection came back */
+	bool gone;			/* it was not in the queue at the last of them */
 };
 
 struct sender *
@@ -87,6 +89,7 @@ sender_free(struct sender *s)
 	while (s->sending > 0)
 		pthread_cond_wait(&s->changed, &s->lock);
 	pthread_mutex_unlock(&s->lock);
+	sender_forget_unheard(s);
 	source_release(&s->source);
 	pthread_cond_destroy(&s->changed);
 	pthread_mutex_destroy(&s->lock);
@@ -300,14 +303,25 @@ sender_missed(const struct sender *s, const struct send_outcome *out, struct err
 	return true;
 }
 
+/* look_later: or never, when there were looks enough. */
+static void
+look_later(struct sending *x)
+{
+	int64_t pause = sender_look_pause(x->looks);
+
+	x->look = pause < 0 ? MONO_NEVER : mono_after(clock_mono(clock_system()), pause);
+}
+
 /* wait_for: something, or the time to look whether it was missed; the lock is held. */
 static void
 wait_for(struct sender *s, struct sending *x, struct mono end)
 {
 	for (;;) {
-		if (x->links != s->links)
-			x->look = mono_after(clock_mono(clock_system()), SENDER_MISSED_NS);
-		x->links = s->links;
+		if (x->links != s->links) {
+			x->links = s->links;
+			x->looks = 0;
+			look_later(x);
+		}
 		struct mono until = x->look.ns < end.ns ? x->look : end;
 		if (x->heard.n > 0 || x->heard.completion != NULL || s->stopped || !thread_cond_wait(&s->changed, &s->lock, until))
 			return;
@@ -380,10 +394,13 @@ follow(struct sender *s, const struct send_spec *spec, struct sending *x, struct
 			continue;
 		}
 		if (completion == NULL && !stopped && mono_reached(clock_mono(clock_system()), x->look)) {
-			x->look = MONO_NEVER;
+			x->looks++;
+			look_later(x);
 			err_clear(&look);
-			if (!sender_missed(s, out, &look))
-				continue;
+			bool gone = sender_missed(s, out, &look), before = x->gone;
+			x->gone = gone;
+			if (!gone || !before)
+				continue;	/* the first look may overtake the completion */
 			if (err != NULL)
 				*err = look;
 			return look.code;

@@ -17,6 +17,7 @@
 #define SENDER_MAGIC 0x5e4d0001u
 #define SENDER_TIMEOUT_S 300.0
 #define SENDER_MISSED_NS (1 * NS_PER_S)	/* after the connection came back: what ended by then was not heard */
+#define SENDER_LOOKS 6				/* with pauses that double: for a minute */
 #define SENDER_HEARD_MAX 64		/* messages of progress that wait; the oldest give way */
 
 struct posting;
@@ -50,6 +51,7 @@ struct sender {
 	struct loop_timer missed;
 	struct pool_job looking;	/* for commands that ended unheard */
 	bool is_looking;
+	unsigned looks;			/* since the connection came back */
 	struct unheard *unheard;
 	size_t nunheard;
 	enum err_code found;
@@ -92,6 +94,13 @@ void sender_say_late(const struct send_outcome *out, int64_t wait_ns, struct err
 /* sender_missed(s, out, err): whether the command has left the queue: then it ended, and nothing is
  * going to be heard of it.  err is set.  Blocks. */
 bool sender_missed(const struct sender *s, const struct send_outcome *out, struct err *err);
+
+/* sender_look_pause(looks): how long after that many looks since the connection came back the next one
+ * follows, in ns; less than 0: there is none. */
+int64_t sender_look_pause(unsigned looks);
+
+/* sender_forget_unheard(s): what the looks are about; the end. */
+void sender_forget_unheard(struct sender *s);
 
 /* sender_stored_postings(s, n): copies (without texts) of what is stored and followed; the caller frees
  * the array.  sender_end_posting: the one with that id, if it is still there, ends with err.  The
