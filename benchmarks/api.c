@@ -150,19 +150,6 @@ api_link(const char *role)
 
 /* --- the service -------------------------------------------------------------------------- */
 
-static uint16_t
-free_port(void)
-{
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof a;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) != 0 || getsockname(fd, (struct sockaddr *)&a, &len) != 0)
-		bench_die("no free port: %m");
-	close(fd);
-	return ntohs(a.sin_port);
-}
-
 /* kill_service: it must not outlive a measurement that could not be made. */
 static void
 kill_service(void)
@@ -174,7 +161,7 @@ kill_service(void)
 static void
 start(void)
 {
-	api.port = free_port();
+	api.port = bench_free_port();
 	char *where = mem_printf("http://127.0.0.1:%u", api.port);
 	const char *argv[] = { api.binary, "serve-api", "--listen", where, "--server", bench_nats(), "--log-level", "warning", NULL };
 	api.pid = bench_spawn(argv, NULL);

@@ -1,6 +1,7 @@
 /* bench.c - the harness of all benchmark programs; one program, one state. */
 #include "bench.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -136,6 +138,19 @@ bench_nats(void)
 			bench_die("%s", err.text);
 	}
 	return nats_server_url(bench.nats);
+}
+
+uint16_t
+bench_free_port(void)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof a;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) != 0 || getsockname(fd, (struct sockaddr *)&a, &len) != 0)
+		bench_die("no free port: %m");
+	close(fd);
+	return ntohs(a.sin_port);
 }
 
 /* --- time and samples -------------------------------------------------------------------- */

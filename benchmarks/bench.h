@@ -39,6 +39,9 @@ const char *bench_dir(void);
  * variable BENCH_NATS says, for profilers that cannot follow children. */
 const char *bench_nats(void);
 
+/* bench_free_port(): of the loopback interface; one that nobody had a moment ago. */
+uint16_t bench_free_port(void);
+
 /* --- time and samples -------------------------------------------------------------------- */
 
 int64_t bench_now(void);		/* ns, monotonic */

@@ -30,20 +30,6 @@ struct parts {
 
 /* --- the program under the wrapper ------------------------------------------------------- */
 
-/* free_port: one that nobody had a moment ago. */
-static uint16_t
-free_port(void)
-{
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof a;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) != 0 || getsockname(fd, (struct sockaddr *)&a, &len) != 0)
-		bench_die("no free port: %m");
-	close(fd);
-	return ntohs(a.sin_port);
-}
-
 static pid_t
 start_wrapper(const char *port)
 {
@@ -189,7 +175,7 @@ main(int argc, char **argv)
 	struct parts p;
 
 	bench_begin("http", argc, argv);
-	uint16_t number = free_port();
+	uint16_t number = bench_free_port();
 	snprintf(port, sizeof port, "%u", number);
 	pid_t wrapper = start_wrapper(port);
 	p.client = aegis_connect(&(aegis_options){ .servers = bench_nats(), .timeout_ms = 1000 }, &err);
