@@ -140,10 +140,52 @@ what_ended_unheard_has_an_unknown_outcome(void **state)
 	aegis_close(a);
 }
 
+/* lose_quietly: the queue lets go of all commands, and nobody tells of an end: as when the worker's own
+ * connection was away at that moment. */
+static void
+lose_quietly(void)
+{
+	struct err err;
+	struct conn *c = conn_new(&(struct conn_opts){ .servers = bus_url(&bus), .name = "t_sender", .timeout_ns = 2 * NS_PER_S }, &err);
+
+	assert_non_null(c);
+	assert_int_equal(stream_purge(c, "COMMANDS", "commands.slow-service.>", &err), ERR_OK);
+	conn_free(c);
+}
+
+/* The first look found the command still queued, or had no answer. */
+static void
+one_look_is_not_all(void **state)
+{
+	aegis *a = aegis_connect(&(aegis_options){ .servers = bus_url(&bus) }, &e);
+	struct sent started = { a, "step", "late-start", 0, -1, "" }, waiting = { a, "step", "late-wait", 0, -1, "" };
+	struct err err;
+
+	(void)state;
+	assert_non_null(a);
+	ok(aegis_send_start(a, "slow-service", "step", NULL, &(aegis_send_options){ .id = "late-start", .wait_ms = 60000 },
+	    on_end, &started, &e));
+	assert_int_equal(thread_start(&waiting.thread, "sender", send_and_wait, &waiting, &err), ERR_OK);
+	WAIT_FOR(queued(&bus) == 2);
+	bus_stop(&bus);
+	assert_true(bus_start(&bus));
+	thread_pause(2 * NS_PER_S);		/* the time is the point: the first look is over */
+	assert_int_equal(atomic_load(&started.code), -1);
+	assert_int_equal(atomic_load(&waiting.code), -1);
+	lose_quietly();
+	expect_unknown(&started);
+	expect_unknown(&waiting);
+	pthread_join(waiting.thread, NULL);
+	aegis_close(a);
+}
+
 int
 main(int argc, char **argv)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(what_ended_unheard_has_an_unknown_outcome) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_ended_unheard_has_an_unknown_outcome),
+		cmocka_unit_test(one_look_is_not_all),
+	};
 
 	BUS_SHIM(argc, argv);
 	if (!bus_start(&bus))
