@@ -10,7 +10,6 @@
 #include "codec/subject.h"
 #include "discovery/discovery.h"
 #include "nats/conn.h"
-#include "settings/settings.h"
 
 #define ASK_NS (1 * NS_PER_S)	/* an instance that lives answers within milliseconds */
 
@@ -98,57 +97,48 @@ manage_instance_settings(void *arg, struct web_request *r, struct err *err)
 
 /* --- as it is stored ---------------------------------------------------------------------- */
 
+/* pack_config: what an instance reports as its configuration: metadata.config if that is an object, else all of the
+ * metadata (wire.md §11). */
 static void
-pack_stored(struct pack *k, const struct instance *i, const struct settings_document *d)
+pack_config(struct pack *k, const struct instance *i)
 {
-	pack_map(k, 6);
-	pack_key(k, "service");
-	pack_puts(k, i->service);
-	pack_key(k, "instance");
-	pack_puts(k, i->id);
-	pack_key(k, "version");
-	pack_puts(k, i->version);
-	pack_key(k, "metadata");
-	instance_pack_metadata(k, i);
-	pack_key(k, "revision");
-	if (d->json != NULL)
-		pack_uint(k, d->revision);
+	struct data d = { DATA_JSON, i->metadata, strlen(i->metadata) };
+	struct value v;
+	const struct value *config = NULL;
+
+	if (codec_parse(codec_mine(), d, &v, NULL) == ERR_OK)
+		config = value_field(&v, "config");
+	if (config != NULL && config->type == VALUE_MAP)
+		pack_value(k, config);
 	else
-		pack_null(k);
-	pack_key(k, "settings");
-	pack_data(k, (struct data){ DATA_JSON, d->json, d->json != NULL ? strlen(d->json) : 0 });
+		instance_pack_metadata(k, i);
 }
 
 enum err_code
 manage_instance_config(void *arg, struct web_request *r, struct err *err)
 {
 	struct manage *m = arg;
-	struct settings_document doc = { .service = NULL };
 	struct str out = STR_INIT;
-	struct settings *all = atomic_load(&m->settings);
 	struct pack k;
 	enum err_code code = manage_up(m, err);
 
-	MAGIC_CHECK(m, MANAGE_MAGIC);
-	if (code == ERR_OK && all == NULL)
-		code = err_set(err, ERR_UNAVAILABLE, "the settings of services cannot be reached yet");
-	if (code == ERR_OK)
-		code = settings_get(all, web_param(r, "service"), &doc, err);
-	if (code == ERR_NOT_FOUND || code == ERR_CORRUPT)
-		code = ERR_OK;			/* then none of it counts */
-	if (code != ERR_OK) {
-		settings_document_release(&doc);
-		return manage_store(code, err);
-	}
+	if (code != ERR_OK)
+		return code;
 	const struct directory *d = discovery_take(m->discovery);
 	if (!unknown(r, d)) {
+		const struct instance *i = record(r, d);
 		pack_init(&k, &out, DATA_JSON, PACK_COMPACT);
-		pack_stored(&k, record(r, d), &doc);
+		pack_map(&k, 3);
+		pack_key(&k, "serviceName");
+		pack_puts(&k, i->service);
+		pack_key(&k, "instanceId");
+		pack_puts(&k, i->id);
+		pack_key(&k, "config");
+		pack_config(&k, i);
 		if ((code = pack_end(&k, err)) == ERR_OK)
 			manage_json(r, 200, &out, NULL);
 	}
 	discovery_drop(d);
-	settings_document_release(&doc);
 	str_release(&out);
 	return code;
 }

@@ -121,7 +121,7 @@ waits() {
 }
 until_true 2 waits
 http 200 GET /api/instances/shop/shop-1/config
-is '["shop-1","2s","string"]' '[m.instance, m.settings.heartbeat_interval, typeof m.metadata.nonce]' "$T/body"
+is '["serviceName,instanceId,config","shop","shop-1","string"]' '[Object.keys(m).join(), m.serviceName, m.instanceId, typeof m.config.nonce]' "$T/body"
 http 404 GET /api/instances/shop/shop-2/settings
 http 404 GET /api/instances/shop/shop-2/config
 AS=$BOUND http 403 GET /api/instances/other/x/settings

@@ -202,6 +202,31 @@ for (const [status, which] of [['ACTIVE', all[1]], ['STANDBY', all[2]], ['UNHEAL
 for (const status of ['active', 'SHUTDOWN', 'ACTIVE,STANDBY'])
 	problem(await ask('GET', `/api/instances/status/${status}`), 400, 'HTTP_400', null);
 
+// What an instance reports as its configuration: metadata.config, or all of the metadata.
+assert.deepEqual((await ask('GET', '/api/instances/shop/shop-1/config')).json, { serviceName: 'shop', instanceId: 'shop-1', config: { a: 1 } });
+const plain = { ...python('shop', 'plain-1', 'ACTIVE'), metadata: { start_time: now(), config: 'none' } };
+await kv.put('service-instances__shop__plain-1', JSON.stringify(plain));
+await until('it is there', async () => (await ask('GET', '/api/instances/shop/plain-1')).status === 200);
+r = await ask('GET', '/api/instances/shop/plain-1/config');
+assert.deepEqual([Object.keys(r.json), r.json], [['serviceName', 'instanceId', 'config'], { serviceName: 'shop', instanceId: 'plain-1', config: plain.metadata }]);
+problem(await ask('GET', '/api/instances/shop/nobody/config'), 404, 'HTTP_404', null);
+problem(await ask('GET', '/api/instances/shop/nobody/settings'), 404, 'HTTP_404', null);
+await kv.delete('service-instances__shop__plain-1');
+
+// All fresh instances with what their heartbeats told: null until one was heard; Python's uptime of 0 is unknown.
+const beat = { instance_id: 'shop-2', timestamp: Date.now() / 1000, metrics: { uptime_seconds: 0.0, counters: { 'rpc.shop.add.success': 2 },
+	gauges: { 'nats.connections': 1.0 }, summaries: { 'rpc.shop.add': { count: 2, average: 0.13, min: 0.07, max: 0.19, p50: 0.19, p90: 0.19, p99: 0.19 } } } };
+await until('a heartbeat is heard', async () => {
+	nc.publish('internal.heartbeat.shop', JSON.stringify(beat));
+	r = await ask('GET', '/api/metrics');
+	return r.json.length === 3 && r.json.some((i) => i.metrics !== null);
+});
+assert.deepEqual(r.json.map(({ metrics, ...record }) => record), all.slice(0, 3));
+assert.deepEqual(r.json.map((i) => i.metrics === null), [true, true, false]);
+const { uptime_seconds, ...told } = r.json[2].metrics, { uptime_seconds: zero, ...sent } = beat.metrics;
+assert.deepEqual(told, sent);
+assert.ok(uptime_seconds > 0 && uptime_seconds < 600, `${zero} seconds became ${uptime_seconds}`);
+
 // --- what is not there --------------------------------------------------------------------------
 
 problem(await ask('GET', '/api/nosuch'), 404, 'HTTP_404', null);

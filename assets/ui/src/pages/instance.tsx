@@ -103,7 +103,7 @@ function Value({ s }: { s: Setting }): JSX.Element {
 
 function Configuration({ service, instance }: { service: string; instance: string }): JSX.Element {
 	const settings = useLoad<Settings>(path`/api/instances/${service}/${instance}/settings`);
-	const config = useLoad<{ [key: string]: Json }>(path`/api/instances/${service}/${instance}/config`);
+	const config = useLoad<{ config: Json }>(path`/api/instances/${service}/${instance}/config`);
 	return <div class="stack">
 		<section class="stack"><div class="row"><h2>{t('Effective settings')}</h2><span class="hint">{t('asked of the instance just now')}</span>
 			<a class="end" href={href(at`/config/${service}`)}>{t('Configure the service')}</a></div>
@@ -115,7 +115,7 @@ function Configuration({ service, instance }: { service: string; instance: strin
 						<td>{x.pending ? <Badge tone="warning">{t('pending')}</Badge> : x.live ? t('applies at once') : t('waits for a restart')}</td></tr>)}</tbody></table></Scroll>
 				<p class="hint">{s.revision === null ? t('There is no central document.') : t('Central document at revision {0}; applied: {1}.', s.revision, s.applied_revision ?? NONE)}</p></>}</Panel></section>
 		<section class="stack"><h2>{t('What it reports about itself')}</h2>
-			<Panel load={config}>{(c) => <pre class="card json" tabIndex={0}>{JSON.stringify(c['config'] ?? c, null, 2)}</pre>}</Panel></section>
+			<Panel load={config}>{(c) => <pre class="card json" tabIndex={0}>{JSON.stringify(c.config, null, 2)}</pre>}</Panel></section>
 	</div>;
 }
 
