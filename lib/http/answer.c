@@ -3,12 +3,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include "base/mem.h"
 #include "http/etag.h"
 #include "http/lobby.h"
 #include "http/seam.h"
 #include "http/server_inner.h"
+#include "sys/clock.h"
 
 #define RETRY_AFTER "1"		/* seconds */
 
@@ -92,6 +94,18 @@ may_stay(const struct web_request *r)
 	return true;
 }
 
+/* put_date: when the answer was made (RFC 9110 §6.6.1). */
+static void
+put_date(struct str *out)
+{
+	time_t now = (time_t)(clock_wall(clock_system()).ns / NS_PER_S);
+	struct tm tm;
+	char text[40];
+
+	if (gmtime_r(&now, &tm) != NULL && strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &tm) > 0)
+		str_printf(out, "Date: %s\r\n", text);
+}
+
 /* put_head: status line and headers that every answer has, and those that were set. */
 static void
 put_head(struct str *out, struct web_request *r, int status, bool keep)
@@ -101,6 +115,7 @@ put_head(struct str *out, struct web_request *r, int status, bool keep)
 	MUST(r->status == 0);
 	r->status = status;
 	str_printf(out, "HTTP/1.1 %d %s\r\n", status, text != NULL ? text : mg_get_response_code_text(r->mg, status));
+	put_date(out);
 	if (!has_header(r, "Cache-Control"))
 		str_puts(out, "Cache-Control: no-store\r\n");
 	str_printf(out, "Connection: %s\r\nX-Request-Id: %s\r\n", keep ? "keep-alive" : "close", r->id);

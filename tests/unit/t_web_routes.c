@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <setjmp.h>
+#include <string.h>
+#include <time.h>
 #include <cmocka.h>
 
 #include "sys/thread.h"
@@ -134,6 +136,21 @@ tells_handlers_what_was_asked(void **state)
 }
 
 static void
+says_when_it_answered(void **state)
+{
+	struct tm tm = { 0 };
+	(void)state;
+	time_t before = time(NULL);
+	assert_int_equal(ask("GET /things/a HTTP/1.1\r\n" HOST "\r\n"), 200);
+	const char *date = strstr(got, "\r\nDate: ");
+	assert_non_null(date);
+	const char *end = strptime(date + 8, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+	assert_non_null(end);
+	assert_memory_equal(end, "\r\n", 2);
+	assert_in_range(timegm(&tm), before, time(NULL));
+}
+
+static void
 listens_in_several_places(void **state)
 {
 	(void)state;
@@ -215,6 +232,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tells_handlers_what_was_asked),
+		cmocka_unit_test(says_when_it_answered),
 		cmocka_unit_test(listens_in_several_places),
 		cmocka_unit_test(answers_by_its_routes),
 		cmocka_unit_test(tells_all_of_a_problem),
