@@ -169,10 +169,8 @@ build/.ui-npm: assets/ui/package.json assets/ui/package-lock.json assets/ui/.npm
 	@mkdir -p $(@D)
 	$(Q)cd assets/ui && npm ci --loglevel=error >/dev/null
 	@touch $@
-build/ui/ui.S: $(UI_SRC) build/.ui-npm scripts/ui scripts/node
+build/ui/ui.S build/ui/ui_files.def &: $(UI_SRC) build/.ui-npm scripts/ui scripts/node
 	$(Q)scripts/ui build
-build/ui/ui_files.def: build/ui/ui.S
-	@test -f $@
 $(V)/obj/ui.o: build/ui/ui.S
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(if $(SAN)$(COV),-fPIE,$(HARDEN) -fPIE) -c $< -o $@

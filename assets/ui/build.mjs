@@ -6,7 +6,7 @@
 // which puts all of them into a program, and ui_files.def, which lists them for C.  The C build
 // takes those two and calls no Node.  Nothing in here depends on the time or the directory.
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
@@ -107,8 +107,10 @@ put('/index.html', html, 'html');
 
 // --- pack, weigh, write ---------------------------------------------------------------------
 
-rmSync(out, { recursive: true, force: true });
-mkdirSync(join(out, 'assets'), { recursive: true });
+// Beside the old one, whose place it takes when it is whole: who assembles meanwhile finds one or the other.
+const fresh = out + '.new';
+rmSync(fresh, { recursive: true, force: true });
+mkdirSync(join(fresh, 'assets'), { recursive: true });
 const weight = { all: 0 };
 const def = [], asm = [];
 let number = 0;
@@ -116,10 +118,10 @@ for (const [path, { bytes, kind }] of [...files].sort(([a], [b]) => (a < b ? -1 
 	const gz = gzipSync(bytes, { level: 9 });
 	const br = brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11,
 		[constants.BROTLI_PARAM_SIZE_HINT]: bytes.length } });
-	const file = join(out, path);
-	writeFileSync(file, bytes);
-	writeFileSync(file + '.gz', gz);
-	writeFileSync(file + '.br', br);
+	const file = join(out, path), to = join(fresh, path);
+	writeFileSync(to, bytes);
+	writeFileSync(to + '.gz', gz);
+	writeFileSync(to + '.br', br);
 	weight[kind] = (weight[kind] ?? 0) + gz.length;
 	weight.all += gz.length;
 	// The page itself is kept unpacked, too: --base-path changes it.
@@ -137,8 +139,8 @@ for (const [path, { bytes, kind }] of [...files].sort(([a], [b]) => (a < b ? -1 
 	}
 	number++;
 }
-writeFileSync(join(out, 'ui_files.def'), `/* made by assets/ui/build.mjs */\n${def.join('\n')}\n`);
-writeFileSync(join(out, 'ui.S'), `/* made by assets/ui/build.mjs */\n\t.section .rodata\n${asm.join('\n')}\n` +
+writeFileSync(join(fresh, 'ui_files.def'), `/* made by assets/ui/build.mjs */\n${def.join('\n')}\n`);
+writeFileSync(join(fresh, 'ui.S'), `/* made by assets/ui/build.mjs */\n\t.section .rodata\n${asm.join('\n')}\n` +
 	'\t.byte 0\n\t.section .note.GNU-stack, "", @progbits\n');
 
 let heavy = 0;
@@ -153,8 +155,10 @@ for (const [kind, limit] of Object.entries(BUDGETS)) {
 }
 console.log(`  page  ${words.join(', ')} kB`);
 if (heavy) {
-	rmSync(join(out, 'ui_files.def'));	// what does not fit is not built
+	rmSync(out, { recursive: true, force: true });	// what does not fit is not built
 	for (const [path, { kind, bytes }] of files)
 		console.error(`  ${kind.padEnd(8)} ${String(gzipSync(bytes, { level: 9 }).length).padStart(6)} ${path}`);
 	process.exit(1);
 }
+rmSync(out, { recursive: true, force: true });
+renameSync(fresh, out);
