@@ -380,6 +380,30 @@ epoch_of(struct manage *m, const char *service, const char *group, bool *there)
 	return epoch;
 }
 
+/* alone: as far as records tell, nobody else is there to lead, so that the group would be without a leader.  Candidates of
+ * `aegis elect` have no records: of their groups nobody knows. */
+static bool
+alone(struct manage *m, const char *service, const char *group)
+{
+	const struct groups_list *l = groups_take(m->groups);
+	const struct directory *d = discovery_take(m->discovery);
+	const struct observed *s = groups_list_find(l, service, group);
+	bool alone = s != NULL && s->led && strcmp(service, ELECT_SERVICE) != 0;
+
+	if (alone) {
+		struct item it = item_of(m, d, s);
+		for (size_t i = 0; it.members != NULL && i < it.members->n; i++) {
+			const struct instance *x = it.members->v[i]->instance;
+			if (belongs(&it, x) && strcmp(x->id, s->instance) != 0 && x->status != INSTANCE_UNHEALTHY &&
+			    instance_is_fresh(x, it.now, it.stale_ns))
+				alone = false;
+		}
+	}
+	discovery_drop(d);
+	groups_drop(l);
+	return alone;
+}
+
 /* await: until somebody else leads, so that the answer shows it; whoever leads may take its time. */
 static void
 await(struct manage *m, const char *service, const char *group, uint64_t before)
@@ -401,7 +425,7 @@ manage_step_down(void *arg, struct web_request *r, struct err *err)
 {
 	const char *service = web_param(r, "service"), *group = web_param(r, "group");
 	struct manage *m = arg;
-	char to[129];
+	char to[129], detail[360];
 	bool there;
 	enum err_code code = manage_up(m, err);
 
@@ -410,6 +434,12 @@ manage_step_down(void *arg, struct web_request *r, struct err *err)
 	uint64_t before = epoch_of(m, service, group, &there);
 	if (!there) {
 		reply_group(m, r);		/* says that there is no such group */
+		return ERR_OK;
+	}
+	if (to[0] == '\0' && alone(m, service, group)) {
+		snprintf(detail, sizeof detail, "nobody else is there to lead group '%.128s' of '%.128s'; it would be without a leader", group,
+		    service);
+		manage_fail(r, ERR_NOT_ACTIVE, 409, NULL, detail);
 		return ERR_OK;
 	}
 	code = observe_step_down(m->conn, service, group, to[0] != '\0' ? to : NULL, STEP_DOWN_NS, err);

@@ -27,17 +27,26 @@ test('who leads is seen in the list, on the card, and in the group', async () =>
 	assert.equal(await leader(), name);
 });
 
+// Who was named goes first, but waits for nobody; so that it is certain who leads then, the third one is not fit.
 test('it steps down for the one that was chosen', async () => {
-	const before = await leader(), was = await epoch(), to = ['pay-1', 'pay-2', 'pay-3'].find((i) => i !== before);
+	const before = await leader(), was = await epoch();
+	const [to, third] = ['pay-1', 'pay-2', 'pay-3'].filter((i) => i !== before);
+	stack.ill(third);
+	await page.waitForSelector(`tr:has-text("${third}"):has-text("Unhealthy")`);
 	await page.click('text=Step down…');
 	await page.waitForSelector('dialog[open]');
 	assert.deepEqual(await judge(page), []);
+	assert.deepEqual(await page.$$eval('#to option', (all) => all.map((o) => o.value)), ['', to]);
 	await page.selectOption('#to', to);
+	const asked = page.waitForRequest('**/step-down');
 	await page.click('dialog button.danger');
+	assert.deepEqual((await asked).postDataJSON(), { to });
 	await page.waitForSelector('dialog', { state: 'detached' });
 	await until(`${to} leads`, async () => await leader() === to);
 	assert(await epoch() > was);
 	await page.waitForSelector(`.timeline li:first-child >> text=${to}`);
+	stack.well(third);
+	await page.waitForSelector('main .badge.unhealthy', { state: 'detached' });
 });
 
 test('with the keyboard alone', async () => {
@@ -72,6 +81,21 @@ test('nobody leads: it is said, with what is in the way', async () => {
 	for (const id of ['pay-1', 'pay-2', 'pay-3'])
 		stack.well(id);
 	await page.waitForSelector('.strip >> text=1 leader', { timeout: 30_000 });
+});
+
+test('the last one is not asked to leave its group without a leader', async () => {
+	await page.goto(stack.url + '/groups/pay/default');
+	await page.waitForSelector('.facts a');
+	for (const id of ['pay-1', 'pay-2', 'pay-3'])
+		if (id !== await leader())
+			await stack.stop(id);
+	const last = await leader(), was = await epoch();
+	await page.click('text=Step down…');
+	await page.waitForSelector('dialog >> text=Nobody else could lead');
+	await page.click('dialog button.danger');
+	await page.waitForSelector('dialog .failed >> text=nobody else is there to lead');
+	await page.keyboard.press('Escape');
+	assert.deepEqual([await leader(), await epoch()], [last, was]);
 });
 
 await run();
