@@ -167,7 +167,7 @@ export const zh = {
 	'Skip to content': '跳到正文',
 	'Somebody else changed it.': '其他人已修改。',
 	'Somebody else changed {0} meanwhile': '其他人同时修改了 {0}',
-	'Sort': '排序',
+	'Services': '服务',
 	'Stale': '失联',
 	'Standby': '待命',
 	'Start one; it appears here at once:': '启动一个，它会立即显示在这里：',

@@ -131,7 +131,7 @@ export function Shell({ children }: { children: ComponentChildren }): JSX.Elemen
 function Help(): JSX.Element {
 	const rows: [string, string][] = [
 		['/', t('Search')], ['↑ ↓ ← → · j k', t('Move')], ['Enter', t('Open')],
-		['g d', t('Dashboard')], ['g l', t('Leaders')], ['g m', t('Definitions')], ['g s', t('Sort')],
+		['g d', t('Dashboard')], ['g l', t('Leaders')], ['g m', t('Definitions')], ['g s', t('Services')],
 		['g a', t('Audit')], ['p', t('Pause updates')], ['t', t('Theme')], ['?', t('This help')], ['Esc', t('Close')],
 	];
 	return <Dialog title={t('Keyboard')} onClose={() => (helping.value = false)}>
@@ -155,7 +155,7 @@ export function startShell(): void {
 		'?': () => (helping.value = true),
 	}, {
 		d: to('/'), l: to('/groups'), m: to('/manage'), a: to('/audit'), k: to('/tokens'),
-		s: () => document.querySelector<HTMLSelectElement>('select[name=sort]')?.focus(),
+		s: to('/?group=service'),
 	});
 }
 
