@@ -157,6 +157,15 @@ count_here(const struct lobby *l)
 	return l->list[WAITS_FOR_HEAD].n + l->list[WAITS_FOR_THREAD].n + l->list[IS_SERVED].n;
 }
 
+/* count: before the close, so that whoever sees it closed sees it counted. */
+static void
+count(struct lobby *l, uint64_t *what)
+{
+	pthread_mutex_lock(&l->lock);
+	++*what;
+	pthread_mutex_unlock(&l->lock);
+}
+
 /* --- who may come in --------------------------------------------------------------------- */
 
 /* peer_enter: counts one more of that address; NULL when it has enough.  Under the lock. */
@@ -199,20 +208,16 @@ make_room(struct lobby *l)
 
 	if (oldest == NULL)
 		return false;
+	count(l, &l->crowded);
 	send_away(oldest);
-	pthread_mutex_lock(&l->lock);
-	l->crowded++;
-	pthread_mutex_unlock(&l->lock);
 	return true;
 }
 
 static void
 refuse(struct lobby *l, int fd, const char *address, const char *why)
 {
+	count(l, &l->crowded);
 	close(fd);
-	pthread_mutex_lock(&l->lock);
-	l->crowded++;
-	pthread_mutex_unlock(&l->lock);
 	log_warning(EV_HTTP_CROWD, LOG_F(LOG_S("address", address)), "a connection was closed at once: %s", why);
 }
 
@@ -364,9 +369,7 @@ end_of_patience(struct lobby *l)
 	/* Only this thread changes these two lists, so that it may read them without the lock. */
 	for (enum place p = WAITS_FOR_HEAD; p <= WAITS_FOR_THREAD; p++)
 		while ((g = l->list[p].first) != NULL && mono_reached(now, g->deadline)) {
-			pthread_mutex_lock(&l->lock);
-			*(p == WAITS_FOR_HEAD ? &l->late : &l->crowded) += 1;	/* whoever sees it closed sees it counted */
-			pthread_mutex_unlock(&l->lock);
+			count(l, p == WAITS_FOR_HEAD ? &l->late : &l->crowded);
 			send_away(g);
 		}
 	if (l->rests && mono_reached(now, l->rest_over))
