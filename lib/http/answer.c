@@ -86,10 +86,8 @@ may_stay(const struct web_request *r)
 
 	if (atomic_load(&s->stopping) || !wants_more(r))
 		return false;
-	if (*stays == 0 && atomic_fetch_add(&s->kept, 1) >= s->o.max_kept) {
-		atomic_fetch_sub(&s->kept, 1);
+	if (*stays == 0 && !server_place(&s->kept, s->o.max_kept))
 		return false;
-	}
 	*stays = 1;
 	return true;
 }

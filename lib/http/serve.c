@@ -1,6 +1,7 @@
 /* serve.c - from a request to its handler.  Each passes one function, serve(), which asks in this order:
  * can it be read in one way only, what does it want, may it, is there room for it, is its body in
  * bounds. */
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -15,9 +16,8 @@
 static bool
 enter(struct web_server *s, enum web_kind kind)
 {
-	if (atomic_fetch_add(&s->busy[kind], 1) < s->limit[kind] || s->limit[kind] == 0)
+	if (server_place(&s->busy[kind], s->limit[kind] > 0 ? s->limit[kind] : UINT_MAX))
 		return true;
-	atomic_fetch_sub(&s->busy[kind], 1);
 	atomic_fetch_add(&s->refused, 1);
 	return false;
 }

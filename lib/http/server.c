@@ -85,6 +85,16 @@ on_connection_end(const struct mg_connection *mg)
 	lobby_leave(g);
 }
 
+bool
+server_place(atomic_uint *n, unsigned most)
+{
+	unsigned taken = atomic_load(n);
+
+	while (taken < most && !atomic_compare_exchange_weak(n, &taken, taken + 1))
+		continue;
+	return taken < most;
+}
+
 /* take: the lobby's; a thread for a connection. */
 static bool
 take(void *arg, int fd, bool secure, struct guest *g)

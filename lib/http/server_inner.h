@@ -58,6 +58,10 @@ struct web_request {
 	alignas(16) char note[WEB_NOTE_MAX];
 };
 
+/* server_place(n, most): takes one of so many places; false when there is none.  Who is refused never holds one, not
+ * for a moment, because that moment might cost another one a place that was free. */
+bool server_place(atomic_uint *n, unsigned most);
+
 /* request.c */
 /* request_init(r, s, mg, path): path NULL for what could not be read as a request. */
 void request_init(struct web_request *r, struct web_server *s, struct mg_connection *mg, const char *path);
