@@ -16,6 +16,7 @@
 
 #define WAIT_NS (5500 * NS_PER_MS)	/* R6: L of the slowest profile; longer when a register asks for it */
 #define LOOK_NS (500 * NS_PER_MS)
+#define PATIENCE_NS (30 * NS_PER_S)	/* within which a member has looked at its streams again, even on a busy machine */
 #define G_NS (20 * NS_PER_MS)
 #define HOLDER "repair"
 
@@ -107,8 +108,8 @@ moved(const struct repair *p, const struct register_reply now[LEASE_REGISTERS])
 }
 
 /* settle: until nothing has moved for longer than any lease lasts.  Members whose streams went away campaign
- * on, on the register that is left, until they have seen what became of the others; who still does so after as
- * long is no such member. */
+ * on, on the register that is left, until they have seen what became of the others: they look every few seconds
+ * (link.c), so the wait for stillness alone would hardly outlast them.  Who moves for longer is no such member. */
 static enum err_code
 settle(struct repair *p, struct err *err)
 {
@@ -125,7 +126,7 @@ settle(struct repair *p, struct err *err)
 			continue;
 		memcpy(p->before, now, sizeof p->before);
 		since = clock_mono(clock_system());
-		if (mono_since(since, begin) > longest_wait(p))
+		if (mono_since(since, begin) > PATIENCE_NS)
 			code = err_set(err, ERR_REVISION, "register %u was written meanwhile: somebody is at work in group %s",
 			    number_of(p, r), p->gid);
 	}
