@@ -148,17 +148,28 @@ a_refusal_is_tried_again_in_all_its_forms(void **state)
 	assert_true(seen[0].timeout_s == 5.0 && seen[1].timeout_s < 4.92 && seen[3].timeout_s < 4.4);
 }
 
+/* attempts_told: how many the last error speaks of. */
+static unsigned
+attempts_told(void)
+{
+	const char *n = strstr(e.text, "after ");
+
+	return n != NULL ? (unsigned)strtoul(n + strlen("after "), NULL, 10) : 1;
+}
+
 static void
 the_last_refusal_is_told_when_the_time_is_over(void **state)
 {
 	static const enum word words[] = { NESTED, NESTED, NESTED, NESTED, NESTED, NESTED, NESTED, NESTED, NESTED, NESTED };
 
 	(void)state;
-	struct mono began = clock_mono(clock_system());
-	fails(call("flip-service", words, &(aegis_call_options){ .timeout_ms = 500 }, NULL), AEGIS_NOT_ACTIVE, "standby");
-	assert_true(mono_since(clock_mono(clock_system()), began) < 500 * NS_PER_MS);
-	assert_in_range(atomic_load(&heard), 3, 5);
-	assert_non_null(strstr(e.text, "attempts: NOT_ACTIVE"));
+	/* How often in how much time is t_retry's matter.  The last attempt has some 50 ms at least: where the machine
+	 * is busy its refusal comes too late, and that it was not heard is what is told. */
+	int code = call("flip-service", words, &(aegis_call_options){ .timeout_ms = 2000 }, NULL);
+	fails(code, code == AEGIS_TIMEOUT ? AEGIS_TIMEOUT : AEGIS_NOT_ACTIVE,
+	    code == AEGIS_TIMEOUT ? "attempts: no answer" : "attempts: NOT_ACTIVE: standby");
+	WAIT_FOR(atomic_load(&heard) == attempts_told());
+	assert_true(atomic_load(&heard) >= 2);
 	fails(call("flip-service", words, &(aegis_call_options){ .max_retries = 1 }, NULL), AEGIS_NOT_ACTIVE,
 	    "after 2 attempts");
 	assert_int_equal(atomic_load(&heard), 2);
@@ -171,15 +182,17 @@ static void
 what_was_executed_is_not_tried_again(void **state)
 {
 	static const enum word failing[] = { FAIL }, silent[] = { SILENCE, SILENCE }, then[] = { NESTED, FAIL };
-	aegis_call_options o = { .timeout_ms = 250, .retry = AEGIS_RETRY_PATIENT };
+	aegis_call_options o = { .timeout_ms = 20000, .retry = AEGIS_RETRY_PATIENT };
 
 	(void)state;
 	fails(call("flip-service", failing, &o, NULL), AEGIS_HANDLER, "boom");
 	assert_int_equal(atomic_load(&heard), 1);
+	o.timeout_ms = 250;
 	fails(call("flip-service", silent, &o, NULL), AEGIS_TIMEOUT, "may have been executed");
-	assert_int_equal(atomic_load(&heard), 1);
+	assert_null(strstr(e.text, "attempts"));
+	WAIT_FOR(atomic_load(&heard) == 1);
 	/* A handler's words are its own, however many attempts it took. */
-	o.timeout_ms = 2000;
+	o.timeout_ms = 20000;
 	fails(call("flip-service", then, &o, NULL), AEGIS_HANDLER, "boom");
 	assert_string_equal(e.text, "boom");
 }
@@ -194,23 +207,37 @@ static void
 an_idempotent_call_is_repeated_under_one_id(void **state)
 {
 	static const enum word words[] = { SILENCE, ANSWER }, silent[] = { SILENCE, SILENCE }, failing[] = { FAIL };
-	aegis_call_options o = { .idempotent = true, .attempt_timeout_ms = 400, .timeout_ms = 4000 };
+	aegis_call_options o = { .idempotent = true, .attempt_timeout_ms = 400, .timeout_ms = 60000 };
 	unsigned attempts = 0;
 
 	(void)state;
 	assert_int_equal(call("flip-service", words, &o, &attempts), AEGIS_OK);
 	/* Where the machine is busy, an answer may come later than an attempt waits. */
-	assert_in_range(attempts, 2, COUNT_OF(seen));
+	assert_true(attempts >= 2);
 	assert_int_equal(atomic_load(&heard), attempts);
-	for (unsigned i = 0; i < attempts; i++) {
+	for (unsigned i = 0; i < attempts && i < COUNT_OF(seen); i++) {
 		assert_string_equal(seen[i].id, seen[0].id);
 		assert_string_equal(seen[i].idempotent, "1");
 	}
-	assert_true(ms_of(seen[0].deadline) >= 100 && ms_of(seen[0].deadline) <= 400);
+	assert_true(ms_of(seen[0].deadline) > 0 && ms_of(seen[0].deadline) <= 400);
 	assert_true(seen[0].timeout_s == 0.4);
-	/* It ends in time all the same, and a handler's error is an answer. */
+	/* It ends in time all the same: its attempts together take no more, however many find room; 1 ms each at least. */
 	o.timeout_ms = 1000;
+	fails(call("flip-service", silent, &o, NULL), AEGIS_TIMEOUT, "may have been executed");
+	attempts = attempts_told();
+	assert_in_range(attempts, 1, 4);
+	WAIT_FOR(atomic_load(&heard) == attempts);
+	double all_s = 0;
+	for (unsigned i = 0; i < attempts; i++) {
+		assert_string_equal(seen[i].id, seen[0].id);
+		all_s += seen[i].timeout_s;
+	}
+	assert_true(all_s <= 1.0 + 0.001 * attempts);
+	/* As often as it was told at most; and a handler's error is an answer. */
+	o = (aegis_call_options){ .idempotent = true, .attempt_timeout_ms = 100, .timeout_ms = 60000, .max_retries = 1 };
 	fails(call("flip-service", silent, &o, NULL), AEGIS_TIMEOUT, "after 2 attempts");
+	WAIT_FOR(atomic_load(&heard) == 2);
+	o.attempt_timeout_ms = 0;
 	fails(call("flip-service", failing, &o, NULL), AEGIS_HANDLER, "boom");
 	assert_int_equal(atomic_load(&heard), 1);
 }
@@ -245,7 +272,7 @@ a_call_says_who_it_is_for(void **state)
 	assert_int_equal(call("flip-service", words, &(aegis_call_options){ .trace_id = UUID }, &attempts), AEGIS_OK);
 	assert_string_equal(seen[0].trace, UUID);
 	assert_memory_equal(seen[0].parent, PARENT, 36);
-	assert_true(ms_of(seen[0].deadline) > 4000 && ms_of(seen[0].deadline) <= 5000);
+	assert_true(ms_of(seen[0].deadline) > 400 && ms_of(seen[0].deadline) <= 5000);
 	assert_string_equal(seen[0].idempotent, "");
 	assert_int_equal(call("flip-service", words, &(aegis_call_options){ .traceparent = PARENT }, &attempts), AEGIS_OK);
 	assert_string_equal(seen[0].trace, UUID);
@@ -329,6 +356,14 @@ sees(const char *service)
 	return strstr(e.text, "'full-1'") != NULL && strstr(e.text, "'full-2'") != NULL;
 }
 
+/* sees_one: the second has gone from it. */
+static bool
+sees_one(const char *service)
+{
+	aegis_call(caller, service, "tell", NULL, &(aegis_call_options){ .instance = "full-9" }, NULL, &e);
+	return strstr(e.text, "'full-1'") != NULL && strstr(e.text, "'full-2'") == NULL;
+}
+
 static void
 what_one_instance_refuses_another_takes(void **state)
 {
@@ -396,6 +431,7 @@ an_instance_that_keeps_silent_is_passed_over(void **state)
 	aegis_result_free(r);
 	/* When nobody else is left, the silent one is asked all the same. */
 	aegis_close(b);
+	WAIT_FOR(sees_one("quiet-service"));
 	o.timeout_ms = 60;
 	atomic_store(&gate, false);
 	for (int i = 0; i < 6; i++)
