@@ -241,16 +241,11 @@ pack_machine(struct pack *p)
 	uname(&un);
 	machine_first_line("/proc/cpuinfo", "model name", cpu, sizeof cpu);
 	machine_first_line("/proc/loadavg", "", load, sizeof load);
-	pack_key(p, "machine");
-	pack_map(p, 4);
-	pack_key(p, "cpu");
-	pack_puts(p, cpu);
-	pack_key(p, "cores");
-	pack_int(p, sysconf(_SC_NPROCESSORS_ONLN));
-	pack_key(p, "kernel");
-	pack_puts(p, un.release);
-	pack_key(p, "load");
-	pack_puts(p, load);
+	pack_key_map(p, "machine", 4);
+	pack_key_puts(p, "cpu", cpu);
+	pack_key_int(p, "cores", sysconf(_SC_NPROCESSORS_ONLN));
+	pack_key_puts(p, "kernel", un.release);
+	pack_key_puts(p, "load", load);
 }
 
 static void
@@ -259,16 +254,11 @@ pack_versions(struct pack *p)
 	char server[128];
 
 	server_version(server, sizeof server);
-	pack_key(p, "versions");
-	pack_map(p, 4);
-	pack_key(p, "aegis");
-	pack_puts(p, AEGIS_VERSION);
-	pack_key(p, "commit");
-	pack_puts(p, AEGIS_COMMIT);
-	pack_key(p, "client");
-	pack_puts(p, conn_versions());
-	pack_key(p, "server");
-	pack_puts(p, server);
+	pack_key_map(p, "versions", 4);
+	pack_key_puts(p, "aegis", AEGIS_VERSION);
+	pack_key_puts(p, "commit", AEGIS_COMMIT);
+	pack_key_puts(p, "client", conn_versions());
+	pack_key_puts(p, "server", server);
 }
 
 /* --- figures ----------------------------------------------------------------------------- */
@@ -319,40 +309,28 @@ bench_figure(const struct bench_figure *f)
 }
 
 static void
-pack_number(struct pack *p, const char *key, double v)
-{
-	pack_key(p, key);
-	pack_real(p, v);
-}
-
-static void
 pack_figure(struct pack *p, const struct noted *at)
 {
 	const struct bench_figure *f = &at->f;
 	bool limited = f->sense != BENCH_INFO;
 
 	pack_map(p, 4u + (limited ? 2 : 0) + (at->n > 0 ? 6 : 0));
-	pack_key(p, "id");
-	pack_puts(p, f->id);
-	pack_number(p, "value", f->value);
-	pack_key(p, "unit");
-	pack_puts(p, f->unit);
-	pack_key(p, "detail");
-	pack_puts(p, f->detail);
+	pack_key_puts(p, "id", f->id);
+	pack_key_real(p, "value", f->value);
+	pack_key_puts(p, "unit", f->unit);
+	pack_key_puts(p, "detail", f->detail);
 	if (limited) {
-		pack_number(p, f->sense == BENCH_AT_MOST ? "at_most" : "at_least", f->limit);
-		pack_key(p, "ok");
-		pack_bool(p, holds(f));
+		pack_key_real(p, f->sense == BENCH_AT_MOST ? "at_most" : "at_least", f->limit);
+		pack_key_bool(p, "ok", holds(f));
 	}
 	if (at->n == 0)
 		return;
-	pack_number(p, "p50", at->p50);
-	pack_number(p, "p90", at->p90);
-	pack_number(p, "p99", at->p99);
-	pack_number(p, "min", at->min);
-	pack_number(p, "max", at->max);
-	pack_key(p, "n");
-	pack_uint(p, at->n);
+	pack_key_real(p, "p50", at->p50);
+	pack_key_real(p, "p90", at->p90);
+	pack_key_real(p, "p99", at->p99);
+	pack_key_real(p, "min", at->min);
+	pack_key_real(p, "max", at->max);
+	pack_key_uint(p, "n", at->n);
 }
 
 static void
@@ -365,14 +343,11 @@ make_line(struct str *out)
 	wall_rfc3339(clock_wall(clock_system()), now);
 	pack_init(&p, out, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, 5);
-	pack_key(&p, "at");
-	pack_puts(&p, now);
-	pack_key(&p, "bench");
-	pack_puts(&p, bench.name);
+	pack_key_puts(&p, "at", now);
+	pack_key_puts(&p, "bench", bench.name);
 	pack_machine(&p);
 	pack_versions(&p);
-	pack_key(&p, "figures");
-	pack_array(&p, (uint32_t)bench.n);
+	pack_key_array(&p, "figures", (uint32_t)bench.n);
 	for (size_t i = 0; i < bench.n; i++)
 		pack_figure(&p, &bench.figures[i]);
 	bench_must(pack_end(&p, &err), &err);

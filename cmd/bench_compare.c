@@ -31,18 +31,15 @@ row_json(const struct compare_row *r, struct str *out)
 
 	pack_init(&p, out, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, 6);
-	pack_key(&p, "pattern");
-	pack_puts(&p, r->pattern);
-	pack_key(&p, "figure");
-	pack_puts(&p, r->figure);
+	pack_key_puts(&p, "pattern", r->pattern);
+	pack_key_puts(&p, "figure", r->figure);
 	pack_key(&p, "a");
 	has_a ? pack_real(&p, r->a) : pack_null(&p);
 	pack_key(&p, "b");
 	has_b ? pack_real(&p, r->b) : pack_null(&p);
 	pack_key(&p, "change");
 	has_a && has_b ? pack_real(&p, r->change) : pack_null(&p);
-	pack_key(&p, "verdict");
-	pack_puts(&p, compare_verdict_name(r->verdict));
+	pack_key_puts(&p, "verdict", compare_verdict_name(r->verdict));
 	MUST(pack_end(&p, NULL) == ERR_OK);
 }
 

@@ -100,26 +100,17 @@ answer_json(const struct calling *k, const char *result, const char *instance, d
 
 	pack_init(&p, out, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, e == NULL ? 7 : 5);
-	pack_key(&p, "service");
-	pack_puts(&p, k->service);
-	pack_key(&p, "method");
-	pack_puts(&p, k->method);
-	pack_key(&p, "ok");
-	pack_bool(&p, e == NULL);
+	pack_key_puts(&p, "service", k->service);
+	pack_key_puts(&p, "method", k->method);
+	pack_key_bool(&p, "ok", e == NULL);
 	if (e == NULL) {
-		pack_key(&p, "instance");
-		pack_puts(&p, instance[0] != '\0' ? instance : NULL);
-		pack_key(&p, "latency_ms");
-		pack_real(&p, ms);
-		pack_key(&p, "attempts");
-		pack_uint(&p, attempts);
-		pack_key(&p, "result");
-		pack_data(&p, (struct data){ DATA_JSON, result, strlen(result) });
+		pack_key_some(&p, "instance", instance);
+		pack_key_real(&p, "latency_ms", ms);
+		pack_key_uint(&p, "attempts", attempts);
+		pack_key_data(&p, "result", (struct data){ DATA_JSON, result, strlen(result) });
 	} else {
-		pack_key(&p, "code");
-		pack_puts(&p, aegis_code_name(e->code));
-		pack_key(&p, "error");
-		pack_puts(&p, e->text);
+		pack_key_puts(&p, "code", aegis_code_name(e->code));
+		pack_key_puts(&p, "error", e->text);
 	}
 	pack_end(&p, NULL);
 }

@@ -76,14 +76,10 @@ tell_result(struct cmd *c, const aegis_result *r, bool waited)
 
 	pack_init(&p, &json, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, waited ? 5 : 4);
-	pack_key(&p, "id");
-	pack_puts(&p, aegis_result_id(r));
-	pack_key(&p, "service");
-	pack_puts(&p, c->words[0]);
-	pack_key(&p, "command");
-	pack_puts(&p, c->words[1]);
-	pack_key(&p, "status");
-	pack_puts(&p, waited ? "completed" : "stored");
+	pack_key_puts(&p, "id", aegis_result_id(r));
+	pack_key_puts(&p, "service", c->words[0]);
+	pack_key_puts(&p, "command", c->words[1]);
+	pack_key_puts(&p, "status", waited ? "completed" : "stored");
 	if (waited) {
 		pack_key(&p, "result");
 		pack_data(&p, (struct data){ DATA_JSON, aegis_result_json(r), strlen(aegis_result_json(r)) });
@@ -191,13 +187,6 @@ split_subject(const char *subject, struct text *service, struct text *command)
 	return true;
 }
 
-static void
-put(struct pack *p, const char *key, struct text t)
-{
-	pack_key(p, key);
-	pack_text(p, t);
-}
-
 static char *
 copy(struct text t)
 {
@@ -221,21 +210,17 @@ ls_row(struct cmd *c, const struct stored *s, struct text service, struct text c
 		envelope_init(&e, ENVELOPE_COMMAND);
 	pack_init(&p, &json, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, readable ? 10 : 5);
-	pack_key(&p, "seq");
-	pack_uint(&p, s->seq);
-	put(&p, "time", text_of(time));
-	put(&p, "service", service);
-	put(&p, "command", command);
-	pack_key(&p, "readable");
-	pack_bool(&p, readable);
+	pack_key_uint(&p, "seq", s->seq);
+	pack_key_text(&p, "time", text_of(time));
+	pack_key_text(&p, "service", service);
+	pack_key_text(&p, "command", command);
+	pack_key_bool(&p, "readable", readable);
 	if (readable) {
-		put(&p, "priority", text_of(priority_name(e.priority)));
-		put(&p, "id", e.message_id);
-		put(&p, "source", e.source);
-		pack_key(&p, "max_retries");
-		pack_int(&p, e.max_retries);
-		pack_key(&p, "payload");
-		pack_value(&p, &e.payload);
+		pack_key_text(&p, "priority", text_of(priority_name(e.priority)));
+		pack_key_text(&p, "id", e.message_id);
+		pack_key_text(&p, "source", e.source);
+		pack_key_int(&p, "max_retries", e.max_retries);
+		pack_key_value(&p, "payload", &e.payload);
 	}
 	if (pack_end(&p, NULL) != ERR_OK)
 		str_puts(&json, "{}");

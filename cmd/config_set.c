@@ -29,12 +29,9 @@ note(void *arg, const char *key, const char *from, const char *to)
 	str_puts(&d->json, d->n++ > 0 ? "," : "");
 	pack_init(&p, &d->json, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, 3);
-	pack_key(&p, "key");
-	pack_puts(&p, key);
-	pack_key(&p, "from");
-	pack_data(&p, (struct data){ DATA_JSON, from, from != NULL ? strlen(from) : 0 });
-	pack_key(&p, "to");
-	pack_data(&p, (struct data){ DATA_JSON, to, to != NULL ? strlen(to) : 0 });
+	pack_key_puts(&p, "key", key);
+	pack_key_data(&p, "from", (struct data){ DATA_JSON, from, from != NULL ? strlen(from) : 0 });
+	pack_key_data(&p, "to", (struct data){ DATA_JSON, to, to != NULL ? strlen(to) : 0 });
 	MUST(pack_end(&p, NULL) == ERR_OK);
 }
 

@@ -49,13 +49,6 @@ list_text(const struct opts_list *l)
 }
 
 static void
-put(struct pack *p, const char *key, const char *text)
-{
-	pack_key(p, key);
-	pack_puts(p, text);
-}
-
-static void
 row_json(const struct opts_mark *m, const char *key, const struct opts_list *list, struct str *out)
 {
 	bool secret = settings_is_secret(m);
@@ -63,9 +56,9 @@ row_json(const struct opts_mark *m, const char *key, const struct opts_list *lis
 
 	pack_init(&p, out, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, 8);
-	put(&p, "area", m->table->area);
-	put(&p, "key", key);
-	put(&p, "option", m->row->name);
+	pack_key_puts(&p, "area", m->table->area);
+	pack_key_puts(&p, "key", key);
+	pack_key_puts(&p, "option", m->row->name);
 	pack_key(&p, "value");
 	if (secret) {
 		pack_null(&p);
@@ -76,11 +69,10 @@ row_json(const struct opts_mark *m, const char *key, const struct opts_list *lis
 	} else {
 		settings_pack(&p, m->row, m->text);
 	}
-	put(&p, "origin", effective_origin(m->origin));
-	put(&p, "source", m->source[0] != '\0' ? m->source : NULL);
-	put(&p, "applies", m->row->live ? "at once" : "at restart");
-	pack_key(&p, "secret");
-	pack_bool(&p, secret);
+	pack_key_puts(&p, "origin", effective_origin(m->origin));
+	pack_key_some(&p, "source", m->source);
+	pack_key_puts(&p, "applies", m->row->live ? "at once" : "at restart");
+	pack_key_bool(&p, "secret", secret);
 	if (pack_end(&p, NULL) != ERR_OK)
 		str_puts(out, "null");	/* an argument that is no UTF-8 */
 }
@@ -242,9 +234,8 @@ cmd_config_check_run(struct cmd *c, struct err *err)
 		return code;
 	pack_init(&p, &json, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, 2);
-	put(&p, "file", file);
-	pack_key(&p, "ok");
-	pack_bool(&p, true);
+	pack_key_puts(&p, "file", file);
+	pack_key_bool(&p, "ok", true);
 	if ((code = pack_end(&p, err)) == ERR_OK)
 		out_object(c->out, (const char *const[]){ "file", "is" }, (const struct out_cell[]){ { file, OUT_STRONG }, { "fine", OUT_GOOD } }, 2,
 		    str_text(&json));
@@ -315,9 +306,8 @@ static void
 closed_object(struct pack *p, uint32_t extra)
 {
 	pack_map(p, 3 + extra);
-	put(p, "type", "object");
-	pack_key(p, "additionalProperties");
-	pack_bool(p, false);
+	pack_key_puts(p, "type", "object");
+	pack_key_bool(p, "additionalProperties", false);
 }
 
 static void
@@ -330,15 +320,13 @@ write_schema(struct str *out)
 
 	pack_init(&p, out, DATA_JSON, PACK_COMPACT);
 	closed_object(&p, 2);
-	put(&p, "$schema", "https://json-schema.org/draft/2020-12/schema");
-	put(&p, "title", "configuration of aegis");
-	pack_key(&p, "properties");
-	pack_map(&p, n);
+	pack_key_puts(&p, "$schema", "https://json-schema.org/draft/2020-12/schema");
+	pack_key_puts(&p, "title", "configuration of aegis");
+	pack_key_map(&p, "properties", n);
 	for (uint32_t i = 0; i < n; i++) {
 		pack_key(&p, areas[i].name);
 		closed_object(&p, 0);
-		pack_key(&p, "properties");
-		pack_map(&p, areas[i].n);
+		pack_key_map(&p, "properties", areas[i].n);
 		for (uint32_t k = 0; k < areas[i].n; k++) {
 			opts_key_name(areas[i].rows[k], key);
 			pack_key(&p, key);

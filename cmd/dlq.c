@@ -78,20 +78,13 @@ letter_json(const struct letter *l, bool whole, struct str *out)
 	    codec_parse(codec_mine(), (struct data){ codec_detect(data, n), data, n }, &v, NULL) == ERR_OK;
 	pack_init(&p, out, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, whole ? 8 : 7);
-	pack_key(&p, "seq");
-	pack_uint(&p, l->stored.seq);
-	pack_key(&p, "time");
-	pack_puts(&p, time);
-	pack_key(&p, "subject");
-	pack_puts(&p, l->subject);
-	pack_key(&p, "deliveries");
-	pack_uint(&p, l->deliveries);
-	pack_key(&p, "instance");
-	pack_puts(&p, l->instance[0] != '\0' ? l->instance : NULL);
-	pack_key(&p, "error");
-	pack_puts(&p, l->error);
-	pack_key(&p, "bytes");
-	pack_uint(&p, n);
+	pack_key_uint(&p, "seq", l->stored.seq);
+	pack_key_puts(&p, "time", time);
+	pack_key_puts(&p, "subject", l->subject);
+	pack_key_uint(&p, "deliveries", l->deliveries);
+	pack_key_some(&p, "instance", l->instance);
+	pack_key_puts(&p, "error", l->error);
+	pack_key_uint(&p, "bytes", n);
 	if (whole) {
 		pack_key(&p, "message");
 		if (readable)

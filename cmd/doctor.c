@@ -62,10 +62,8 @@ list_row(void *arg, const struct check *k)
 
 	pack_init(&p, &json, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, 2);
-	pack_key(&p, "check");
-	pack_puts(&p, k->id);
-	pack_key(&p, "about");
-	pack_puts(&p, k->title);
+	pack_key_puts(&p, "check", k->id);
+	pack_key_puts(&p, "about", k->title);
 	MUST(pack_end(&p, NULL) == ERR_OK);
 	out_row(c->out, (const struct out_cell[]){ { k->id, OUT_STRONG }, { k->title, OUT_PLAIN } }, str_text(&json));
 	str_release(&json);
@@ -79,13 +77,6 @@ static const struct out_column columns[] = { { .name = "SEVERITY" }, { .name = "
 static const enum out_tone tones[] = { OUT_DIM, OUT_WARN, OUT_BAD };
 
 static void
-pack_word(struct pack *p, const char *key, const char *word)
-{
-	pack_key(p, key);
-	pack_puts(p, word);
-}
-
-static void
 show_finding(struct out *out, const struct finding *f)
 {
 	struct str json = STR_INIT, remedy = STR_INIT;
@@ -93,12 +84,11 @@ show_finding(struct out *out, const struct finding *f)
 
 	pack_init(&p, &json, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, 5);
-	pack_word(&p, "severity", finding_severity_name(f->severity));
-	pack_word(&p, "check", f->check);
-	pack_word(&p, "finding", f->what);
-	pack_word(&p, "remedy", f->remedy[0] != '\0' ? f->remedy : NULL);
-	pack_key(&p, "exit_code");
-	pack_int(&p, exit_of(f));
+	pack_key_puts(&p, "severity", finding_severity_name(f->severity));
+	pack_key_puts(&p, "check", f->check);
+	pack_key_puts(&p, "finding", f->what);
+	pack_key_some(&p, "remedy", f->remedy);
+	pack_key_int(&p, "exit_code", exit_of(f));
 	MUST(pack_end(&p, NULL) == ERR_OK);
 	out_row(out, (const struct out_cell[]){ { finding_severity_name(f->severity), tones[f->severity] },
 	    { f->check, OUT_PLAIN }, { f->what, OUT_PLAIN } }, str_text(&json));

@@ -58,16 +58,11 @@ show_stepdown(struct cmd *c, const struct observed *s, struct str *json)
 
 	pack_init(&p, json, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, 5);
-	pack_key(&p, "service");
-	pack_puts(&p, s->service);
-	pack_key(&p, "group");
-	pack_puts(&p, s->group);
-	pack_key(&p, "instance");
-	pack_puts(&p, s->instance);
-	pack_key(&p, "epoch");
-	pack_uint(&p, s->epoch);
-	pack_key(&p, "status");
-	pack_puts(&p, "accepted");
+	pack_key_puts(&p, "service", s->service);
+	pack_key_puts(&p, "group", s->group);
+	pack_key_puts(&p, "instance", s->instance);
+	pack_key_uint(&p, "epoch", s->epoch);
+	pack_key_puts(&p, "status", "accepted");
 	MUST(pack_end(&p, NULL) == ERR_OK);
 	snprintf(epoch, sizeof epoch, "%" PRIu64, s->epoch);
 	out_object(c->out, (const char *const[]){ "group", "steps down", "epoch" }, (const struct out_cell[]){
@@ -125,14 +120,10 @@ show_repaired(struct cmd *c, const struct repaired *r, struct str *json)
 	cells[2] = (struct out_cell){ r->registers > 0 ? epoch : NULL, OUT_PLAIN };
 	pack_init(&p, json, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, 4);
-	pack_key(&p, "streams");
-	pack_uint(&p, r->streams);
-	pack_key(&p, "registers");
-	pack_uint(&p, r->registers);
-	pack_key(&p, "epoch");
-	pack_uint(&p, r->epoch);
-	pack_key(&p, "notes");
-	pack_array(&p, r->n);
+	pack_key_uint(&p, "streams", r->streams);
+	pack_key_uint(&p, "registers", r->registers);
+	pack_key_uint(&p, "epoch", r->epoch);
+	pack_key_array(&p, "notes", r->n);
 	for (unsigned i = 0; i < r->n; i++) {
 		pack_puts(&p, r->note[i]);
 		names[n] = "register";
@@ -170,12 +161,9 @@ show_migrated(struct cmd *c, const struct migrated *m, struct str *json)
 	snprintf(groups, sizeof groups, "%u", m->groups);
 	pack_init(&p, json, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, 3);
-	pack_key(&p, "from");
-	pack_uint(&p, m->from);
-	pack_key(&p, "to");
-	pack_uint(&p, m->to);
-	pack_key(&p, "groups");
-	pack_uint(&p, m->groups);
+	pack_key_uint(&p, "from", m->from);
+	pack_key_uint(&p, "to", m->to);
+	pack_key_uint(&p, "groups", m->groups);
 	MUST(pack_end(&p, NULL) == ERR_OK);
 	out_object(c->out, (const char *const[]){ "registers before", "registers now", "groups carried over" },
 	    (const struct out_cell[]){ { from, OUT_PLAIN }, { to, OUT_STRONG }, { groups, OUT_PLAIN } }, 3, str_text(json));

@@ -37,63 +37,33 @@ register_name(const struct observed_register *g, char out[16])
 /* --- JSON --------------------------------------------------------------------------------- */
 
 static void
-pack_time(struct pack *p, const char *key, struct wall at)
-{
-	char text[WALL_TEXT_MAX];
-
-	pack_key(p, key);
-	if (at.ns == 0) {
-		pack_null(p);
-		return;
-	}
-	wall_rfc3339(at, text);
-	pack_puts(p, text);
-}
-
-static void
-pack_word(struct pack *p, const char *key, const char *word)
-{
-	pack_key(p, key);
-	pack_puts(p, word);
-}
-
-static void
-pack_number(struct pack *p, const char *key, uint64_t n)
-{
-	pack_key(p, key);
-	pack_uint(p, n);
-}
-
-static void
 pack_register(struct pack *p, const struct observed_register *g)
 {
 	char name[16];
 	bool has = g->reached && g->reading == REGISTER_VALUE;
 
 	pack_map(p, 9);
-	pack_word(p, "bucket", register_name(g, name));
-	pack_word(p, "node", g->node);
-	pack_key(p, "reached");
-	pack_bool(p, g->reached);
-	pack_word(p, "problem", g->why[0] != '\0' ? g->why : NULL);
-	pack_word(p, "state", register_state(g));
-	pack_number(p, "revision", g->revision);
-	pack_word(p, "owner", has ? g->record.holder : NULL);
-	pack_number(p, "epoch", has ? g->record.value.epoch : 0);
-	pack_number(p, "age_ms", g->age_ns > 0 ? (uint64_t)(g->age_ns / NS_PER_MS) : 0);
+	pack_key_puts(p, "bucket", register_name(g, name));
+	pack_key_puts(p, "node", g->node);
+	pack_key_bool(p, "reached", g->reached);
+	pack_key_some(p, "problem", g->why);
+	pack_key_puts(p, "state", register_state(g));
+	pack_key_uint(p, "revision", g->revision);
+	pack_key_puts(p, "owner", has ? g->record.holder : NULL);
+	pack_key_uint(p, "epoch", has ? g->record.value.epoch : 0);
+	pack_key_uint(p, "age_ms", g->age_ns > 0 ? (uint64_t)(g->age_ns / NS_PER_MS) : 0);
 }
 
 static void
 pack_changes(struct pack *p, const struct lease_changes *c)
 {
-	pack_key(p, "changes");
-	pack_array(p, c->n);
+	pack_key_array(p, "changes", c->n);
 	for (unsigned i = 0; i < c->n; i++) {
 		pack_map(p, 4);
-		pack_number(p, "epoch", c->list[i].epoch);
-		pack_word(p, "instance", c->list[i].instance);
-		pack_time(p, "at", c->list[i].at);
-		pack_word(p, "reason", c->list[i].reason);
+		pack_key_uint(p, "epoch", c->list[i].epoch);
+		pack_key_puts(p, "instance", c->list[i].instance);
+		pack_key_time(p, "at", c->list[i].at);
+		pack_key_puts(p, "reason", c->list[i].reason);
 	}
 }
 
@@ -104,24 +74,21 @@ to_json(const struct observed *s, struct str *out, struct err *err)
 
 	pack_init(&p, out, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, 15);
-	pack_number(&p, "schema_version", 1);
-	pack_word(&p, "service", s->service);
-	pack_word(&p, "group", s->group);
-	pack_key(&p, "led");
-	pack_bool(&p, s->led);
-	pack_word(&p, "leader", s->led ? s->instance : NULL);
-	pack_word(&p, "last_leader", s->instance[0] != '\0' ? s->instance : NULL);
-	pack_number(&p, "epoch", s->epoch);
-	pack_time(&p, "since", s->since);
-	pack_word(&p, "obstacle", s->led ? NULL : lease_obstacle_name(s->obstacle));
-	pack_word(&p, "profile", s->known ? s->record.profile : NULL);
-	pack_word(&p, "set", s->site.uuid);
-	pack_word(&p, "records_problem", s->no_records[0] != '\0' ? s->no_records : NULL);
-	pack_key(&p, "one_register_in_a_cluster");
-	pack_bool(&p, s->site.lonely);
+	pack_key_uint(&p, "schema_version", 1);
+	pack_key_puts(&p, "service", s->service);
+	pack_key_puts(&p, "group", s->group);
+	pack_key_bool(&p, "led", s->led);
+	pack_key_puts(&p, "leader", s->led ? s->instance : NULL);
+	pack_key_some(&p, "last_leader", s->instance);
+	pack_key_uint(&p, "epoch", s->epoch);
+	pack_key_time(&p, "since", s->since);
+	pack_key_puts(&p, "obstacle", s->led ? NULL : lease_obstacle_name(s->obstacle));
+	pack_key_puts(&p, "profile", s->known ? s->record.profile : NULL);
+	pack_key_puts(&p, "set", s->site.uuid);
+	pack_key_some(&p, "records_problem", s->no_records);
+	pack_key_bool(&p, "one_register_in_a_cluster", s->site.lonely);
 	pack_changes(&p, &s->changes);
-	pack_key(&p, "registers");
-	pack_array(&p, s->site.n);
+	pack_key_array(&p, "registers", s->site.n);
 	for (unsigned r = 0; r < s->site.n; r++)
 		pack_register(&p, &s->reg[r]);
 	return pack_end(&p, err);

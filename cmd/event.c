@@ -82,14 +82,10 @@ show_published(struct publishing *p, const char *id)
 	snprintf(stored, sizeof stored, "%" PRIu64, p->stored);
 	pack_init(&k, &json, DATA_JSON, PACK_COMPACT);
 	pack_map(&k, 4);
-	pack_key(&k, "id");
-	pack_puts(&k, id);
-	pack_key(&k, "subject");
-	pack_puts(&k, subject);
-	pack_key(&k, "stored");
-	pack_uint(&k, p->stored);
-	pack_key(&k, "failed");
-	pack_uint(&k, p->failed);
+	pack_key_puts(&k, "id", id);
+	pack_key_puts(&k, "subject", subject);
+	pack_key_uint(&k, "stored", p->stored);
+	pack_key_uint(&k, "failed", p->failed);
 	pack_end(&k, NULL);
 	out_object(p->c->out, names, (const struct out_cell[]){ { id, OUT_STRONG }, { subject, OUT_PLAIN },
 	    { stored, OUT_GOOD } }, COUNT_OF(names), str_text(&json));
@@ -306,22 +302,14 @@ event_json(struct event *e, struct str *out)
 
 	pack_init(&p, out, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, 8);
-	pack_key(&p, "subject");
-	pack_puts(&p, event_subject(e));
-	pack_key(&p, "domain");
-	pack_puts(&p, event_domain(e));
-	pack_key(&p, "event_type");
-	pack_puts(&p, event_type(e));
-	pack_key(&p, "message_id");
-	pack_puts(&p, event_message_id(e));
-	pack_key(&p, "trace_id");
-	pack_puts(&p, event_trace_id(e));
-	pack_key(&p, "source");
-	pack_puts(&p, event_source(e));
-	pack_key(&p, "deliveries");
-	pack_uint(&p, event_deliveries(e));
-	pack_key(&p, "payload");
-	pack_data(&p, (struct data){ DATA_JSON, payload, strlen(payload) });
+	pack_key_puts(&p, "subject", event_subject(e));
+	pack_key_puts(&p, "domain", event_domain(e));
+	pack_key_puts(&p, "event_type", event_type(e));
+	pack_key_puts(&p, "message_id", event_message_id(e));
+	pack_key_puts(&p, "trace_id", event_trace_id(e));
+	pack_key_puts(&p, "source", event_source(e));
+	pack_key_uint(&p, "deliveries", event_deliveries(e));
+	pack_key_data(&p, "payload", (struct data){ DATA_JSON, payload, strlen(payload) });
 	pack_end(&p, NULL);
 }
 

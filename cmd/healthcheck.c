@@ -82,14 +82,10 @@ cmd_healthcheck_run(struct cmd *c, struct err *err)
 	const char *said = code != ERR_OK ? why.text : h.text;
 	pack_init(&p, &json, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, 4);
-	pack_key(&p, "health");
-	pack_puts(&p, verdicts[c->exit_code].word);
-	pack_key(&p, "url");
-	pack_puts(&p, o->url);
-	pack_key(&p, "status");
-	pack_int(&p, h.status);
-	pack_key(&p, "said");
-	pack_puts(&p, said);
+	pack_key_puts(&p, "health", verdicts[c->exit_code].word);
+	pack_key_puts(&p, "url", o->url);
+	pack_key_int(&p, "status", h.status);
+	pack_key_puts(&p, "said", said);
 	/* What a stranger says need not be UTF-8. */
 	code = pack_end(&p, err);
 	if (code == ERR_OK)

@@ -8,20 +8,13 @@
 #include "version.h"
 
 static void
-pack_member(struct pack *p, const char *key, const char *text)
-{
-	pack_key(p, key);
-	pack_puts(p, text);
-}
-
-static void
 pack_variables(struct pack *p, const struct opt *row)
 {
 	char name[OPTS_NAME_MAX];
 	uint32_t n = 0;
 
 	opts_env_name(row, name);
-	pack_member(p, "env", row->env ? name : NULL);
+	pack_key_puts(p, "env", row->env ? name : NULL);
 	while (row->inherit != NULL && row->inherit[n] != NULL)
 		n++;
 	pack_key(p, "inherited_env");
@@ -56,28 +49,25 @@ pack_option(struct pack *p, const struct opts_table *t, const struct opt *row)
 	opts_key_name(row, key);
 	opts_bounds_text(row, &bounds);
 	pack_map(p, 16);
-	pack_member(p, "name", row->name);
-	pack_member(p, "letter", row->letter != 0 ? letter : NULL);
-	pack_member(p, "type", opts_type_name(row->type));
-	pack_member(p, "value", row->value);
-	pack_member(p, "default", row->def);
-	pack_member(p, "default_text", row->def_text);
-	pack_member(p, "bounds", bounds.len > 0 ? str_text(&bounds) : NULL);
+	pack_key_puts(p, "name", row->name);
+	pack_key_puts(p, "letter", row->letter != 0 ? letter : NULL);
+	pack_key_puts(p, "type", opts_type_name(row->type));
+	pack_key_puts(p, "value", row->value);
+	pack_key_puts(p, "default", row->def);
+	pack_key_puts(p, "default_text", row->def_text);
+	pack_key_puts(p, "bounds", bounds.len > 0 ? str_text(&bounds) : NULL);
 	while (row->choices != NULL && row->choices[n] != NULL)
 		n++;
-	pack_key(p, "choices");
-	pack_array(p, n);
+	pack_key_array(p, "choices", n);
 	for (uint32_t i = 0; i < n; i++)
 		pack_puts(p, row->choices[i]);
-	pack_key(p, "repeatable");
-	pack_bool(p, row->type == OPTS_LIST);
+	pack_key_bool(p, "repeatable", row->type == OPTS_LIST);
 	pack_variables(p, row);
-	pack_member(p, "config_area", row->env ? t->area : NULL);
-	pack_member(p, "config_key", row->env && t->area != NULL ? key : NULL);
-	pack_member(p, "applies", row->live ? "at once" : "at start");
-	pack_key(p, "central");
-	pack_bool(p, row->central);
-	pack_member(p, "help", row->help);
+	pack_key_puts(p, "config_area", row->env ? t->area : NULL);
+	pack_key_puts(p, "config_key", row->env && t->area != NULL ? key : NULL);
+	pack_key_puts(p, "applies", row->live ? "at once" : "at start");
+	pack_key_bool(p, "central", row->central);
+	pack_key_puts(p, "help", row->help);
 	str_release(&bounds);
 }
 
@@ -114,21 +104,18 @@ pack_command(struct pack *p, const struct command *c)
 	struct str text = STR_INIT;
 
 	pack_map(p, 10);
-	pack_member(p, "noun", c->noun);
-	pack_member(p, "verb", c->verb);
+	pack_key_puts(p, "noun", c->noun);
+	pack_key_puts(p, "verb", c->verb);
 	command_usage(c, &text);
-	pack_member(p, "usage", str_text(&text));
-	pack_member(p, "operands", c->operands);
-	pack_member(p, "summary", c->summary);
-	pack_member(p, "description", c->text);
-	pack_key(p, "examples");
-	pack_array(p, count_lines(c->examples));
+	pack_key_puts(p, "usage", str_text(&text));
+	pack_key_puts(p, "operands", c->operands);
+	pack_key_puts(p, "summary", c->summary);
+	pack_key_puts(p, "description", c->text);
+	pack_key_array(p, "examples", count_lines(c->examples));
 	help_lines(c->examples, pack_line, p);
-	pack_member(p, "access", c->access == CMD_READS ? "reads" : "writes");
-	pack_key(p, "wraps");
-	pack_bool(p, (c->flags & CMD_WRAPS) != 0);
-	pack_key(p, "options");
-	pack_array(p, count_options(c));
+	pack_key_puts(p, "access", c->access == CMD_READS ? "reads" : "writes");
+	pack_key_bool(p, "wraps", (c->flags & CMD_WRAPS) != 0);
+	pack_key_array(p, "options", count_options(c));
 	for (const struct opts_table *t = c->form->tables; t->title != NULL; t++)
 		for (const struct opt *row = t->rows; row->name != NULL; row++)
 			if (!row->hidden)
@@ -147,8 +134,8 @@ pack_exit_codes(struct pack *p)
 	pack_array(p, n);
 	for (uint32_t i = 0; help_exit_row(i, &code, &meaning); i++) {
 		pack_map(p, 2);
-		pack_member(p, "code", str_text(&code));
-		pack_member(p, "meaning", str_text(&meaning));
+		pack_key_puts(p, "code", str_text(&code));
+		pack_key_puts(p, "meaning", str_text(&meaning));
 	}
 	str_release(&code);
 	str_release(&meaning);
@@ -164,12 +151,10 @@ help_json(struct str *out)
 		n += (commands[i].flags & CMD_HIDDEN) == 0;
 	pack_init(&p, out, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, 5);
-	pack_key(&p, "schema_version");
-	pack_int(&p, 1);
-	pack_member(&p, "name", "aegis");
-	pack_member(&p, "version", AEGIS_VERSION);
-	pack_key(&p, "commands");
-	pack_array(&p, n);
+	pack_key_int(&p, "schema_version", 1);
+	pack_key_puts(&p, "name", "aegis");
+	pack_key_puts(&p, "version", AEGIS_VERSION);
+	pack_key_array(&p, "commands", n);
 	for (size_t i = 0; i < ncommands; i++)
 		if ((commands[i].flags & CMD_HIDDEN) == 0)
 			pack_command(&p, &commands[i]);

@@ -57,13 +57,6 @@ state_of(const struct init_opts *o, const struct store *s, const struct store_ch
 }
 
 static void
-pack_word(struct pack *p, const char *key, const char *word)
-{
-	pack_key(p, key);
-	pack_puts(p, word);
-}
-
-static void
 show_store(void *arg, const struct store *s, const struct store_change *done, enum err_code code, const char *why)
 {
 	struct cmd *c = arg;
@@ -75,12 +68,12 @@ show_store(void *arg, const struct store *s, const struct store_change *done, en
 
 	pack_init(&p, &json, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, 6);
-	pack_word(&p, "stream", s->stream);
-	pack_word(&p, "purpose", s->purpose);
-	pack_word(&p, "state", state);
-	pack_word(&p, "differs", done->mended[0] != '\0' ? done->mended : NULL);
-	pack_word(&p, "cannot_change", done->left[0] != '\0' ? done->left : NULL);
-	pack_word(&p, "error", code != ERR_OK ? why : NULL);
+	pack_key_puts(&p, "stream", s->stream);
+	pack_key_puts(&p, "purpose", s->purpose);
+	pack_key_puts(&p, "state", state);
+	pack_key_some(&p, "differs", done->mended);
+	pack_key_some(&p, "cannot_change", done->left);
+	pack_key_puts(&p, "error", code != ERR_OK ? why : NULL);
 	MUST(pack_end(&p, NULL) == ERR_OK);
 	out_row(c->out, (const struct out_cell[]){ { s->stream, OUT_STRONG }, { state, tone }, { about, OUT_PLAIN } },
 	    str_text(&json));

@@ -122,12 +122,9 @@ change(struct str *text, struct str *json, const char *field, const char *from, 
 		str_putc(json, ',');
 	pack_init(&p, json, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, 3);
-	pack_key(&p, "field");
-	pack_puts(&p, field);
-	pack_key(&p, "from");
-	pack_puts(&p, from);
-	pack_key(&p, "to");
-	pack_puts(&p, to);
+	pack_key_puts(&p, "field", field);
+	pack_key_puts(&p, "from", from);
+	pack_key_puts(&p, "to", to);
 	pack_end(&p, NULL);
 }
 

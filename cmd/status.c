@@ -6,7 +6,6 @@
 
 #include "base/magic.h"
 #include "base/mem.h"
-#include "base/wall.h"
 #include "cmd.h"
 #include "codec/codec.h"
 #include "election/election_check.h"
@@ -41,51 +40,27 @@ const struct cmd_form status_form = {
 /* --- JSON --------------------------------------------------------------------------------- */
 
 static void
-pack_word(struct pack *p, const char *key, const char *word)
-{
-	pack_key(p, key);
-	pack_puts(p, word);
-}
-
-static void
-pack_count(struct pack *p, const char *key, size_t n)
-{
-	pack_key(p, key);
-	pack_uint(p, n);
-}
-
-static void
 pack_group(struct pack *p, const struct observed *s)
 {
-	char since[WALL_TEXT_MAX];
-
-	wall_rfc3339(s->since, since);
 	pack_map(p, 6);
-	pack_word(p, "service", s->service);
-	pack_word(p, "group", s->group);
-	pack_word(p, "leader", s->led ? s->instance : NULL);
-	pack_key(p, "epoch");
-	if (s->led)
-		pack_uint(p, s->epoch);
-	else
-		pack_null(p);
-	pack_word(p, "since", s->led && s->since.ns != 0 ? since : NULL);
-	pack_word(p, "obstacle", s->led ? NULL : s->certain ? obstacle_sentence(s->obstacle) : "not known yet");
+	pack_key_puts(p, "service", s->service);
+	pack_key_puts(p, "group", s->group);
+	pack_key_puts(p, "leader", s->led ? s->instance : NULL);
+	pack_key_nonzero(p, "epoch", s->led ? s->epoch : 0);	/* a leader's is never 0 */
+	pack_key_time(p, "since", s->led ? s->since : (struct wall){ 0 });
+	pack_key_puts(p, "obstacle", s->led ? NULL : s->certain ? obstacle_sentence(s->obstacle) : "not known yet");
 }
 
 static void
 pack_nats(struct pack *p, const struct status *s)
 {
-	pack_key(p, "nats");
-	pack_map(p, 6);
-	pack_word(p, "servers", s->servers);
-	pack_word(p, "server", s->report.server[0] != '\0' ? s->report.server : NULL);
-	pack_word(p, "cluster", s->report.cluster[0] != '\0' ? s->report.cluster : NULL);
-	pack_word(p, "version", s->report.version[0] != '\0' ? s->report.version : NULL);
-	pack_key(p, "jetstream");
-	pack_bool(p, s->report.jetstream);
-	pack_key(p, "rtt_ms");
-	pack_real(p, (double)s->report.rtt_ns / NS_PER_MS);
+	pack_key_map(p, "nats", 6);
+	pack_key_puts(p, "servers", s->servers);
+	pack_key_some(p, "server", s->report.server);
+	pack_key_some(p, "cluster", s->report.cluster);
+	pack_key_some(p, "version", s->report.version);
+	pack_key_bool(p, "jetstream", s->report.jetstream);
+	pack_key_real(p, "rtt_ms", (double)s->report.rtt_ns / NS_PER_MS);
 }
 
 static enum err_code
@@ -99,22 +74,19 @@ to_json(const struct status *s, struct str *out, struct err *err)
 		bad += f->v[i].severity > FINDING_NOTE;
 	pack_init(&p, out, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, 6);
-	pack_count(&p, "schema_version", 1);
+	pack_key_uint(&p, "schema_version", 1);
 	pack_nats(&p, s);
-	pack_count(&p, "services", s->services);
-	pack_key(&p, "instances");
-	pack_map(&p, 5);
-	pack_count(&p, "total", s->instances);
-	pack_count(&p, "active", s->active);
-	pack_count(&p, "standby", s->standby);
-	pack_count(&p, "unhealthy", s->unhealthy);
-	pack_count(&p, "stale", s->stale);
-	pack_key(&p, "groups");
-	pack_array(&p, (uint32_t)groups);
+	pack_key_uint(&p, "services", s->services);
+	pack_key_map(&p, "instances", 5);
+	pack_key_uint(&p, "total", s->instances);
+	pack_key_uint(&p, "active", s->active);
+	pack_key_uint(&p, "standby", s->standby);
+	pack_key_uint(&p, "unhealthy", s->unhealthy);
+	pack_key_uint(&p, "stale", s->stale);
+	pack_key_array(&p, "groups", (uint32_t)groups);
 	for (size_t i = 0; i < groups; i++)
 		pack_group(&p, &s->groups->v[i]);
-	pack_key(&p, "degraded");
-	pack_array(&p, (uint32_t)bad);
+	pack_key_array(&p, "degraded", (uint32_t)bad);
 	for (size_t i = 0; i < f->n; i++)
 		if (f->v[i].severity > FINDING_NOTE)
 			pack_puts(&p, f->v[i].what);

@@ -72,14 +72,10 @@ cmd_version_run(struct cmd *c, struct err *err)
 
 	pack_init(&p, &json, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, 5);
-	pack_key(&p, "schema_version");
-	pack_int(&p, 1);
-	pack_key(&p, "version");
-	pack_puts(&p, AEGIS_VERSION);
-	pack_key(&p, "commit");
-	pack_puts(&p, AEGIS_COMMIT);
-	pack_key(&p, "commit_date");
-	pack_puts(&p, AEGIS_COMMIT_DATE);
+	pack_key_int(&p, "schema_version", 1);
+	pack_key_puts(&p, "version", AEGIS_VERSION);
+	pack_key_puts(&p, "commit", AEGIS_COMMIT);
+	pack_key_puts(&p, "commit_date", AEGIS_COMMIT_DATE);
 	pack_key(&p, "libraries");
 	pack_libraries(&p, str_text(&libraries));
 	enum err_code code = pack_end(&p, err);

@@ -149,14 +149,10 @@ reply_stored(struct web_request *r, const char *id, const struct pub_ack *ack)
 
 	pack_init(&p, &out, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, 4);
-	pack_key(&p, "message_id");
-	pack_puts(&p, id);
-	pack_key(&p, "stream");
-	pack_puts(&p, ack->stream);
-	pack_key(&p, "seq");
-	pack_uint(&p, ack->seq);
-	pack_key(&p, "duplicate");
-	pack_bool(&p, ack->duplicate);
+	pack_key_puts(&p, "message_id", id);
+	pack_key_puts(&p, "stream", ack->stream);
+	pack_key_uint(&p, "seq", ack->seq);
+	pack_key_bool(&p, "duplicate", ack->duplicate);
 	MUST(pack_end(&p, NULL) == ERR_OK);
 	reply_str(r, 201, &out);
 }
@@ -230,12 +226,9 @@ reply_sent(struct web_request *r, const struct send_outcome *out)
 
 	pack_init(&p, &body, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, 3);
-	pack_key(&p, "command_id");
-	pack_puts(&p, out->id);
-	pack_key(&p, "seq");
-	pack_uint(&p, out->seq);
-	pack_key(&p, "duplicate");
-	pack_bool(&p, out->duplicate);
+	pack_key_puts(&p, "command_id", out->id);
+	pack_key_uint(&p, "seq", out->seq);
+	pack_key_bool(&p, "duplicate", out->duplicate);
 	MUST(pack_end(&p, NULL) == ERR_OK);
 	reply_str(r, 202, &body);
 }

@@ -28,12 +28,9 @@ write_role(struct pack *p, const struct local *l, const struct local_state *s)
 	uint64_t bits = l->gate != NULL ? gate_look(l->gate->word, l->gate->clock) : 0;
 	int64_t left = bits != 0 ? gate_until(bits).ns - clock_boot(l->gate->clock).ns : 0;
 
-	pack_key(p, "role");
-	pack_puts(p, s->role);
-	pack_key(p, "epoch");
-	pack_uint(p, s->epoch);
-	pack_key(p, "remaining_ms");
-	pack_int(p, left > 0 ? left / NS_PER_MS : 0);
+	pack_key_puts(p, "role", s->role);
+	pack_key_uint(p, "epoch", s->epoch);
+	pack_key_int(p, "remaining_ms", left > 0 ? left / NS_PER_MS : 0);
 }
 
 enum err_code
@@ -51,20 +48,13 @@ write_state(struct str *out, const struct local *l, const struct local_state *s)
 
 	pack_init(&p, out, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, s->role != NULL ? 10 : 7);
-	pack_key(&p, "service");
-	pack_puts(&p, l->service);
-	pack_key(&p, "instance");
-	pack_puts(&p, l->instance);
-	pack_key(&p, "version");
-	pack_puts(&p, l->version);
-	pack_key(&p, "program");
-	pack_puts(&p, s->program);
-	pack_key(&p, "phase");
-	pack_puts(&p, s->phase);
-	pack_key(&p, "registered");
-	pack_bool(&p, s->registered);
-	pack_key(&p, "connected");
-	pack_bool(&p, s->connected);
+	pack_key_puts(&p, "service", l->service);
+	pack_key_puts(&p, "instance", l->instance);
+	pack_key_puts(&p, "version", l->version);
+	pack_key_puts(&p, "program", s->program);
+	pack_key_puts(&p, "phase", s->phase);
+	pack_key_bool(&p, "registered", s->registered);
+	pack_key_bool(&p, "connected", s->connected);
 	if (s->role != NULL)
 		write_role(&p, l, s);
 	MUST(pack_end(&p, NULL) == ERR_OK);

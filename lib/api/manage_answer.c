@@ -23,8 +23,7 @@ manage_fail(struct web_request *r, enum err_code code, int status, const char *s
 	if (service != NULL) {
 		pack_init(&k, &details, DATA_JSON, PACK_COMPACT);
 		pack_map(&k, 1);
-		pack_key(&k, "service_name");
-		pack_puts(&k, service);
+		pack_key_puts(&k, "service_name", service);
 		MUST(pack_end(&k, NULL) == ERR_OK);
 	}
 	web_fail(r, &(struct problem){

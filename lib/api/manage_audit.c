@@ -82,8 +82,7 @@ add(void *arg, uint64_t seq, const struct value *record)
 
 	pack_init(&k, &one, DATA_JSON, PACK_COMPACT);
 	pack_map(&k, record->n + 1);
-	pack_key(&k, "seq");
-	pack_uint(&k, seq);
+	pack_key_uint(&k, "seq", seq);
 	for (uint32_t i = 0; i < record->n; i++) {
 		pack_key_n(&k, record->u.pairs[i].key);
 		pack_value(&k, &record->u.pairs[i].value);

@@ -129,10 +129,8 @@ manage_instance_config(void *arg, struct web_request *r, struct err *err)
 		const struct instance *i = record(r, d);
 		pack_init(&k, &out, DATA_JSON, PACK_COMPACT);
 		pack_map(&k, 3);
-		pack_key(&k, "serviceName");
-		pack_puts(&k, i->service);
-		pack_key(&k, "instanceId");
-		pack_puts(&k, i->id);
+		pack_key_puts(&k, "serviceName", i->service);
+		pack_key_puts(&k, "instanceId", i->id);
 		pack_key(&k, "config");
 		pack_config(&k, i);
 		if ((code = pack_end(&k, err)) == ERR_OK)

@@ -10,7 +10,6 @@
 #include "base/magic.h"
 #include "base/mem.h"
 #include "base/utf8.h"
-#include "base/wall.h"
 #include "discovery/discovery.h"
 #include "election/election_check.h"
 #include "election/elector.h"
@@ -33,29 +32,6 @@ struct item {
 /* --- one group as JSON ------------------------------------------------------------------------ */
 
 static void
-pack_word(struct pack *k, const char *key, const char *word)
-{
-	pack_key(k, key);
-	pack_puts(k, word);
-}
-
-static void
-pack_count(struct pack *k, const char *key, uint64_t n)
-{
-	pack_key(k, key);
-	pack_uint(k, n);
-}
-
-static void
-pack_when(struct pack *k, const char *key, struct wall at)
-{
-	char text[WALL_TEXT_MAX];
-
-	wall_rfc3339(at, text);
-	pack_word(k, key, at.ns != 0 ? text : NULL);
-}
-
-static void
 pack_leader(struct pack *k, const struct observed *s)
 {
 	pack_key(k, "leader");
@@ -64,9 +40,9 @@ pack_leader(struct pack *k, const struct observed *s)
 		return;
 	}
 	pack_map(k, 3);
-	pack_word(k, "instance", s->instance);
-	pack_count(k, "epoch", s->epoch);
-	pack_when(k, "since", s->since);
+	pack_key_puts(k, "instance", s->instance);
+	pack_key_uint(k, "epoch", s->epoch);
+	pack_key_time(k, "since", s->since);
 }
 
 /* warnings: what is not as it should be although somebody may lead. */
@@ -86,8 +62,7 @@ pack_warnings(struct pack *k, const struct observed *s)
 			snprintf(text[r], sizeof text[r], "register %u: %s", s->reg[r].number, s->reg[r].why);
 			all[n++] = utf8_clean(text[r]);
 		}
-	pack_key(k, "warnings");
-	pack_array(k, n);
+	pack_key_array(k, "warnings", n);
 	for (uint32_t i = 0; i < n; i++)
 		pack_puts(k, all[i]);
 }
@@ -125,18 +100,16 @@ pack_members(struct pack *k, const struct item *it)
 
 	for (size_t i = 0; it->members != NULL && i < it->members->n; i++)
 		n += belongs(it, it->members->v[i]->instance);
-	pack_key(k, "members");
-	pack_array(k, n);
+	pack_key_array(k, "members", n);
 	for (size_t i = 0; it->members != NULL && i < it->members->n; i++) {
 		const struct instance *x = it->members->v[i]->instance;
 		if (!belongs(it, x))
 			continue;
 		pack_map(k, 4);
-		pack_word(k, "instance", x->id);
-		pack_word(k, "role", role_of(it->s, x));
-		pack_word(k, "status", instance_status_name(x->status));
-		pack_key(k, "stale");
-		pack_bool(k, !instance_is_fresh(x, it->now, it->stale_ns));
+		pack_key_puts(k, "instance", x->id);
+		pack_key_puts(k, "role", role_of(it->s, x));
+		pack_key_puts(k, "status", instance_status_name(x->status));
+		pack_key_bool(k, "stale", !instance_is_fresh(x, it->now, it->stale_ns));
 	}
 }
 
@@ -147,36 +120,33 @@ pack_registers(struct pack *k, const struct observed *s)
 		[REGISTER_LOST] = "lost", [REGISTER_BLANK] = "blank", [REGISTER_UNREADABLE] = "unreadable",
 	};
 
-	pack_key(k, "registers");
-	pack_array(k, s->site.n);
+	pack_key_array(k, "registers", s->site.n);
 	for (unsigned r = 0; r < s->site.n; r++) {
 		const struct observed_register *g = &s->reg[r];
 		bool has = g->reached && g->reading == REGISTER_VALUE;
 		pack_map(k, 9);
-		pack_count(k, "number", g->number);
-		pack_word(k, "node", g->node[0] != '\0' ? g->node : NULL);
-		pack_key(k, "reached");
-		pack_bool(k, g->reached);
-		pack_word(k, "why", g->why[0] != '\0' ? g->why : NULL);
-		pack_word(k, "state", has ? lease_mark_name(g->record.value.mark) : readings[g->reading]);
-		pack_count(k, "revision", g->revision);
-		pack_word(k, "owner", has ? g->record.holder : NULL);
-		pack_count(k, "epoch", has ? g->record.value.epoch : 0);
-		pack_count(k, "age_ms", g->age_ns > 0 ? (uint64_t)(g->age_ns / NS_PER_MS) : 0);
+		pack_key_uint(k, "number", g->number);
+		pack_key_some(k, "node", g->node);
+		pack_key_bool(k, "reached", g->reached);
+		pack_key_some(k, "why", g->why);
+		pack_key_puts(k, "state", has ? lease_mark_name(g->record.value.mark) : readings[g->reading]);
+		pack_key_uint(k, "revision", g->revision);
+		pack_key_puts(k, "owner", has ? g->record.holder : NULL);
+		pack_key_uint(k, "epoch", has ? g->record.value.epoch : 0);
+		pack_key_uint(k, "age_ms", g->age_ns > 0 ? (uint64_t)(g->age_ns / NS_PER_MS) : 0);
 	}
 }
 
 static void
 pack_changes(struct pack *k, const struct lease_changes *c)
 {
-	pack_key(k, "changes");
-	pack_array(k, c->n);
+	pack_key_array(k, "changes", c->n);
 	for (unsigned i = 0; i < c->n; i++) {
 		pack_map(k, 4);
-		pack_when(k, "at", c->list[i].at);
-		pack_word(k, "instance", c->list[i].instance);
-		pack_count(k, "epoch", c->list[i].epoch);
-		pack_word(k, "cause", c->list[i].reason);
+		pack_key_time(k, "at", c->list[i].at);
+		pack_key_puts(k, "instance", c->list[i].instance);
+		pack_key_uint(k, "epoch", c->list[i].epoch);
+		pack_key_puts(k, "cause", c->list[i].reason);
 	}
 }
 
@@ -186,17 +156,13 @@ pack_item(struct pack *k, const struct item *it, bool whole)
 	const struct observed *s = it->s;
 
 	pack_map(k, whole ? 10 : 8);
-	pack_word(k, "service", s->service);
-	pack_word(k, "group", s->group);
+	pack_key_puts(k, "service", s->service);
+	pack_key_puts(k, "group", s->group);
 	pack_leader(k, s);
-	pack_word(k, "obstacle", s->led ? NULL : s->certain ? obstacle_sentence(s->obstacle) : "it is not known yet who leads");
+	pack_key_puts(k, "obstacle", s->led ? NULL : s->certain ? obstacle_sentence(s->obstacle) : "it is not known yet who leads");
 	pack_warnings(k, s);
-	pack_word(k, "profile", s->known ? s->record.profile : NULL);
-	pack_key(k, "lease_ms");
-	if (lease_ms(s) > 0)
-		pack_uint(k, lease_ms(s));
-	else
-		pack_null(k);
+	pack_key_puts(k, "profile", s->known ? s->record.profile : NULL);
+	pack_key_nonzero(k, "lease_ms", lease_ms(s));
 	pack_members(k, it);
 	if (!whole)
 		return;

@@ -6,7 +6,6 @@
 #include "api/manage_inner.h"
 #include "base/magic.h"
 #include "base/num.h"
-#include "base/wall.h"
 #include "codec/record.h"
 #include "model/names.h"
 #include "registry/registry.h"
@@ -40,16 +39,10 @@ read_history(struct manage *m, struct web_request *r, struct registry_list *l, b
 static void
 pack_item(struct pack *k, const struct registry_item *x)
 {
-	char when[WALL_TEXT_MAX];
-
-	wall_rfc3339(x->at, when);
 	pack_map(k, 4);
-	pack_key(k, "revision");
-	pack_uint(k, x->revision);
-	pack_key(k, "at");
-	pack_puts(k, when);
-	pack_key(k, "deleted");
-	pack_bool(k, x->deleted);
+	pack_key_uint(k, "revision", x->revision);
+	pack_key_time(k, "at", x->at);
+	pack_key_bool(k, "deleted", x->deleted);
 	pack_key(k, "service");
 	if (x->definition != NULL)
 		definition_pack(k, x->definition);

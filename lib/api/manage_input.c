@@ -48,20 +48,14 @@ pack_faults(struct str *out, const struct manage_faults *f)
 
 	pack_init(&k, out, DATA_JSON, PACK_COMPACT);
 	pack_map(&k, 3);
-	pack_key(&k, "field");
-	pack_puts(&k, f->v[0].field);
-	pack_key(&k, "error_type");
-	pack_puts(&k, f->v[0].type);
-	pack_key(&k, "errors");
-	pack_array(&k, (uint32_t)f->n);
+	pack_key_puts(&k, "field", f->v[0].field);
+	pack_key_puts(&k, "error_type", f->v[0].type);
+	pack_key_array(&k, "errors", (uint32_t)f->n);
 	for (size_t i = 0; i < f->n; i++) {
 		pack_map(&k, 3);
-		pack_key(&k, "field");
-		pack_puts(&k, f->v[i].field);
-		pack_key(&k, "message");
-		pack_puts(&k, f->v[i].message);
-		pack_key(&k, "type");
-		pack_puts(&k, f->v[i].type);
+		pack_key_puts(&k, "field", f->v[i].field);
+		pack_key_puts(&k, "message", f->v[i].message);
+		pack_key_puts(&k, "type", f->v[i].type);
 	}
 	MUST(pack_end(&k, NULL) == ERR_OK);
 }

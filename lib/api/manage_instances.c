@@ -222,14 +222,12 @@ manage_summary(void *arg, struct web_request *r, struct err *err)
 		return code;
 	pack_init(&k, &out, DATA_JSON, PACK_COMPACT);
 	pack_map(&k, 1 + COUNT_OF(rows));
-	pack_key(&k, "total");
-	pack_uint(&k, c.n);
+	pack_key_uint(&k, "total", c.n);
 	for (size_t row = 0; row < COUNT_OF(rows); row++) {
 		uint64_t n = 0;
 		for (size_t i = 0; i < c.n; i++)
 			n += instance_of(c.v[i])->status == rows[row].status;
-		pack_key(&k, rows[row].name);
-		pack_uint(&k, n);
+		pack_key_uint(&k, rows[row].name, n);
 	}
 	MUST(pack_end(&k, NULL) == ERR_OK);
 	manage_json(r, 200, &out, NULL);

@@ -46,13 +46,11 @@ put_ref(struct pack *k, const char *name)
 	snprintf(ref, sizeof ref, "#/components/schemas/%.*s", (int)strcspn(name + list, "]"), name + list);
 	if (list) {
 		pack_map(k, 2);
-		pack_key(k, "type");
-		pack_puts(k, "array");
+		pack_key_puts(k, "type", "array");
 		pack_key(k, "items");
 	}
 	pack_map(k, 1);
-	pack_key(k, "$ref");
-	pack_puts(k, ref);
+	pack_key_puts(k, "$ref", ref);
 }
 
 static void
@@ -60,10 +58,8 @@ put_content(struct pack *k, const char *schema)
 {
 	bool media = strchr(schema, '/') != NULL;
 
-	pack_key(k, "content");
-	pack_map(k, 1);
-	pack_key(k, media ? schema : "application/json");
-	pack_map(k, 1);
+	pack_key_map(k, "content", 1);
+	pack_key_map(k, media ? schema : "application/json", 1);
 	pack_key(k, "schema");
 	if (media)
 		put_json(k, "{\"type\":\"string\"}");
@@ -77,20 +73,14 @@ put_parameter(struct pack *k, const char *name, const char *in, const char *sche
 	bool path = strcmp(in, "path") == 0;
 
 	pack_map(k, 3 + path + (about != NULL));
-	pack_key(k, "name");
-	pack_puts(k, name);
-	pack_key(k, "in");
-	pack_puts(k, in);
-	if (path) {
-		pack_key(k, "required");
-		pack_bool(k, true);
-	}
+	pack_key_puts(k, "name", name);
+	pack_key_puts(k, "in", in);
+	if (path)
+		pack_key_bool(k, "required", true);
 	pack_key(k, "schema");
 	put_json(k, schema);
-	if (about != NULL) {
-		pack_key(k, "description");
-		pack_puts(k, about);
-	}
+	if (about != NULL)
+		pack_key_puts(k, "description", about);
 }
 
 static const struct parameter *
@@ -118,8 +108,7 @@ put_parameters(struct pack *k, const struct web_route *w, const struct manage_ro
 		n++;
 	for (const char *q = m->query; q != NULL && *q != '\0'; q += strcspn(q, " "), q += *q == ' ')
 		n++;
-	pack_key(k, "parameters");
-	pack_array(k, n);
+	pack_key_array(k, "parameters", n);
 	for (const char *p = w->path; (p = strchr(p, '{')) != NULL; p++) {
 		char name[64];
 		snprintf(name, sizeof name, "%.*s", (int)strcspn(p + 1, "}"), p + 1);
@@ -145,18 +134,13 @@ put_responses(struct pack *k, const struct manage_route *m)
 	char status[8];
 
 	snprintf(status, sizeof status, "%d", m->status);
-	pack_key(k, "responses");
-	pack_map(k, 2);
-	pack_key(k, status);
-	pack_map(k, 1 + (m->response != NULL));
-	pack_key(k, "description");
-	pack_puts(k, "done");
+	pack_key_map(k, "responses", 2);
+	pack_key_map(k, status, 1 + (m->response != NULL));
+	pack_key_puts(k, "description", "done");
 	if (m->response != NULL)
 		put_content(k, m->response);
-	pack_key(k, "default");
-	pack_map(k, 2);
-	pack_key(k, "description");
-	pack_puts(k, "a problem");
+	pack_key_map(k, "default", 2);
+	pack_key_puts(k, "description", "a problem");
 	put_content(k, "Problem");
 }
 
@@ -173,24 +157,17 @@ put_operation(struct pack *k, const struct web_route *w, const struct manage_rou
 
 	for (size_t i = 0; i <= n; i++)
 		method[i] = (char)(w->method[i] | (w->method[i] != '\0' ? 0x20 : 0));
-	pack_key(k, method);
-	pack_map(k, 7 + (m->request != NULL));
-	pack_key(k, "operationId");
-	pack_puts(k, w->name);
-	pack_key(k, "summary");
-	pack_puts(k, w->about);
-	pack_key(k, "x-role");
-	pack_puts(k, roles[w->access]);
-	pack_key(k, "x-reach");
-	pack_puts(k, reaches[m->reach]);
+	pack_key_map(k, method, 7 + (m->request != NULL));
+	pack_key_puts(k, "operationId", w->name);
+	pack_key_puts(k, "summary", w->about);
+	pack_key_puts(k, "x-role", roles[w->access]);
+	pack_key_puts(k, "x-reach", reaches[m->reach]);
 	pack_key(k, "security");
 	put_json(k, w->access == MANAGE_PUBLIC ? "[]" : "[{\"bearer\":[]},{\"cookie\":[]}]");
 	put_parameters(k, w, m);
 	if (m->request != NULL) {
-		pack_key(k, "requestBody");
-		pack_map(k, 2);
-		pack_key(k, "required");
-		pack_bool(k, true);
+		pack_key_map(k, "requestBody", 2);
+		pack_key_bool(k, "required", true);
 		put_content(k, m->request);
 	}
 	put_responses(k, m);
@@ -214,8 +191,7 @@ put_paths(struct pack *k)
 
 	for (size_t i = 0; i < n; i++)
 		paths += is_first(i);
-	pack_key(k, "paths");
-	pack_map(k, paths);
+	pack_key_map(k, "paths", paths);
 	for (size_t i = 0; i < n; i++) {
 		uint32_t methods = 0;
 		if (!is_first(i))
@@ -223,8 +199,7 @@ put_paths(struct pack *k)
 		const char *path = manage_web_route(i)->path;
 		for (size_t j = i; j < n; j++)
 			methods += strcmp(manage_web_route(j)->path, path) == 0;
-		pack_key(k, path);
-		pack_map(k, methods);
+		pack_key_map(k, path, methods);
 		for (size_t j = i; j < n; j++)
 			if (strcmp(manage_web_route(j)->path, path) == 0)
 				put_operation(k, manage_web_route(j), manage_route_at(j));
@@ -238,29 +213,21 @@ manage_openapi_write(const struct manage *m, struct str *out)
 
 	pack_init(&k, out, DATA_JSON, PACK_COMPACT);
 	pack_map(&k, 5);
-	pack_key(&k, "openapi");
-	pack_puts(&k, "3.1.0");
-	pack_key(&k, "info");
-	pack_map(&k, 3);
-	pack_key(&k, "title");
-	pack_puts(&k, "aegis management API");
-	pack_key(&k, "version");
-	pack_puts(&k, m->version);
+	pack_key_puts(&k, "openapi", "3.1.0");
+	pack_key_map(&k, "info", 3);
+	pack_key_puts(&k, "title", "aegis management API");
+	pack_key_puts(&k, "version", m->version);
 	pack_key(&k, "license");
 	put_json(&k, "{\"name\":\"MIT\",\"identifier\":\"MIT\"}");
-	pack_key(&k, "servers");
-	pack_array(&k, 1);
+	pack_key_array(&k, "servers", 1);
 	pack_map(&k, 1);
-	pack_key(&k, "url");
-	pack_puts(&k, m->base_path[0] != '\0' ? m->base_path : "/");
+	pack_key_puts(&k, "url", m->base_path[0] != '\0' ? m->base_path : "/");
 	put_paths(&k);
-	pack_key(&k, "components");
-	pack_map(&k, 2);
+	pack_key_map(&k, "components", 2);
 	pack_key(&k, "securitySchemes");
 	put_json(&k, "{\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\"},"
 	    "\"cookie\":{\"type\":\"apiKey\",\"in\":\"cookie\",\"name\":\"__Host-aegis\"}}");
-	pack_key(&k, "schemas");
-	pack_map(&k, COUNT_OF(schemas));
+	pack_key_map(&k, "schemas", COUNT_OF(schemas));
 	for (size_t i = 0; i < COUNT_OF(schemas); i++) {
 		pack_key(&k, schemas[i].name);
 		put_json(&k, schemas[i].json);

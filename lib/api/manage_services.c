@@ -204,8 +204,7 @@ manage_service_revision(void *arg, struct web_request *r, struct err *err)
 	pack_map(&k, 2);
 	pack_key(&k, "service");
 	definition_pack(&k, &d);
-	pack_key(&k, "revision");
-	pack_uint(&k, revision);
+	pack_key_uint(&k, "revision", revision);
 	MUST(pack_end(&k, NULL) == ERR_OK);
 	manage_json(r, 200, &out, tag(revision, etag));
 	definition_release(&d);

@@ -8,41 +8,25 @@
 #include "audit/audit.h"
 #include "base/log.h"
 #include "base/magic.h"
-#include "base/wall.h"
 #include "sys/clock.h"
 
 static void
 reply_session(struct manage *m, struct web_request *r, const struct auth_who *who)
 {
 	struct str out = STR_INIT;
-	char expires[WALL_TEXT_MAX];
 	struct pack k;
 
-	if (who->expires.ns != 0)
-		wall_rfc3339(who->expires, expires);
 	pack_init(&k, &out, DATA_JSON, PACK_COMPACT);
 	pack_map(&k, 9);
-	pack_key(&k, "id");
-	pack_puts(&k, who->id);
-	pack_key(&k, "name");
-	pack_puts(&k, who->name);
-	pack_key(&k, "role");
-	pack_puts(&k, auth_role_name(who->role));
-	pack_key(&k, "service");
-	pack_puts(&k, who->service[0] != '\0' ? who->service : NULL);
-	pack_key(&k, "via");
-	pack_puts(&k, who->cookie ? "cookie" : "token");
-	pack_key(&k, "expires_at");
-	pack_puts(&k, who->expires.ns != 0 ? expires : NULL);
-	pack_key(&k, "idle_seconds");
-	if (who->cookie)
-		pack_int(&k, AUTH_IDLE_NS / NS_PER_S);
-	else
-		pack_null(&k);
-	pack_key(&k, "read_only");
-	pack_bool(&k, m->read_only);
-	pack_key(&k, "version");
-	pack_puts(&k, m->version);
+	pack_key_puts(&k, "id", who->id);
+	pack_key_puts(&k, "name", who->name);
+	pack_key_puts(&k, "role", auth_role_name(who->role));
+	pack_key_some(&k, "service", who->service);
+	pack_key_puts(&k, "via", who->cookie ? "cookie" : "token");
+	pack_key_time(&k, "expires_at", who->expires);
+	pack_key_nonzero(&k, "idle_seconds", who->cookie ? AUTH_IDLE_NS / NS_PER_S : 0);
+	pack_key_bool(&k, "read_only", m->read_only);
+	pack_key_puts(&k, "version", m->version);
 	MUST(pack_end(&k, NULL) == ERR_OK);
 	manage_json(r, 200, &out, NULL);
 }

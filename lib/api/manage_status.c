@@ -14,12 +14,9 @@
 static void
 put_name(struct pack *k, const struct manage *m, bool well)
 {
-	pack_key(k, "status");
-	pack_puts(k, well ? "healthy" : "unhealthy");
-	pack_key(k, "service");
-	pack_puts(k, SERVICE);
-	pack_key(k, "version");
-	pack_puts(k, m->version);
+	pack_key_puts(k, "status", well ? "healthy" : "unhealthy");
+	pack_key_puts(k, "service", SERVICE);
+	pack_key_puts(k, "version", m->version);
 }
 
 static void
@@ -43,8 +40,7 @@ manage_health(void *arg, struct web_request *r, struct err *err)
 	pack_init(&k, &out, DATA_JSON, PACK_COMPACT);
 	pack_map(&k, 4);
 	put_name(&k, m, true);
-	pack_key(&k, "nats_url");
-	pack_puts(&k, conn_servers(m->conn));
+	pack_key_puts(&k, "nats_url", conn_servers(m->conn));
 	reply(r, &k);
 	return ERR_OK;
 }
@@ -62,8 +58,7 @@ manage_ready(void *arg, struct web_request *r, struct err *err)
 	}
 	pack_init(&k, &out, DATA_JSON, PACK_COMPACT);
 	pack_map(&k, 1);
-	pack_key(&k, "status");
-	pack_puts(&k, "ready");
+	pack_key_puts(&k, "status", "ready");
 	reply(r, &k);
 	return ERR_OK;
 }
@@ -99,16 +94,12 @@ manage_status(void *arg, struct web_request *r, struct err *err)
 	wall_utc(clock_wall(clock_system()), now);
 	pack_init(&k, &out, DATA_JSON, PACK_COMPACT);
 	pack_map(&k, 5);
-	pack_key(&k, "timestamp");
-	pack_puts(&k, now);
+	pack_key_puts(&k, "timestamp", now);
 	pack_key(&k, "uptime_seconds");
 	pack_real(&k, (double)mono_since(clock_mono(clock_system()), m->began) / (double)NS_PER_S);
-	pack_key(&k, "environment");
-	pack_puts(&k, m->environment);
-	pack_key(&k, "connected_services");
-	pack_uint(&k, live_services(m));
-	pack_key(&k, "deployment_version");
-	pack_puts(&k, m->deployment);
+	pack_key_puts(&k, "environment", m->environment);
+	pack_key_uint(&k, "connected_services", live_services(m));
+	pack_key_puts(&k, "deployment_version", m->deployment);
 	reply(r, &k);
 	return ERR_OK;
 }
@@ -137,20 +128,13 @@ manage_health_detailed(void *arg, struct web_request *r, struct err *err)
 	pack_init(&k, &out, DATA_JSON, PACK_COMPACT);
 	pack_map(&k, 5);
 	put_name(&k, m, well);
-	pack_key(&k, "system_metrics");
-	pack_map(&k, 3);
-	pack_key(&k, "cpu_percent");
-	pack_real(&k, cpu_percent(m));
-	pack_key(&k, "memory_percent");
-	pack_real(&k, usage_memory_percent());
-	pack_key(&k, "disk_usage_percent");
-	pack_real(&k, usage_disk_percent("/"));
-	pack_key(&k, "dependencies");
-	pack_map(&k, 1);
-	pack_key(&k, "nats");
-	pack_map(&k, 2);
-	pack_key(&k, "status");
-	pack_puts(&k, answers ? "healthy" : "unhealthy");
+	pack_key_map(&k, "system_metrics", 3);
+	pack_key_real(&k, "cpu_percent", cpu_percent(m));
+	pack_key_real(&k, "memory_percent", usage_memory_percent());
+	pack_key_real(&k, "disk_usage_percent", usage_disk_percent("/"));
+	pack_key_map(&k, "dependencies", 1);
+	pack_key_map(&k, "nats", 2);
+	pack_key_puts(&k, "status", answers ? "healthy" : "unhealthy");
 	pack_key(&k, "latency_ms");
 	if (answers)
 		pack_real(&k, (double)atomic_load(&m->rtt_ns) / (double)NS_PER_MS);

@@ -72,10 +72,8 @@ metadata_make(const char *const *kv, const char *type, char **made, struct err *
 		pack_key_n(&p, key);
 		pack_given(&p, kv[i] + key.n + 1);
 	}
-	if (type != NULL) {
-		pack_key(&p, "service_type");
-		pack_puts(&p, type);
-	}
+	if (type != NULL)
+		pack_key_puts(&p, "service_type", type);
 	code = pack_end(&p, err);
 	if (code == ERR_OK)
 		*made = str_steal(&out);

@@ -66,40 +66,12 @@ audit_failing(const struct audit *a)
 /* --- writing -------------------------------------------------------------------------------- */
 
 static void
-put_text(struct pack *p, const char *key, const char *text)
-{
-	pack_key(p, key);
-	pack_puts(p, text != NULL && text[0] != '\0' ? text : NULL);
-}
-
-static void
-put_revision(struct pack *p, const char *key, uint64_t revision)
-{
-	pack_key(p, key);
-	if (revision > 0)
-		pack_uint(p, revision);
-	else
-		pack_null(p);
-}
-
-static void
-put_document(struct pack *p, const char *key, struct data d)
-{
-	pack_key(p, key);
-	if (d.p != NULL)
-		pack_data(p, d);
-	else
-		pack_null(p);
-}
-
-static void
 put_actor(struct pack *p, const struct audit_entry *e)
 {
-	pack_key(p, "actor");
-	pack_map(p, 3);
-	put_text(p, "id", e->actor_id);
-	put_text(p, "name", e->actor_name);
-	put_text(p, "role", e->actor_role);
+	pack_key_map(p, "actor", 3);
+	pack_key_some(p, "id", e->actor_id);
+	pack_key_some(p, "name", e->actor_name);
+	pack_key_some(p, "role", e->actor_role);
 }
 
 static enum err_code
@@ -113,20 +85,18 @@ encode(const struct audit_entry *e, struct wall at, struct str *out, struct err 
 	wall_rfc3339(at, when);
 	pack_init(&p, out, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, 10 + !fits);
-	put_text(&p, "at", when);
+	pack_key_some(&p, "at", when);
 	put_actor(&p, e);
-	put_text(&p, "action", e->action);
-	put_text(&p, "target", e->target);
-	put_revision(&p, "before_revision", e->before_revision);
-	put_revision(&p, "after_revision", e->after_revision);
-	put_document(&p, "before", fits ? e->before : (struct data){ .p = NULL });
-	put_document(&p, "after", fits ? e->after : (struct data){ .p = NULL });
-	put_text(&p, "request_id", e->request_id);
-	put_text(&p, "peer", e->peer);
-	if (!fits) {
-		pack_key(&p, "left_out_bytes");
-		pack_uint(&p, bytes);
-	}
+	pack_key_some(&p, "action", e->action);
+	pack_key_some(&p, "target", e->target);
+	pack_key_nonzero(&p, "before_revision", e->before_revision);
+	pack_key_nonzero(&p, "after_revision", e->after_revision);
+	pack_key_data(&p, "before", fits ? e->before : (struct data){ .p = NULL });
+	pack_key_data(&p, "after", fits ? e->after : (struct data){ .p = NULL });
+	pack_key_some(&p, "request_id", e->request_id);
+	pack_key_some(&p, "peer", e->peer);
+	if (!fits)
+		pack_key_uint(&p, "left_out_bytes", bytes);
 	return pack_end(&p, err);
 }
 

@@ -57,26 +57,7 @@ put_digest(struct pack *p, const struct digest *d)
 	char hex[DIGEST_HEX_MAX];
 
 	digest_hex(d, hex);
-	pack_key(p, "sha256");
-	pack_puts(p, hex);
-}
-
-static void
-put_time(struct pack *p, const char *key, struct wall t)
-{
-	char text[WALL_TEXT_MAX];
-
-	if (t.ns != 0)
-		wall_rfc3339(t, text);
-	pack_key(p, key);
-	pack_puts(p, t.ns != 0 ? text : NULL);
-}
-
-static void
-put_text(struct pack *p, const char *key, const char *text)
-{
-	pack_key(p, key);
-	pack_puts(p, text[0] != '\0' ? text : NULL);
+	pack_key_puts(p, "sha256", hex);
 }
 
 void
@@ -85,14 +66,14 @@ auth_token_write(struct str *out, const struct auth_token *t)
 	struct pack p;
 
 	begin(&p, out, 8);
-	put_text(&p, "name", t->name);
-	put_text(&p, "role", auth_role_name(t->role));
-	put_text(&p, "service", t->service);
-	put_text(&p, "prefix", t->prefix);
+	pack_key_some(&p, "name", t->name);
+	pack_key_some(&p, "role", auth_role_name(t->role));
+	pack_key_some(&p, "service", t->service);
+	pack_key_some(&p, "prefix", t->prefix);
 	put_digest(&p, &t->digest);
-	put_time(&p, "created_at", t->created);
-	put_text(&p, "created_by", t->created_by);
-	put_time(&p, "expires_at", t->expires);
+	pack_key_time(&p, "created_at", t->created);
+	pack_key_some(&p, "created_by", t->created_by);
+	pack_key_time(&p, "expires_at", t->expires);
 	end(&p);
 }
 
@@ -103,10 +84,10 @@ auth_session_write(struct str *out, const struct auth_session *s)
 
 	begin(&p, out, 5);
 	put_digest(&p, &s->digest);
-	put_text(&p, "token", s->token);
-	put_time(&p, "created_at", s->created);
-	put_time(&p, "touched_at", s->touched);
-	put_time(&p, "expires_at", s->expires);
+	pack_key_some(&p, "token", s->token);
+	pack_key_time(&p, "created_at", s->created);
+	pack_key_time(&p, "touched_at", s->touched);
+	pack_key_time(&p, "expires_at", s->expires);
 	end(&p);
 }
 
@@ -117,8 +98,8 @@ auth_code_write(struct str *out, const struct auth_code *c)
 
 	begin(&p, out, 3);
 	put_digest(&p, &c->digest);
-	put_text(&p, "token", c->token);
-	put_time(&p, "expires_at", c->expires);
+	pack_key_some(&p, "token", c->token);
+	pack_key_time(&p, "expires_at", c->expires);
 	end(&p);
 }
 
@@ -128,7 +109,7 @@ auth_used_write(struct str *out, struct wall at)
 	struct pack p;
 
 	begin(&p, out, 1);
-	put_time(&p, "at", at);
+	pack_key_time(&p, "at", at);
 	end(&p);
 }
 
@@ -136,17 +117,17 @@ void
 auth_token_pack(struct pack *p, const struct auth_token *t, const char *key, const char *value)
 {
 	pack_map(p, key != NULL ? 10 : 9);
-	put_text(p, "id", t->id);
-	put_text(p, "name", t->name);
-	put_text(p, "role", auth_role_name(t->role));
-	put_text(p, "service", t->service);
-	put_text(p, "prefix", t->prefix);
-	put_time(p, "created_at", t->created);
-	put_text(p, "created_by", t->created_by);
-	put_time(p, "expires_at", t->expires);
-	put_time(p, "last_used_at", t->used);
+	pack_key_some(p, "id", t->id);
+	pack_key_some(p, "name", t->name);
+	pack_key_some(p, "role", auth_role_name(t->role));
+	pack_key_some(p, "service", t->service);
+	pack_key_some(p, "prefix", t->prefix);
+	pack_key_time(p, "created_at", t->created);
+	pack_key_some(p, "created_by", t->created_by);
+	pack_key_time(p, "expires_at", t->expires);
+	pack_key_time(p, "last_used_at", t->used);
 	if (key != NULL)
-		put_text(p, key, value);
+		pack_key_some(p, key, value);
 }
 
 void

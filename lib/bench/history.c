@@ -76,10 +76,8 @@ history_write(int fd, const struct history_line *l)
 		n += is_there(l, &members[i]);
 	pack_init(&p, out, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, n);
-	pack_key(&p, "t");
-	pack_int(&p, l->t.ns);
-	pack_key(&p, "ev");
-	pack_puts(&p, names[l->ev]);
+	pack_key_int(&p, "t", l->t.ns);
+	pack_key_puts(&p, "ev", names[l->ev]);
 	for (size_t i = 0; i < COUNT_OF(members); i++) {
 		const char *at = (const char *)l + members[i].at;
 		if (!is_there(l, &members[i]))

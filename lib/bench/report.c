@@ -21,34 +21,6 @@ us(int64_t ns)
 
 /* --- JSON -------------------------------------------------------------------------------- */
 
-static void
-put_text(struct pack *p, const char *key, const char *v)
-{
-	pack_key(p, key);
-	pack_puts(p, v);
-}
-
-static void
-put_uint(struct pack *p, const char *key, uint64_t v)
-{
-	pack_key(p, key);
-	pack_uint(p, v);
-}
-
-static void
-put_real(struct pack *p, const char *key, double v)
-{
-	pack_key(p, key);
-	pack_real(p, v);
-}
-
-static void
-put_bool(struct pack *p, const char *key, bool v)
-{
-	pack_key(p, key);
-	pack_bool(p, v);
-}
-
 static const char *const percentile_keys[BENCH_PERCENTILES] = {
 	"p50_us", "p75_us", "p90_us", "p99_us", "p999_us", "p9999_us",
 };
@@ -59,10 +31,10 @@ static void
 latency_members(struct pack *p, const struct histogram *h)
 {
 	for (size_t i = 0; i < BENCH_PERCENTILES; i++)
-		put_real(p, percentile_keys[i], us(histogram_at(h, bench_percentiles[i].percent)));
-	put_real(p, "min_us", us(histogram_min(h)));
-	put_real(p, "mean_us", histogram_mean(h) / US);
-	put_real(p, "max_us", us(histogram_max(h)));
+		pack_key_real(p, percentile_keys[i], us(histogram_at(h, bench_percentiles[i].percent)));
+	pack_key_real(p, "min_us", us(histogram_min(h)));
+	pack_key_real(p, "mean_us", histogram_mean(h) / US);
+	pack_key_real(p, "max_us", us(histogram_max(h)));
 }
 
 #define TALLY_MEMBERS (LATENCY_MEMBERS + 4)
@@ -71,28 +43,27 @@ static void
 tally_members(struct pack *p, const struct bench_tally *t)
 {
 	latency_members(p, t->latency);
-	put_real(p, "per_second", bench_tally_rate(t));
-	put_uint(p, "count", histogram_count(t->latency));
-	put_uint(p, "errors", t->errors);
-	put_real(p, "seconds", t->seconds);
+	pack_key_real(p, "per_second", bench_tally_rate(t));
+	pack_key_uint(p, "count", histogram_count(t->latency));
+	pack_key_uint(p, "errors", t->errors);
+	pack_key_real(p, "seconds", t->seconds);
 }
 
 static void
 rounds_array(struct pack *p, const struct bench_result *r)
 {
-	pack_key(p, "rounds");
-	pack_array(p, (uint32_t)r->n);
+	pack_key_array(p, "rounds", (uint32_t)r->n);
 	for (size_t i = 0; i < r->n; i++) {
 		const struct bench_round *one = &r->rounds[i];
 		pack_map(p, r->against != NULL ? 6 : 3);
-		put_real(p, "p50_us", one->p50_us);
-		put_real(p, "p99_us", one->p99_us);
-		put_real(p, "per_second", one->per_second);
+		pack_key_real(p, "p50_us", one->p50_us);
+		pack_key_real(p, "p99_us", one->p99_us);
+		pack_key_real(p, "per_second", one->per_second);
 		if (r->against == NULL)
 			continue;
-		put_real(p, "ratio_p50", one->ratio.p50);
-		put_real(p, "ratio_p99", one->ratio.p99);
-		put_real(p, "ratio_throughput", one->ratio.throughput);
+		pack_key_real(p, "ratio_p50", one->ratio.p50);
+		pack_key_real(p, "ratio_p99", one->ratio.p99);
+		pack_key_real(p, "ratio_throughput", one->ratio.throughput);
 	}
 }
 
@@ -104,22 +75,21 @@ failover_map(struct pack *p, const struct bench_result *r)
 	const struct bench_failover *f = r->failover;
 	const struct histogram *h = r->ours.latency;
 
-	pack_key(p, "failover");
-	pack_map(p, 14);
-	put_real(p, "p50_ms", (double)histogram_at(h, 50) / MS);
-	put_real(p, "p99_ms", (double)histogram_at(h, 99) / MS);
-	put_real(p, "max_ms", (double)histogram_max(h) / MS);
-	put_uint(p, "rounds", f->rounds);
-	put_uint(p, "changes", f->changes);
-	put_uint(p, "calls", f->calls);
-	put_uint(p, "lost", f->lost);
-	put_uint(p, "overlap", f->overlap);
-	put_uint(p, "findings", f->findings);
-	put_uint(p, "unprovoked", f->unprovoked);
-	put_uint(p, "queue_calls", f->flow_calls);
-	put_uint(p, "queue_failed", f->flow_failed);
-	put_real(p, "queue_longest_ms", f->flow_longest_ms);
-	put_text(p, "first", f->first[0] != '\0' ? f->first : NULL);
+	pack_key_map(p, "failover", 14);
+	pack_key_real(p, "p50_ms", (double)histogram_at(h, 50) / MS);
+	pack_key_real(p, "p99_ms", (double)histogram_at(h, 99) / MS);
+	pack_key_real(p, "max_ms", (double)histogram_max(h) / MS);
+	pack_key_uint(p, "rounds", f->rounds);
+	pack_key_uint(p, "changes", f->changes);
+	pack_key_uint(p, "calls", f->calls);
+	pack_key_uint(p, "lost", f->lost);
+	pack_key_uint(p, "overlap", f->overlap);
+	pack_key_uint(p, "findings", f->findings);
+	pack_key_uint(p, "unprovoked", f->unprovoked);
+	pack_key_uint(p, "queue_calls", f->flow_calls);
+	pack_key_uint(p, "queue_failed", f->flow_failed);
+	pack_key_real(p, "queue_longest_ms", f->flow_longest_ms);
+	pack_key_some(p, "first", f->first);
 }
 
 static void
@@ -128,30 +98,27 @@ run_map(struct pack *p, const struct bench_result *r)
 	bool open_loop = r->rate > 0;
 
 	pack_map(p, 6u + TALLY_MEMBERS + (open_loop ? 2 : 0) + (r->against != NULL ? 3 : 0) + (r->failover != NULL));
-	put_text(p, "pattern", r->pattern);
-	put_text(p, "what", r->what);
-	put_uint(p, "in_flight", r->in_flight);
-	put_bool(p, "corrected", open_loop);
-	put_bool(p, "interrupted", r->interrupted);
+	pack_key_puts(p, "pattern", r->pattern);
+	pack_key_puts(p, "what", r->what);
+	pack_key_uint(p, "in_flight", r->in_flight);
+	pack_key_bool(p, "corrected", open_loop);
+	pack_key_bool(p, "interrupted", r->interrupted);
 	tally_members(p, &r->ours);
 	if (open_loop) {
-		put_real(p, "rate_asked", r->rate);
-		pack_key(p, "plain");
-		pack_map(p, LATENCY_MEMBERS);
+		pack_key_real(p, "rate_asked", r->rate);
+		pack_key_map(p, "plain", LATENCY_MEMBERS);
 		latency_members(p, r->ours.plain);
 	}
 	if (r->against != NULL) {
-		put_text(p, "against", r->against);
-		pack_key(p, "baseline");
-		pack_map(p, TALLY_MEMBERS);
+		pack_key_puts(p, "against", r->against);
+		pack_key_map(p, "baseline", TALLY_MEMBERS);
 		tally_members(p, &r->theirs);
-		pack_key(p, "ratio");
-		pack_map(p, 5);
-		put_real(p, "p50", r->ratio.p50);
-		put_real(p, "p90", r->ratio.p90);
-		put_real(p, "p99", r->ratio.p99);
-		put_real(p, "p999", r->ratio.p999);
-		put_real(p, "throughput", r->ratio.throughput);
+		pack_key_map(p, "ratio", 5);
+		pack_key_real(p, "p50", r->ratio.p50);
+		pack_key_real(p, "p90", r->ratio.p90);
+		pack_key_real(p, "p99", r->ratio.p99);
+		pack_key_real(p, "p999", r->ratio.p999);
+		pack_key_real(p, "throughput", r->ratio.throughput);
 	}
 	if (r->failover != NULL)
 		failover_map(p, r);
@@ -161,18 +128,16 @@ run_map(struct pack *p, const struct bench_result *r)
 static void
 machine_map(struct pack *p, const struct machine *m)
 {
-	pack_key(p, "machine");
-	pack_map(p, 4);
-	put_text(p, "cpu", m->cpu);
-	put_uint(p, "cores", (uint64_t)m->cores);
-	put_text(p, "kernel", m->kernel);
-	put_text(p, "load", m->load);
-	pack_key(p, "server");
-	pack_map(p, 3);
-	put_text(p, "name", m->server_name);
-	put_text(p, "version", m->server_version[0] != '\0' ? m->server_version : NULL);
-	put_uint(p, "api_level", (uint64_t)m->api_level);
-	put_text(p, "client", m->client);
+	pack_key_map(p, "machine", 4);
+	pack_key_puts(p, "cpu", m->cpu);
+	pack_key_uint(p, "cores", (uint64_t)m->cores);
+	pack_key_puts(p, "kernel", m->kernel);
+	pack_key_puts(p, "load", m->load);
+	pack_key_map(p, "server", 3);
+	pack_key_puts(p, "name", m->server_name);
+	pack_key_some(p, "version", m->server_version);
+	pack_key_uint(p, "api_level", (uint64_t)m->api_level);
+	pack_key_puts(p, "client", m->client);
 }
 
 static void
@@ -181,17 +146,16 @@ options_map(struct pack *p, const struct bench_opts *o)
 	char target[300];
 
 	snprintf(target, sizeof target, "%s/%s", o->service != NULL ? o->service : "", o->method != NULL ? o->method : "");
-	pack_key(p, "options");
-	pack_map(p, 9);
-	put_real(p, "warmup_seconds", (double)o->warmup_ns / 1e9);
-	put_real(p, "duration_seconds", o->count > 0 ? 0 : (double)o->duration_ns / 1e9);
-	put_uint(p, "count", o->count);
-	put_uint(p, "repeat", o->repeats);
-	put_real(p, "rate", o->rate);
-	put_uint(p, "size_bytes", o->size);
-	put_text(p, "encoding", o->format == DATA_JSON ? "json" : "msgpack");
-	put_uint(p, "instances", o->instances);
-	put_text(p, "target", o->service != NULL ? target : NULL);
+	pack_key_map(p, "options", 9);
+	pack_key_real(p, "warmup_seconds", (double)o->warmup_ns / 1e9);
+	pack_key_real(p, "duration_seconds", o->count > 0 ? 0 : (double)o->duration_ns / 1e9);
+	pack_key_uint(p, "count", o->count);
+	pack_key_uint(p, "repeat", o->repeats);
+	pack_key_real(p, "rate", o->rate);
+	pack_key_uint(p, "size_bytes", o->size);
+	pack_key_puts(p, "encoding", o->format == DATA_JSON ? "json" : "msgpack");
+	pack_key_uint(p, "instances", o->instances);
+	pack_key_puts(p, "target", o->service != NULL ? target : NULL);
 }
 
 void
@@ -203,24 +167,22 @@ report_json(const struct bench_report *r, struct str *out)
 	wall_rfc3339(r->at, at);
 	pack_init(&p, out, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, 9);
-	put_uint(&p, "schema_version", SCHEMA_VERSION);
-	put_text(&p, "name", r->bench);
-	put_text(&p, "at", at);
+	pack_key_uint(&p, "schema_version", SCHEMA_VERSION);
+	pack_key_puts(&p, "name", r->bench);
+	pack_key_puts(&p, "at", at);
 	machine_map(&p, r->machine);
 	options_map(&p, r->opts);
-	pack_key(&p, "runs");
-	pack_array(&p, (uint32_t)r->n);
+	pack_key_array(&p, "runs", (uint32_t)r->n);
 	for (size_t i = 0; i < r->n; i++)
 		run_map(&p, &r->results[i]);
-	pack_key(&p, "assertions");
-	pack_array(&p, (uint32_t)r->nverdicts);
+	pack_key_array(&p, "assertions", (uint32_t)r->nverdicts);
 	for (size_t i = 0; i < r->nverdicts; i++) {
 		const struct bench_verdict *v = &r->verdicts[i];
 		pack_map(&p, 4);
-		put_text(&p, "assertion", v->assertion);
-		put_text(&p, "pattern", v->pattern);
-		put_bool(&p, "holds", v->holds);
-		put_text(&p, "said", v->said);
+		pack_key_puts(&p, "assertion", v->assertion);
+		pack_key_puts(&p, "pattern", v->pattern);
+		pack_key_bool(&p, "holds", v->holds);
+		pack_key_puts(&p, "said", v->said);
 	}
 	MUST(pack_end(&p, NULL) == ERR_OK);
 }

@@ -19,10 +19,8 @@ side_payload(const struct bench_env *env, uint64_t number, struct str *out)
 	memset(data, 'x', env->size);
 	pack_init(&p, out, env->format, PACK_COMPACT);
 	pack_map(&p, 2);
-	pack_key(&p, "n");
-	pack_uint(&p, number);
-	pack_key(&p, "data");
-	pack_text(&p, (struct text){ data, env->size });
+	pack_key_uint(&p, "n", number);
+	pack_key_text(&p, "data", (struct text){ data, env->size });
 	MUST(pack_end(&p, NULL) == ERR_OK);
 	mem_free(data);
 }

@@ -20,20 +20,13 @@ static void
 put(struct pack *p, const char *key, const char *value, bool told)
 {
 	pack_map(p, 7);
-	pack_key(p, "key");
-	pack_puts(p, key);
-	pack_key(p, "value");
-	pack_puts(p, value);
-	pack_key(p, "origin");
-	pack_puts(p, told ? "flag" : "default");
-	pack_key(p, "source");
-	pack_puts(p, told ? "the program" : NULL);
-	pack_key(p, "pending");
-	pack_bool(p, false);
-	pack_key(p, "live");
-	pack_bool(p, false);
-	pack_key(p, "secret");
-	pack_bool(p, false);
+	pack_key_puts(p, "key", key);
+	pack_key_puts(p, "value", value);
+	pack_key_puts(p, "origin", told ? "flag" : "default");
+	pack_key_puts(p, "source", told ? "the program" : NULL);
+	pack_key_bool(p, "pending", false);
+	pack_key_bool(p, "live", false);
+	pack_key_bool(p, "secret", false);
 }
 
 static void
@@ -54,20 +47,13 @@ write_text(const struct aegis *a, const aegis_identity *who, struct str *out)
 
 	pack_init(&p, out, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, 7);
-	pack_key(&p, "service");
-	pack_puts(&p, who->service);
-	pack_key(&p, "instance");
-	pack_puts(&p, a->instance);
-	pack_key(&p, "revision");
-	pack_null(&p);
-	pack_key(&p, "applied_revision");
-	pack_null(&p);
-	pack_key(&p, "refused");
-	pack_null(&p);
-	pack_key(&p, "pending");
-	pack_array(&p, 0);
-	pack_key(&p, "settings");
-	pack_array(&p, 5);
+	pack_key_puts(&p, "service", who->service);
+	pack_key_puts(&p, "instance", a->instance);
+	pack_key_null(&p, "revision");
+	pack_key_null(&p, "applied_revision");
+	pack_key_null(&p, "refused");
+	pack_key_array(&p, "pending", 0);
+	pack_key_array(&p, "settings", 5);
 	put_time(&p, "heartbeat_interval", who->heartbeat_ms * NS_PER_MS, 10 * NS_PER_S);
 	put_time(&p, "registry_ttl", who->ttl_s * NS_PER_S, 30 * NS_PER_S);
 	put_time(&p, "stale_threshold", discovery_stale_ns(a->discovery), 35 * NS_PER_S);

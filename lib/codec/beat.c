@@ -40,20 +40,6 @@ parse(const void *p, size_t n, struct value *v, struct err *err)
 	return v->type == VALUE_MAP ? ERR_OK : err_set(err, ERR_SYNTAX, "the message must be a map");
 }
 
-static void
-put(struct pack *p, const char *key, const char *text)
-{
-	pack_key(p, key);
-	pack_puts(p, text);
-}
-
-static void
-put_uint(struct pack *p, const char *key, uint64_t v)
-{
-	pack_key(p, key);
-	pack_uint(p, v);
-}
-
 void
 beat_encode(const struct beat *b, struct str *out)
 {
@@ -63,19 +49,17 @@ beat_encode(const struct beat *b, struct str *out)
 	lease_nonce_format(b->nonce, nonce);
 	pack_init(&p, out, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, b->before != 0 ? 7 : 6);
-	put(&p, "g", b->group);
-	put(&p, "st", b->state);
-	pack_key(&p, "hot");
-	pack_bool(&p, b->hot);
-	put_uint(&p, "e", b->epoch);
-	put(&p, "n", nonce);
+	pack_key_puts(&p, "g", b->group);
+	pack_key_puts(&p, "st", b->state);
+	pack_key_bool(&p, "hot", b->hot);
+	pack_key_uint(&p, "e", b->epoch);
+	pack_key_puts(&p, "n", nonce);
 	if (b->before != 0) {
-		pack_key(&p, "prev");
-		pack_map(&p, 2);
-		put_uint(&p, "e", b->before);
-		put(&p, "how", b->how);
+		pack_key_map(&p, "prev", 2);
+		pack_key_uint(&p, "e", b->before);
+		pack_key_puts(&p, "how", b->how);
 	}
-	put_uint(&p, "seq", b->seq);
+	pack_key_uint(&p, "seq", b->seq);
 	MUST(pack_end(&p, NULL) == ERR_OK);
 }
 
@@ -116,9 +100,9 @@ stepdown_encode(const struct stepdown *s, struct str *out)
 	pack_init(&p, out, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, (uint32_t)(s->group[0] != '\0') + (s->to[0] != '\0'));
 	if (s->group[0] != '\0')
-		put(&p, "group", s->group);
+		pack_key_puts(&p, "group", s->group);
 	if (s->to[0] != '\0')
-		put(&p, "to", s->to);
+		pack_key_puts(&p, "to", s->to);
 	MUST(pack_end(&p, NULL) == ERR_OK);
 }
 
@@ -147,7 +131,7 @@ stepdown_answer_encode(const char *error, struct str *out)
 
 	pack_init(&p, out, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, 1);
-	put(&p, error != NULL ? "error" : "status", error != NULL ? error : "accepted");
+	pack_key_puts(&p, error != NULL ? "error" : "status", error != NULL ? error : "accepted");
 	MUST(pack_end(&p, NULL) == ERR_OK);
 }
 

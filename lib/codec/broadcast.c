@@ -34,12 +34,9 @@ broadcast_presence(const char *service, const char *instance, struct wall now, s
 	}
 	pack_init(&p, out, DATA_JSON, PACK_PYTHON);
 	pack_map(&p, 3);
-	pack_key(&p, "service_name");
-	pack_puts(&p, lower);
-	pack_key(&p, "instance_id");
-	pack_puts(&p, instance);
-	pack_key(&p, "timestamp");
-	pack_real(&p, epoch(now));
+	pack_key_puts(&p, "service_name", lower);
+	pack_key_puts(&p, "instance_id", instance);
+	pack_key_real(&p, "timestamp", epoch(now));
 	MUST(pack_end(&p, NULL) == ERR_OK);
 	mem_free(lower);
 }
@@ -52,36 +49,24 @@ summary_pack(struct pack *p, const struct broadcast_summary *s)
 		{ "p50", s->p50 }, { "p90", s->p90 }, { "p99", s->p99 },
 	};
 
-	pack_key(p, s->name);
-	pack_map(p, 1 + COUNT_OF(rows));
-	pack_key(p, "count");
-	pack_uint(p, s->count);
-	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		pack_key(p, rows[i].key);
-		pack_real(p, rounded(rows[i].v));
-	}
+	pack_key_map(p, s->name, 1 + COUNT_OF(rows));
+	pack_key_uint(p, "count", s->count);
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		pack_key_real(p, rows[i].key, rounded(rows[i].v));
 }
 
 static void
 metrics_pack(struct pack *p, const struct broadcast_metrics *m)
 {
 	pack_map(p, 4);
-	pack_key(p, "uptime_seconds");
-	pack_real(p, rounded(m->uptime_s));
-	pack_key(p, "counters");
-	pack_map(p, (uint32_t)m->ncounters);
-	for (size_t i = 0; i < m->ncounters; i++) {
-		pack_key(p, m->counters[i].name);
-		pack_uint(p, m->counters[i].value);
-	}
-	pack_key(p, "gauges");
-	pack_map(p, (uint32_t)m->ngauges);
-	for (size_t i = 0; i < m->ngauges; i++) {
-		pack_key(p, m->gauges[i].name);
-		pack_real(p, isfinite(m->gauges[i].value) ? m->gauges[i].value : 0);
-	}
-	pack_key(p, "summaries");
-	pack_map(p, (uint32_t)m->nsummaries);
+	pack_key_real(p, "uptime_seconds", rounded(m->uptime_s));
+	pack_key_map(p, "counters", (uint32_t)m->ncounters);
+	for (size_t i = 0; i < m->ncounters; i++)
+		pack_key_uint(p, m->counters[i].name, m->counters[i].value);
+	pack_key_map(p, "gauges", (uint32_t)m->ngauges);
+	for (size_t i = 0; i < m->ngauges; i++)
+		pack_key_real(p, m->gauges[i].name, isfinite(m->gauges[i].value) ? m->gauges[i].value : 0);
+	pack_key_map(p, "summaries", (uint32_t)m->nsummaries);
 	for (size_t i = 0; i < m->nsummaries; i++)
 		summary_pack(p, &m->summaries[i]);
 }
@@ -94,10 +79,8 @@ broadcast_heartbeat(const char *instance, struct wall now, const struct broadcas
 
 	pack_init(&p, out, DATA_JSON, PACK_PYTHON);
 	pack_map(&p, 3);
-	pack_key(&p, "instance_id");
-	pack_puts(&p, instance);
-	pack_key(&p, "timestamp");
-	pack_real(&p, epoch(now));
+	pack_key_puts(&p, "instance_id", instance);
+	pack_key_real(&p, "timestamp", epoch(now));
 	pack_key(&p, "metrics");
 	metrics_pack(&p, m);
 	MUST(pack_end(&p, NULL) == ERR_OK);

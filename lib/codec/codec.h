@@ -11,6 +11,7 @@
 #define CODEC_CODEC_H
 
 #include "base/err.h"
+#include "base/instant.h"
 #include "base/str.h"
 #include "model/value.h"
 
@@ -80,6 +81,22 @@ void pack_bytes(struct pack *p, struct text t);	/* absent writes null; JSON has 
 void pack_value(struct pack *p, const struct value *v);	/* NULL writes null */
 void pack_data(struct pack *p, struct data d);	/* as it is when the format fits, else transcoded
 						   with a decoder of its own */
+
+/* pack_key_...(p, key, v): the key, then v as pack_... writes it. */
+void pack_key_null(struct pack *p, const char *key);
+void pack_key_bool(struct pack *p, const char *key, bool v);
+void pack_key_int(struct pack *p, const char *key, int64_t v);
+void pack_key_uint(struct pack *p, const char *key, uint64_t v);
+void pack_key_real(struct pack *p, const char *key, double v);
+void pack_key_text(struct pack *p, const char *key, struct text v);
+void pack_key_puts(struct pack *p, const char *key, const char *v);
+void pack_key_value(struct pack *p, const char *key, const struct value *v);
+void pack_key_data(struct pack *p, const char *key, struct data v);
+void pack_key_map(struct pack *p, const char *key, uint32_t pairs);
+void pack_key_array(struct pack *p, const char *key, uint32_t items);
+void pack_key_some(struct pack *p, const char *key, const char *v);	/* "" and NULL write null */
+void pack_key_nonzero(struct pack *p, const char *key, uint64_t v);	/* 0 writes null */
+void pack_key_time(struct pack *p, const char *key, struct wall v);	/* RFC 3339; 0 writes null */
 
 /* pack_end(p, err): the value is complete; what was wrong, if anything.  On failure the
  * str is cut back to where pack_init found it. */

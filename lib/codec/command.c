@@ -25,13 +25,6 @@ command_epoch(struct wall now)
 
 /* --- writing ------------------------------------------------------------------------------ */
 
-static void
-put_text(struct pack *p, const char *key, struct text t)
-{
-	pack_key(p, key);
-	pack_text(p, t);
-}
-
 enum err_code
 command_progress_encode(const struct command_progress *m, enum data_format format, struct str *out, struct err *err)
 {
@@ -39,12 +32,10 @@ command_progress_encode(const struct command_progress *m, enum data_format forma
 
 	pack_init(&p, out, format, PACK_PYTHON);
 	pack_map(&p, 4);
-	put_text(&p, "command_id", m->command_id);
-	pack_key(&p, "progress");
-	pack_real(&p, m->progress);
-	put_text(&p, "status", m->status.p != NULL ? m->status : text_of(""));
-	pack_key(&p, "timestamp");
-	pack_real(&p, m->timestamp);
+	pack_key_text(&p, "command_id", m->command_id);
+	pack_key_real(&p, "progress", m->progress);
+	pack_key_text(&p, "status", m->status.p != NULL ? m->status : text_of(""));
+	pack_key_real(&p, "timestamp", m->timestamp);
 	return pack_end(&p, err);
 }
 
@@ -57,13 +48,11 @@ command_completion_encode(const struct command_completion *c, enum data_format f
 
 	pack_init(&p, out, format, PACK_PYTHON);
 	pack_map(&p, good ? 3 : 4);
-	put_text(&p, "command_id", c->command_id);
-	pack_key(&p, "status");
-	pack_puts(&p, command_status_name(c->status));
-	pack_key(&p, "result");
-	pack_value(&p, good ? &c->result : NULL);
+	pack_key_text(&p, "command_id", c->command_id);
+	pack_key_puts(&p, "status", command_status_name(c->status));
+	pack_key_value(&p, "result", good ? &c->result : NULL);
 	if (!good)
-		put_text(&p, "error", c->error.p != NULL ? c->error : text_of(""));
+		pack_key_text(&p, "error", c->error.p != NULL ? c->error : text_of(""));
 	return pack_end(&p, err);
 }
 
@@ -74,8 +63,8 @@ command_cancel_encode(const struct command_cancel *c, enum data_format format, s
 
 	pack_init(&p, out, format, PACK_PYTHON);
 	pack_map(&p, 2);
-	put_text(&p, "command_id", c->command_id);
-	put_text(&p, "reason", c->reason);
+	pack_key_text(&p, "command_id", c->command_id);
+	pack_key_text(&p, "reason", c->reason);
 	return pack_end(&p, err);
 }
 

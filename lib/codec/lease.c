@@ -135,27 +135,13 @@ lease_decode(const void *p, size_t n, struct lease_record *out, struct err *err)
 /* --- writing ------------------------------------------------------------------------------ */
 
 static void
-put_uint(struct pack *p, const char *key, uint64_t v)
-{
-	pack_key(p, key);
-	pack_uint(p, v);
-}
-
-static void
-put_text(struct pack *p, const char *key, const char *v)
-{
-	pack_key(p, key);
-	pack_puts(p, v);
-}
-
-static void
 put_nonce(struct pack *p, const char *key, struct lease_nonce n)
 {
 	char hex[LEASE_NONCE_MAX] = "";
 
 	if (!lease_nonce_nobody(n))
 		lease_nonce_format(n, hex);
-	put_text(p, key, hex);
+	pack_key_puts(p, key, hex);
 }
 
 static void
@@ -165,23 +151,22 @@ write_lease(const struct lease_record *r, unsigned conns, struct str *out)
 
 	pack_init(&p, out, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, 11);
-	put_uint(&p, "v", VERSION);
-	put_uint(&p, "e", r->value.epoch);
-	put_text(&p, "s", lease_mark_name(r->value.mark));
-	put_text(&p, "h", r->holder);
+	pack_key_uint(&p, "v", VERSION);
+	pack_key_uint(&p, "e", r->value.epoch);
+	pack_key_puts(&p, "s", lease_mark_name(r->value.mark));
+	pack_key_puts(&p, "h", r->holder);
 	put_nonce(&p, "n", r->value.nonce);
-	put_uint(&p, "c", r->value.counter);
-	put_uint(&p, "D", r->value.d_ms);
-	put_uint(&p, "L", r->value.l_ms);
+	pack_key_uint(&p, "c", r->value.counter);
+	pack_key_uint(&p, "D", r->value.d_ms);
+	pack_key_uint(&p, "L", r->value.l_ms);
 	put_nonce(&p, "to", r->value.to);
-	pack_key(&p, "conn");
-	pack_array(&p, conns);
+	pack_key_array(&p, "conn", conns);
 	for (unsigned i = 0; i < conns; i++) {
 		pack_map(&p, 2);
-		put_text(&p, "sid", r->conn[i].server);
-		put_uint(&p, "cid", r->conn[i].cid);
+		pack_key_puts(&p, "sid", r->conn[i].server);
+		pack_key_uint(&p, "cid", r->conn[i].cid);
 	}
-	put_uint(&p, "w", r->written.ns > 0 ? (uint64_t)(r->written.ns / NS_PER_MS) : 0);
+	pack_key_uint(&p, "w", r->written.ns > 0 ? (uint64_t)(r->written.ns / NS_PER_MS) : 0);
 	MUST(pack_end(&p, NULL) == ERR_OK);
 }
 
@@ -210,12 +195,11 @@ lease_set_encode(const struct lease_set *s, struct str *out)
 
 	pack_init(&p, out, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, 5);
-	put_uint(&p, "v", VERSION);
-	put_text(&p, "set", s->uuid);
-	put_uint(&p, "n", s->n);
-	put_text(&p, "state", s->ready ? "ready" : "creating");
-	pack_key(&p, "nodes");
-	pack_array(&p, s->n);
+	pack_key_uint(&p, "v", VERSION);
+	pack_key_puts(&p, "set", s->uuid);
+	pack_key_uint(&p, "n", s->n);
+	pack_key_puts(&p, "state", s->ready ? "ready" : "creating");
+	pack_key_array(&p, "nodes", s->n);
 	for (unsigned i = 0; i < s->n; i++)
 		pack_puts(&p, s->node[i]);
 	MUST(pack_end(&p, NULL) == ERR_OK);
@@ -273,11 +257,11 @@ lease_group_encode(const struct lease_group_record *g, struct str *out)
 	MUST(g->state != LEASE_GROUP_UNKNOWN);
 	pack_init(&p, out, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, 5);
-	put_uint(&p, "v", VERSION);
-	put_text(&p, "state", g->state == LEASE_GROUP_LIVE ? "live" : "new");
-	put_text(&p, "profile", g->profile);
-	put_text(&p, "fence", g->fence);
-	put_uint(&p, "epoch", g->epoch);
+	pack_key_uint(&p, "v", VERSION);
+	pack_key_puts(&p, "state", g->state == LEASE_GROUP_LIVE ? "live" : "new");
+	pack_key_puts(&p, "profile", g->profile);
+	pack_key_puts(&p, "fence", g->fence);
+	pack_key_uint(&p, "epoch", g->epoch);
 	MUST(pack_end(&p, NULL) == ERR_OK);
 }
 
@@ -327,10 +311,10 @@ lease_changes_encode(const struct lease_changes *c, struct str *out)
 	for (unsigned i = 0; i < c->n; i++) {
 		const struct lease_change *one = &c->list[i];
 		pack_map(&p, 4);
-		put_uint(&p, "epoch", one->epoch);
-		put_text(&p, "instance", one->instance);
-		put_uint(&p, "at", one->at.ns > 0 ? (uint64_t)(one->at.ns / NS_PER_MS) : 0);
-		put_text(&p, "reason", one->reason);
+		pack_key_uint(&p, "epoch", one->epoch);
+		pack_key_puts(&p, "instance", one->instance);
+		pack_key_uint(&p, "at", one->at.ns > 0 ? (uint64_t)(one->at.ns / NS_PER_MS) : 0);
+		pack_key_puts(&p, "reason", one->reason);
 	}
 	MUST(pack_end(&p, NULL) == ERR_OK);
 }

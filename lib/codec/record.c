@@ -196,10 +196,8 @@ instance_pack_metadata(struct pack *p, const struct instance *i)
 		else
 			pack_value(p, &pair->value);
 	}
-	if (!there) {
-		pack_key(p, STICKY_SNAKE);
-		pack_puts(p, sticky);
-	}
+	if (!there)
+		pack_key_puts(p, STICKY_SNAKE, sticky);
 }
 
 void
@@ -210,24 +208,16 @@ instance_pack(struct pack *p, const struct instance *i)
 
 	wall_utc(i->last_heartbeat, when);
 	pack_map(p, sticky != NULL ? 8 : 7);
-	pack_key(p, "serviceName");
-	pack_puts(p, i->service);
-	pack_key(p, "instanceId");
-	pack_puts(p, i->id);
-	pack_key(p, "version");
-	pack_puts(p, i->version);
-	pack_key(p, "status");
-	pack_puts(p, instance_status_name(i->status));
-	pack_key(p, "lastHeartbeat");
-	pack_puts(p, when);
-	pack_key(p, "stickyActiveGroup");
-	pack_puts(p, i->group);
+	pack_key_puts(p, "serviceName", i->service);
+	pack_key_puts(p, "instanceId", i->id);
+	pack_key_puts(p, "version", i->version);
+	pack_key_puts(p, "status", instance_status_name(i->status));
+	pack_key_puts(p, "lastHeartbeat", when);
+	pack_key_puts(p, "stickyActiveGroup", i->group);
 	pack_key(p, "metadata");
 	instance_pack_metadata(p, i);
-	if (sticky != NULL) {
-		pack_key(p, STICKY_CAMEL);
-		pack_puts(p, sticky);
-	}
+	if (sticky != NULL)
+		pack_key_puts(p, STICKY_CAMEL, sticky);
 }
 
 void
@@ -338,10 +328,8 @@ definition_pack(struct pack *p, const struct definition *d)
 	wall_cst(d->created_at, created);
 	wall_cst(d->updated_at, updated);
 	pack_map(p, COUNT_OF(definition_keys));
-	for (size_t i = 0; i < COUNT_OF(definition_keys); i++) {
-		pack_key(p, definition_keys[i]);
-		pack_puts(p, values[i]);
-	}
+	for (size_t i = 0; i < COUNT_OF(definition_keys); i++)
+		pack_key_puts(p, definition_keys[i], values[i]);
 }
 
 void

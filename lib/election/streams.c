@@ -177,13 +177,6 @@ fits(const struct field *f, const struct value *config)
 	}
 }
 
-static void
-put_text(struct pack *p, const char *key, const char *text)
-{
-	pack_key(p, key);
-	pack_puts(p, text);
-}
-
 /* --- lease streams ------------------------------------------------------------------------ */
 
 static void
@@ -199,11 +192,10 @@ put_metadata(struct pack *p, const struct streams_make *o)
 
 	snprintf(n, sizeof n, "%u", o->n);
 	snprintf(reg, sizeof reg, "%u", o->reg);
-	pack_key(p, "metadata");
-	pack_map(p, 3);
-	put_text(p, "aegis.set", o->set);
-	put_text(p, "aegis.n", n);
-	put_text(p, "aegis.reg", reg);
+	pack_key_map(p, "metadata", 3);
+	pack_key_puts(p, "aegis.set", o->set);
+	pack_key_puts(p, "aegis.n", n);
+	pack_key_puts(p, "aegis.reg", reg);
 }
 
 static void
@@ -217,24 +209,18 @@ write_config(const struct streams_make *o, struct str *out)
 	snprintf(dest, sizeof dest, "aegis.lease.%u.>", o->reg);
 	pack_init(&p, out, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, fields_count(lease_fields) + 6 + (o->tag != NULL));
-	put_text(&p, "name", name);
-	pack_key(&p, "subjects");
-	pack_array(&p, 1);
+	pack_key_puts(&p, "name", name);
+	pack_key_array(&p, "subjects", 1);
 	pack_puts(&p, subject);
-	pack_key(&p, "num_replicas");
-	pack_uint(&p, o->replicas);
+	pack_key_uint(&p, "num_replicas", o->replicas);
 	put_fields(&p, lease_fields);
-	pack_key(&p, "first_seq");
-	pack_int(&p, o->first_seq);
-	pack_key(&p, "republish");
-	pack_map(&p, 2);
-	put_text(&p, "src", subject);
-	put_text(&p, "dest", dest);
+	pack_key_int(&p, "first_seq", o->first_seq);
+	pack_key_map(&p, "republish", 2);
+	pack_key_puts(&p, "src", subject);
+	pack_key_puts(&p, "dest", dest);
 	if (o->tag != NULL) {
-		pack_key(&p, "placement");
-		pack_map(&p, 1);
-		pack_key(&p, "tags");
-		pack_array(&p, 1);
+		pack_key_map(&p, "placement", 1);
+		pack_key_array(&p, "tags", 1);
 		pack_puts(&p, o->tag);
 	}
 	put_metadata(&p, o);
@@ -377,9 +363,8 @@ streams_move(struct conn *c, unsigned reg, const char *node, struct err *err)
 
 	pack_init(&p, &body, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, 1);
-	pack_key(&p, "placement");
-	pack_map(&p, 1);
-	put_text(&p, "preferred", node);
+	pack_key_map(&p, "placement", 1);
+	pack_key_puts(&p, "preferred", node);
 	MUST(pack_end(&p, NULL) == ERR_OK);
 	enum err_code code = change(c, "STREAM.LEADER.STEPDOWN", reg, str_text(&body), err);
 	str_release(&body);
@@ -408,8 +393,7 @@ write_sealed(const struct value *config, struct str *out)
 			pack_key_n(&p, config->u.pairs[i].key);
 			pack_value(&p, &config->u.pairs[i].value);
 		}
-	pack_key(&p, "sealed");
-	pack_bool(&p, true);
+	pack_key_bool(&p, "sealed", true);
 	MUST(pack_end(&p, NULL) == ERR_OK);
 }
 
@@ -446,12 +430,10 @@ write_meta(unsigned replicas, struct str *out)
 
 	pack_init(&p, out, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, fields_count(meta_fields) + 3);
-	put_text(&p, "name", "KV_" META_BUCKET);
-	pack_key(&p, "subjects");
-	pack_array(&p, 1);
+	pack_key_puts(&p, "name", "KV_" META_BUCKET);
+	pack_key_array(&p, "subjects", 1);
 	pack_puts(&p, "$KV." META_BUCKET ".>");
-	pack_key(&p, "num_replicas");
-	pack_uint(&p, replicas);
+	pack_key_uint(&p, "num_replicas", replicas);
 	put_fields(&p, meta_fields);
 	MUST(pack_end(&p, NULL) == ERR_OK);
 }

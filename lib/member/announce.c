@@ -148,20 +148,13 @@ compose(struct announce *a, const char *type, const char *instance, uint64_t epo
 	wall_rfc3339(at, utc);
 	pack_init(&p, &n->payload, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, 6);
-	pack_key(&p, "metadata");
-	pack_map(&p, 1);
-	pack_key(&p, "epoch");
-	pack_uint(&p, epoch);
-	pack_key(&p, "service_name");
-	pack_puts(&p, a->o.service);
-	pack_key(&p, "instance_id");
-	pack_puts(&p, instance);
-	pack_key(&p, "group_id");
-	pack_puts(&p, a->o.group);
-	pack_key(&p, key);
-	pack_puts(&p, text);
-	pack_key(&p, when);
-	pack_puts(&p, utc);
+	pack_key_map(&p, "metadata", 1);
+	pack_key_uint(&p, "epoch", epoch);
+	pack_key_puts(&p, "service_name", a->o.service);
+	pack_key_puts(&p, "instance_id", instance);
+	pack_key_puts(&p, "group_id", a->o.group);
+	pack_key_puts(&p, key, text);
+	pack_key_puts(&p, when, utc);
 	MUST(pack_end(&p, NULL) == ERR_OK);
 	return n;
 }

@@ -64,21 +64,17 @@ pack_lead(struct pack *p, const struct member_record_opts *o)
 
 	if (o->group == NULL)
 		return;
-	if (o->lead.epoch > 0) {
-		pack_key(p, "epoch");
-		pack_uint(p, o->lead.epoch);
-	}
+	if (o->lead.epoch > 0)
+		pack_key_uint(p, "epoch", o->lead.epoch);
 	if (o->lead.status == STICKY_ACTIVE) {
 		wall_utc(o->lead.since, when);
-		pack_key(p, "since");
-		pack_puts(p, when);
+		pack_key_puts(p, "since", when);
 	}
 	if (o->exclusive == NULL)
 		return;
 	while (o->exclusive[n] != NULL)
 		n++;
-	pack_key(p, "exclusive");
-	pack_array(p, n);
+	pack_key_array(p, "exclusive", n);
 	for (uint32_t i = 0; i < n; i++)
 		pack_puts(p, o->exclusive[i]);
 }
@@ -105,12 +101,9 @@ metadata_of(const struct member_record_opts *o)
 		pack_key_n(&p, v.u.pairs[i].key);
 		pack_value(&p, &v.u.pairs[i].value);
 	}
-	pack_key(&p, "start_time");
-	pack_puts(&p, when);
-	pack_key(&p, "nonce");
-	pack_puts(&p, o->nonce);
-	pack_key(&p, "direct_rpc");
-	pack_bool(&p, true);
+	pack_key_puts(&p, "start_time", when);
+	pack_key_puts(&p, "nonce", o->nonce);
+	pack_key_bool(&p, "direct_rpc", true);
 	pack_lead(&p, o);
 	MUST(pack_end(&p, NULL) == ERR_OK);
 	return str_steal(&out);

@@ -42,20 +42,13 @@ shadow_encode(const struct shadow_value *v, struct wall now, struct str *out)
 	wall_utc(v->started, started);
 	pack_init(&p, out, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, 4);
-	pack_key(&p, "instance_id");
-	pack_puts(&p, v->instance);
-	pack_key(&p, "elected_at");
-	pack_real(&p, seconds(v->elected));
-	pack_key(&p, "last_heartbeat");
-	pack_real(&p, seconds(now));
-	pack_key(&p, "metadata");
-	pack_map(&p, 3);
-	pack_key(&p, "start_time");
-	pack_puts(&p, started);
-	pack_key(&p, "epoch");
-	pack_uint(&p, v->epoch);
-	pack_key(&p, "lease_ms");
-	pack_int(&p, v->lease_ms);
+	pack_key_puts(&p, "instance_id", v->instance);
+	pack_key_real(&p, "elected_at", seconds(v->elected));
+	pack_key_real(&p, "last_heartbeat", seconds(now));
+	pack_key_map(&p, "metadata", 3);
+	pack_key_puts(&p, "start_time", started);
+	pack_key_uint(&p, "epoch", v->epoch);
+	pack_key_int(&p, "lease_ms", v->lease_ms);
 	MUST(pack_end(&p, NULL) == ERR_OK);
 }
 

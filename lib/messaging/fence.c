@@ -182,10 +182,8 @@ encode_fence(const struct fence *f, unsigned k, uint64_t epoch, struct str *out)
 
 	pack_init(&p, &payload, DATA_MSGPACK, PACK_COMPACT);
 	pack_map(&p, 2);
-	pack_key(&p, "epoch");
-	pack_uint(&p, epoch);
-	pack_key(&p, "instance_id");
-	pack_puts(&p, f->instance);
+	pack_key_uint(&p, "epoch", epoch);
+	pack_key_puts(&p, "instance_id", f->instance);
 	MUST(pack_end(&p, NULL) == ERR_OK);
 	lane_type(f, k, type);
 	id_uuid4(id);

@@ -9,7 +9,6 @@
 #include "base/magic.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "base/wall.h"
 #include "codec/codec.h"
 #include "codec/subject.h"
 #include "messaging/methods.h"
@@ -61,12 +60,9 @@ endpoint_head(struct pack *p, const struct micro *m, const char *name)
 {
 	bool all = strcmp(name, "*") == 0;
 
-	pack_key(p, "name");
-	pack_puts(p, all ? "all" : name);
-	pack_key(p, "subject");
-	pack_puts(p, all ? subject_rpc_all(m->service).s : subject_rpc(m->service, name).s);
-	pack_key(p, "queue_group");
-	pack_puts(p, subject_rpc_group(m->service).s);
+	pack_key_puts(p, "name", all ? "all" : name);
+	pack_key_puts(p, "subject", all ? subject_rpc_all(m->service).s : subject_rpc(m->service, name).s);
+	pack_key_puts(p, "queue_group", subject_rpc_group(m->service).s);
 }
 
 static void
@@ -74,15 +70,12 @@ pack_info(struct pack *p, const struct micro *m)
 {
 	size_t n = m->methods != NULL ? m->nmethods : 1;
 
-	pack_key(p, "description");
-	pack_puts(p, m->description != NULL ? m->description : "");
-	pack_key(p, "endpoints");
-	pack_array(p, (uint32_t)n);
+	pack_key_puts(p, "description", m->description != NULL ? m->description : "");
+	pack_key_array(p, "endpoints", (uint32_t)n);
 	for (size_t i = 0; i < n; i++) {
 		pack_map(p, 4);
 		endpoint_head(p, m, m->methods != NULL ? m->methods[i] : "*");
-		pack_key(p, "metadata");
-		pack_map(p, 0);
+		pack_key_map(p, "metadata", 0);
 	}
 }
 
@@ -90,30 +83,21 @@ static void
 pack_stats(struct pack *p, struct micro *m)
 {
 	struct endpoints e = { .owner = m, .pack = p };
-	char when[WALL_TEXT_MAX];
 
 	methods_each(m->stats, collect, &e);
-	wall_rfc3339(m->started, when);
-	pack_key(p, "started");
-	pack_puts(p, when);
-	pack_key(p, "endpoints");
-	pack_array(p, (uint32_t)e.n);
+	pack_key_time(p, "started", m->started);
+	pack_key_array(p, "endpoints", (uint32_t)e.n);
 	for (size_t i = 0; i < e.n; i++) {
 		const struct method *one = e.v[i];
 		int64_t average_ns = (int64_t)(hist_mean_ms(one->latency) * 1e6);
 		uint64_t calls = atomic_load(&one->calls);
 		pack_map(p, 8);
 		endpoint_head(p, m, one->name);
-		pack_key(p, "num_requests");
-		pack_uint(p, calls);
-		pack_key(p, "num_errors");
-		pack_uint(p, atomic_load(&one->errors));
-		pack_key(p, "last_error");
-		pack_puts(p, "");
-		pack_key(p, "processing_time");
-		pack_int(p, average_ns * (int64_t)calls);
-		pack_key(p, "average_processing_time");
-		pack_int(p, average_ns);
+		pack_key_uint(p, "num_requests", calls);
+		pack_key_uint(p, "num_errors", atomic_load(&one->errors));
+		pack_key_puts(p, "last_error", "");
+		pack_key_int(p, "processing_time", average_ns * (int64_t)calls);
+		pack_key_int(p, "average_processing_time", average_ns);
 	}
 }
 
@@ -125,18 +109,12 @@ compose(struct micro *m, enum verb verb, struct str *out)
 
 	pack_init(&p, out, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, members[verb]);
-	pack_key(&p, "type");
-	pack_puts(&p, verbs[verb].type);
-	pack_key(&p, "name");
-	pack_puts(&p, m->service);
-	pack_key(&p, "id");
-	pack_puts(&p, m->instance);
-	pack_key(&p, "version");
-	pack_puts(&p, m->version);
-	pack_key(&p, "metadata");
-	pack_map(&p, 1);
-	pack_key(&p, "nonce");
-	pack_puts(&p, m->nonce);
+	pack_key_puts(&p, "type", verbs[verb].type);
+	pack_key_puts(&p, "name", m->service);
+	pack_key_puts(&p, "id", m->instance);
+	pack_key_puts(&p, "version", m->version);
+	pack_key_map(&p, "metadata", 1);
+	pack_key_puts(&p, "nonce", m->nonce);
 	if (verb == VERB_INFO)
 		pack_info(&p, m);
 	if (verb == VERB_STATS)

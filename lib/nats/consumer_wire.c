@@ -24,20 +24,6 @@ consumer_defaults(const struct consumer_opts *o)
 
 /* --- writing ----------------------------------------------------------------------------- */
 
-static void
-put_text(struct pack *p, const char *key, const char *v)
-{
-	pack_key(p, key);
-	pack_puts(p, v);
-}
-
-static void
-put_int(struct pack *p, const char *key, int64_t v)
-{
-	pack_key(p, key);
-	pack_int(p, v);
-}
-
 /* put_filter: servers before 2.10 know the single form only, so it is used where it will do. */
 static void
 put_filter(struct pack *p, const char *filter)
@@ -47,11 +33,10 @@ put_filter(struct pack *p, const char *filter)
 	for (const char *c = filter; *c != '\0'; c++)
 		n += *c == ',';
 	if (n == 1) {
-		put_text(p, "filter_subject", filter);
+		pack_key_puts(p, "filter_subject", filter);
 		return;
 	}
-	pack_key(p, "filter_subjects");
-	pack_array(p, n);
+	pack_key_array(p, "filter_subjects", n);
 	for (size_t len; n > 0; n--, filter += len + 1) {
 		len = strcspn(filter, ",");
 		pack_text(p, (struct text){ filter, len });
@@ -68,24 +53,24 @@ put_config(struct pack *p, const struct consumer_opts *o, const char *deliver_su
 	uint32_t more = (o->deliver == CONSUMER_SINCE) + (o->inactive_ns > 0) + 2 * (deliver_subject != NULL);
 
 	pack_map(p, 9 + more);
-	put_text(p, "durable_name", o->durable);
-	put_text(p, "name", o->durable);
+	pack_key_puts(p, "durable_name", o->durable);
+	pack_key_puts(p, "name", o->durable);
 	put_filter(p, o->filter);
-	put_text(p, "deliver_policy", policy[o->deliver]);
+	pack_key_puts(p, "deliver_policy", policy[o->deliver]);
 	if (o->deliver == CONSUMER_SINCE) {
 		wall_rfc3339(o->since, since);
-		put_text(p, "opt_start_time", since);
+		pack_key_puts(p, "opt_start_time", since);
 	}
-	put_text(p, "ack_policy", "explicit");
-	put_int(p, "ack_wait", o->ack_wait_ns);
-	put_int(p, "max_deliver", o->max_deliver);
-	put_int(p, "max_ack_pending", o->max_ack_pending);
-	put_text(p, "replay_policy", "instant");
+	pack_key_puts(p, "ack_policy", "explicit");
+	pack_key_int(p, "ack_wait", o->ack_wait_ns);
+	pack_key_int(p, "max_deliver", o->max_deliver);
+	pack_key_int(p, "max_ack_pending", o->max_ack_pending);
+	pack_key_puts(p, "replay_policy", "instant");
 	if (o->inactive_ns > 0)
-		put_int(p, "inactive_threshold", o->inactive_ns);
+		pack_key_int(p, "inactive_threshold", o->inactive_ns);
 	if (deliver_subject != NULL) {
-		put_text(p, "deliver_subject", deliver_subject);
-		put_text(p, "deliver_group", o->durable);
+		pack_key_puts(p, "deliver_subject", deliver_subject);
+		pack_key_puts(p, "deliver_group", o->durable);
 	}
 }
 
@@ -96,10 +81,10 @@ consumer_write_create(const struct consumer_opts *o, const char *deliver_subject
 
 	pack_init(&p, out, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, 3);
-	put_text(&p, "stream_name", o->stream);
+	pack_key_puts(&p, "stream_name", o->stream);
 	pack_key(&p, "config");
 	put_config(&p, o, deliver_subject);
-	put_text(&p, "action", "create");
+	pack_key_puts(&p, "action", "create");
 	MUST(pack_end(&p, NULL) == ERR_OK);
 }
 

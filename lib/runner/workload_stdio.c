@@ -136,12 +136,9 @@ choose_id(struct stdio *s, const char *own)
 static void
 pack_headers(struct workload *w, struct pack *p, const struct workload_request *q)
 {
-	pack_key(p, "headers");
-	pack_map(p, (uint32_t)q->nheaders);
-	for (size_t i = 0; i < q->nheaders; i++) {
-		pack_key(p, q->headers[i].name);
-		pack_text(p, workload_clean(w, q->headers[i].value));
-	}
+	pack_key_map(p, "headers", (uint32_t)q->nheaders);
+	for (size_t i = 0; i < q->nheaders; i++)
+		pack_key_text(p, q->headers[i].name, workload_clean(w, q->headers[i].value));
 }
 
 /* The id and the time that is left are known only when the call is sent, so they frame
@@ -156,15 +153,9 @@ stdio_compose(struct stdio *s, struct call *c, const struct workload_request *q)
 
 	pack_init(&p, &c->bytes, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, 4);
-	pack_key(&p, "kind");
-	pack_puts(&p, kinds[q->type]);
-	pack_key(&p, "name");
-	pack_text(&p, workload_clean(s->w, text_of(q->method)));
-	pack_key(&p, "params");
-	if (q->params.p != NULL)
-		pack_data(&p, (struct data){ DATA_JSON, q->params.p, q->params.n });
-	else
-		pack_null(&p);
+	pack_key_puts(&p, "kind", kinds[q->type]);
+	pack_key_text(&p, "name", workload_clean(s->w, text_of(q->method)));
+	pack_key_data(&p, "params", (struct data){ DATA_JSON, q->params.p, q->params.n });
 	pack_headers(s->w, &p, q);
 	enum err_code rc = pack_end(&p, NULL);
 	if (rc != ERR_OK)
@@ -221,22 +212,14 @@ tell(struct stdio *s, const char *id, const char *kind, const char *name, uint64
 	bool was_empty = s->input.len == 0;
 	pack_init(&p, &s->input, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, 6);
-	pack_key(&p, "id");
-	pack_puts(&p, id);
-	pack_key(&p, "kind");
-	pack_puts(&p, kind);
-	pack_key(&p, "name");
-	pack_puts(&p, name);
-	pack_key(&p, "params");
-	pack_map(&p, epoch != 0);
-	if (epoch != 0) {
-		pack_key(&p, "epoch");
-		pack_uint(&p, epoch);
-	}
-	pack_key(&p, "headers");
-	pack_map(&p, 0);
-	pack_key(&p, "deadline_ms");
-	pack_int(&p, 0);
+	pack_key_puts(&p, "id", id);
+	pack_key_puts(&p, "kind", kind);
+	pack_key_puts(&p, "name", name);
+	pack_key_map(&p, "params", epoch != 0);
+	if (epoch != 0)
+		pack_key_uint(&p, "epoch", epoch);
+	pack_key_map(&p, "headers", 0);
+	pack_key_int(&p, "deadline_ms", 0);
 	MUST(pack_end(&p, NULL) == ERR_OK);
 	str_putc(&s->input, '\n');
 	if (was_empty)

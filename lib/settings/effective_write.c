@@ -46,16 +46,6 @@ sounds_secret(struct text key)
 }
 
 static void
-put_revision(struct pack *p, const char *key, uint64_t revision)
-{
-	pack_key(p, key);
-	if (revision != 0)
-		pack_uint(p, revision);
-	else
-		pack_null(p);
-}
-
-static void
 put_list(struct pack *p, const struct opts_list *l)
 {
 	pack_array(p, (uint32_t)l->n);
@@ -76,13 +66,6 @@ put_value(struct pack *p, const struct effective *e, const struct values *v, siz
 }
 
 static void
-put_flag(struct pack *p, const char *key, bool v)
-{
-	pack_key(p, key);
-	pack_bool(p, v);
-}
-
-static void
 put_row(struct pack *p, const struct effective *e, size_t i)
 {
 	const struct opts_mark *told = &e->base->marks[i], *m = told->row->central ? &e->running.o.marks[i] : told;
@@ -91,8 +74,7 @@ put_row(struct pack *p, const struct effective *e, size_t i)
 
 	opts_key_name(m->row, key);
 	pack_map(p, 7 + pending);
-	pack_key(p, "key");
-	pack_puts(p, key);
+	pack_key_puts(p, "key", key);
 	pack_key(p, "value");
 	if (secret)
 		pack_null(p);
@@ -102,13 +84,11 @@ put_row(struct pack *p, const struct effective *e, size_t i)
 		pack_key(p, "wanted");
 		put_value(p, e, &e->wanted, i);
 	}
-	pack_key(p, "origin");
-	pack_puts(p, effective_origin(m->origin));
-	pack_key(p, "source");
-	pack_puts(p, m->source[0] != '\0' ? m->source : NULL);
-	put_flag(p, "pending", pending);
-	put_flag(p, "live", m->row->live);
-	put_flag(p, "secret", secret);
+	pack_key_puts(p, "origin", effective_origin(m->origin));
+	pack_key_some(p, "source", m->source);
+	pack_key_bool(p, "pending", pending);
+	pack_key_bool(p, "live", m->row->live);
+	pack_key_bool(p, "secret", secret);
 }
 
 static void
@@ -121,17 +101,13 @@ put_own(struct pack *p, const struct value_pair *pair)
 	memcpy(key + at, pair->key.p, n);
 	key[at + n] = '\0';
 	pack_map(p, 7);
-	pack_key(p, "key");
-	pack_puts(p, key);
-	pack_key(p, "value");
-	pack_value(p, secret ? NULL : &pair->value);
-	pack_key(p, "origin");
-	pack_puts(p, "central");
-	pack_key(p, "source");
-	pack_null(p);
-	put_flag(p, "pending", false);
-	put_flag(p, "live", true);
-	put_flag(p, "secret", secret);
+	pack_key_puts(p, "key", key);
+	pack_key_value(p, "value", secret ? NULL : &pair->value);
+	pack_key_puts(p, "origin", "central");
+	pack_key_null(p, "source");
+	pack_key_bool(p, "pending", false);
+	pack_key_bool(p, "live", true);
+	pack_key_bool(p, "secret", secret);
 }
 
 /* is_shown: what could be set otherwise than on this command line; the rest are words like --help. */
@@ -148,8 +124,7 @@ put_rows(struct pack *p, const struct effective *e, const struct value *own)
 
 	for (size_t i = 0; i < e->base->n; i++)
 		n += is_shown(&e->base->marks[i]);
-	pack_key(p, "settings");
-	pack_array(p, n);
+	pack_key_array(p, "settings", n);
 	for (size_t i = 0; i < e->base->n; i++)
 		if (is_shown(&e->base->marks[i]))
 			put_row(p, e, i);
@@ -164,8 +139,7 @@ put_pending(struct pack *p, const struct effective *e)
 	uint32_t n = (uint32_t)effective_pending(e, &names);
 	char key[OPTS_NAME_MAX];
 
-	pack_key(p, "pending");
-	pack_array(p, n);
+	pack_key_array(p, "pending", n);
 	for (size_t i = 0; i < e->base->n; i++) {
 		if (!effective_is_pending(e, i))
 			continue;
@@ -187,20 +161,15 @@ effective_write(const struct effective *e, const char *service, const char *inst
 		own = (struct value){ .type = VALUE_MAP };
 	pack_init(&p, out, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, 7 + secrets);
-	pack_key(&p, "service");
-	pack_puts(&p, service);
-	pack_key(&p, "instance");
-	pack_puts(&p, instance);
-	put_revision(&p, "revision", e->revision);
-	put_revision(&p, "applied_revision", e->applied);
-	pack_key(&p, "refused");
-	pack_puts(&p, e->refused);
+	pack_key_puts(&p, "service", service);
+	pack_key_puts(&p, "instance", instance);
+	pack_key_nonzero(&p, "revision", e->revision);
+	pack_key_nonzero(&p, "applied_revision", e->applied);
+	pack_key_puts(&p, "refused", e->refused);
 	put_pending(&p, e);
 	put_rows(&p, e, &own);
-	if (secrets) {
-		pack_key(&p, "workload");
-		pack_value(&p, &own);
-	}
+	if (secrets)
+		pack_key_value(&p, "workload", &own);
 	if (pack_end(&p, NULL) != ERR_OK)
 		str_puts(out, "null");	/* a text of the command line that is no UTF-8 */
 	codec_free(codec);

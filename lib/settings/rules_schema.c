@@ -20,13 +20,6 @@ settings_pack(struct pack *p, const struct opt *row, const char *text)
 		pack_puts(p, text);
 }
 
-static void
-put(struct pack *p, const char *key, const char *text)
-{
-	pack_key(p, key);
-	pack_puts(p, text);
-}
-
 /* put_help: the sentence, with bounds that no number can say. */
 static void
 put_help(struct pack *p, const struct opt *row)
@@ -37,7 +30,7 @@ put_help(struct pack *p, const struct opt *row)
 	opts_bounds_text(row, &bounds);
 	if (bounds.len > 0)
 		str_printf(&text, " (%s)", str_text(&bounds));
-	put(p, "description", str_text(&text));
+	pack_key_puts(p, "description", str_text(&text));
 	str_release(&text);
 	str_release(&bounds);
 }
@@ -61,8 +54,7 @@ put_choices(struct pack *p, const struct opt *row)
 
 	while (row->choices[n] != NULL)
 		n++;
-	pack_key(p, "enum");
-	pack_array(p, n);
+	pack_key_array(p, "enum", n);
 	for (uint32_t i = 0; i < n; i++)
 		pack_puts(p, row->choices[i]);
 }
@@ -99,16 +91,14 @@ settings_property(struct pack *p, const struct opt *row)
 	pack_map(p, 3 + (row->type == OPTS_CHOICE) + (pattern != NULL) + 2 * has_bounds(row) + has_default);
 	put_type(p, row);
 	put_help(p, row);
-	put(p, "x-applies", row->live ? "at once" : "at restart");
+	pack_key_puts(p, "x-applies", row->live ? "at once" : "at restart");
 	if (row->type == OPTS_CHOICE)
 		put_choices(p, row);
 	if (pattern != NULL)
-		put(p, "pattern", pattern);
+		pack_key_puts(p, "pattern", pattern);
 	if (has_bounds(row)) {
-		pack_key(p, "minimum");
-		pack_int(p, row->min);
-		pack_key(p, "maximum");
-		pack_int(p, row->max);
+		pack_key_int(p, "minimum", row->min);
+		pack_key_int(p, "maximum", row->max);
 	}
 	if (has_default) {
 		pack_key(p, "default");
@@ -135,13 +125,11 @@ settings_schema(const struct settings_rules *rules, struct str *out)
 
 	pack_init(&p, out, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, 5);
-	put(&p, "$schema", "https://json-schema.org/draft/2020-12/schema");
-	put(&p, "title", "settings of a service");
-	put(&p, "type", "object");
-	pack_key(&p, "additionalProperties");
-	pack_bool(&p, false);
-	pack_key(&p, "properties");
-	pack_map(&p, count(rules) + 1);
+	pack_key_puts(&p, "$schema", "https://json-schema.org/draft/2020-12/schema");
+	pack_key_puts(&p, "title", "settings of a service");
+	pack_key_puts(&p, "type", "object");
+	pack_key_bool(&p, "additionalProperties", false);
+	pack_key_map(&p, "properties", count(rules) + 1);
 	for (const struct opts_table *t = rules->tables; t->title != NULL; t++)
 		for (const struct opt *row = t->rows; row->name != NULL; row++)
 			if (row->central) {
@@ -149,10 +137,9 @@ settings_schema(const struct settings_rules *rules, struct str *out)
 				pack_key(&p, key);
 				settings_property(&p, row);
 			}
-	pack_key(&p, SETTINGS_WORKLOAD);
-	pack_map(&p, 3);
-	put(&p, "type", "object");
-	put(&p, "description", "keys of the program's own; it finds them in $AEGIS_CONFIG_FILE and at GET /v1/config of its local API");
-	put(&p, "x-applies", "at once");
+	pack_key_map(&p, SETTINGS_WORKLOAD, 3);
+	pack_key_puts(&p, "type", "object");
+	pack_key_puts(&p, "description", "keys of the program's own; it finds them in $AEGIS_CONFIG_FILE and at GET /v1/config of its local API");
+	pack_key_puts(&p, "x-applies", "at once");
 	MUST(pack_end(&p, NULL) == ERR_OK);
 }

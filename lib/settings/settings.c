@@ -230,10 +230,8 @@ encode(const struct value *v, const char *by, struct str *out, struct err *err)
 
 	pack_init(&p, out, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, 2);
-	pack_key(&p, "settings");
-	pack_value(&p, v);
-	pack_key(&p, "updated_by");
-	pack_puts(&p, by);
+	pack_key_value(&p, "settings", v);
+	pack_key_puts(&p, "updated_by", by);
 	enum err_code code = pack_end(&p, err);
 	if (code == ERR_OK && out->len > SETTINGS_MAX_BYTES)
 		code = err_set(err, ERR_TOO_LARGE, "%zu bytes are more than the %d that settings may have", out->len, SETTINGS_MAX_BYTES);

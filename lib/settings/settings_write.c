@@ -15,24 +15,14 @@ settings_write(const struct settings_document *d, bool whole, struct str *out)
 	wall_rfc3339(d->at, at);
 	pack_init(&p, out, DATA_JSON, PACK_COMPACT);
 	pack_map(&p, whole ? 7 : 4);
-	pack_key(&p, "service");
-	pack_puts(&p, d->service);
-	pack_key(&p, "revision");
-	pack_uint(&p, d->revision);
-	pack_key(&p, "updated_at");
-	pack_puts(&p, at);
-	pack_key(&p, "updated_by");
-	pack_puts(&p, d->by);
+	pack_key_puts(&p, "service", d->service);
+	pack_key_uint(&p, "revision", d->revision);
+	pack_key_puts(&p, "updated_at", at);
+	pack_key_puts(&p, "updated_by", d->by);
 	if (whole) {
-		pack_key(&p, "settings");
-		if (d->json != NULL)
-			pack_data(&p, (struct data){ DATA_JSON, d->json, strlen(d->json) });
-		else
-			pack_null(&p);
-		pack_key(&p, "deleted");
-		pack_bool(&p, d->deleted);
-		pack_key(&p, "unreadable");
-		pack_puts(&p, d->why);
+		pack_key_data(&p, "settings", (struct data){ DATA_JSON, d->json, d->json != NULL ? strlen(d->json) : 0 });
+		pack_key_bool(&p, "deleted", d->deleted);
+		pack_key_puts(&p, "unreadable", d->why);
 	}
 	MUST(pack_end(&p, NULL) == ERR_OK);
 }

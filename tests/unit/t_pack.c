@@ -482,6 +482,41 @@ a_known_key_behind_a_failure_is_ignored_like_any(void **state)
 	str_release(&text);
 }
 
+static void
+a_key_with_its_value(void **state)
+{
+	const struct value seven = { .type = VALUE_INT, .u.integer = 7 };
+	struct pack p = begin(DATA_JSON, PACK_COMPACT);
+
+	(void)state;
+	pack_map(&p, 17);
+	pack_key_null(&p, "null");
+	pack_key_bool(&p, "bool", true);
+	pack_key_int(&p, "int", -1);
+	pack_key_uint(&p, "uint", UINT64_MAX);
+	pack_key_real(&p, "real", 2);
+	pack_key_text(&p, "text", (struct text){ "abc", 2 });
+	pack_key_puts(&p, "puts", "");
+	pack_key_value(&p, "value", &seven);
+	pack_key_data(&p, "data", (struct data){ DATA_JSON, "[1]", 3 });
+	pack_key_data(&p, "no data", (struct data){ DATA_JSON, NULL, 0 });
+	pack_key_map(&p, "map", 1);
+	pack_key_array(&p, "array", 0);
+	pack_key_some(&p, "some", "s");
+	pack_key_some(&p, "empty", "");
+	pack_key_some(&p, "absent", NULL);
+	pack_key_nonzero(&p, "nonzero", 1);
+	pack_key_nonzero(&p, "zero", 0);
+	pack_key_time(&p, "time", (struct wall){ 1500000000 });
+	end(&p, "{\"null\":null,\"bool\":true,\"int\":-1,\"uint\":18446744073709551615,\"real\":2.0,\"text\":\"ab\","
+	    "\"puts\":\"\",\"value\":7,\"data\":[1],\"no data\":null,\"map\":{\"array\":[]},\"some\":\"s\",\"empty\":null,"
+	    "\"absent\":null,\"nonzero\":1,\"zero\":null,\"time\":\"1970-01-01T00:00:01.500Z\"}");
+	pack_init(&p, &out, DATA_JSON, PACK_COMPACT);
+	pack_map(&p, 1);
+	pack_key_time(&p, "never", (struct wall){ 0 });
+	end(&p, "{\"never\":null}");
+}
+
 int
 main(void)
 {
@@ -501,6 +536,7 @@ main(void)
 		cmocka_unit_test_setup(nesting_ends_at_32, clear),
 		cmocka_unit_test_setup(misuse_stops_the_program, clear),
 		cmocka_unit_test_setup(conversion_appends, clear),
+		cmocka_unit_test_setup(a_key_with_its_value, clear),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, release);
