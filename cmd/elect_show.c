@@ -17,55 +17,7 @@
 #define ROWS_MAX (9 + LEASE_REGISTERS + LEASE_CHANGES)
 #define LOOK_NS (100 * NS_PER_MS)	/* how often a watch looks; a third of the time in which the lead moves */
 
-static const char *const readings[] = {
-	[REGISTER_LOST] = "lost", [REGISTER_BLANK] = "blank", [REGISTER_UNREADABLE] = "unreadable",
-};
-
-static const char *
-register_state(const struct observed_register *g)
-{
-	return g->reached && g->reading == REGISTER_VALUE ? lease_mark_name(g->record.value.mark) : readings[g->reading];
-}
-
-static const char *
-register_name(const struct observed_register *g, char out[16])
-{
-	snprintf(out, 16, "AEGIS_L%u", g->number);
-	return out;
-}
-
 /* --- JSON --------------------------------------------------------------------------------- */
-
-static void
-pack_register(struct pack *p, const struct observed_register *g)
-{
-	char name[16];
-	bool has = g->reached && g->reading == REGISTER_VALUE;
-
-	pack_map(p, 9);
-	pack_key_puts(p, "bucket", register_name(g, name));
-	pack_key_puts(p, "node", g->node);
-	pack_key_bool(p, "reached", g->reached);
-	pack_key_some(p, "problem", g->why);
-	pack_key_puts(p, "state", register_state(g));
-	pack_key_uint(p, "revision", g->revision);
-	pack_key_puts(p, "owner", has ? g->record.holder : NULL);
-	pack_key_uint(p, "epoch", has ? g->record.value.epoch : 0);
-	pack_key_uint(p, "age_ms", g->age_ns > 0 ? (uint64_t)(g->age_ns / NS_PER_MS) : 0);
-}
-
-static void
-pack_changes(struct pack *p, const struct lease_changes *c)
-{
-	pack_key_array(p, "changes", c->n);
-	for (unsigned i = 0; i < c->n; i++) {
-		pack_map(p, 4);
-		pack_key_uint(p, "epoch", c->list[i].epoch);
-		pack_key_puts(p, "instance", c->list[i].instance);
-		pack_key_time(p, "at", c->list[i].at);
-		pack_key_puts(p, "reason", c->list[i].reason);
-	}
-}
 
 static enum err_code
 to_json(const struct observed *s, struct str *out, struct err *err)
@@ -87,10 +39,8 @@ to_json(const struct observed *s, struct str *out, struct err *err)
 	pack_key_puts(&p, "set", s->site.uuid);
 	pack_key_some(&p, "records_problem", s->no_records);
 	pack_key_bool(&p, "one_register_in_a_cluster", s->site.lonely);
-	pack_changes(&p, &s->changes);
-	pack_key_array(&p, "registers", s->site.n);
-	for (unsigned r = 0; r < s->site.n; r++)
-		pack_register(&p, &s->reg[r]);
+	observed_pack_changes(&p, s);
+	observed_pack_registers(&p, s);
 	return pack_end(&p, err);
 }
 
@@ -133,11 +83,12 @@ line_leader(struct sheet *t, const struct observed *s)
 static void
 line_register(struct sheet *t, const struct observed_register *g)
 {
-	bool has = g->reached && g->reading == REGISTER_VALUE, bad = g->why[0] != '\0' || !g->reached;
-	char name[16];
+	bool has = observed_register_holds(g), bad = g->why[0] != '\0' || !g->reached;
+	char name[OBSERVED_NAME_MAX];
 
+	observed_register_name(g, name);
 	line(t, bad ? OUT_BAD : OUT_PLAIN, "register", mem_printf("%s%s%s: %s%s%s, revision %" PRIu64 ", epoch %" PRIu64
-	    ", age %lld ms%s%s", register_name(g, name), g->node[0] != '\0' ? " on " : "", g->node, register_state(g),
+	    ", age %lld ms%s%s", name, g->node[0] != '\0' ? " on " : "", g->node, observed_register_state(g),
 	    has ? " by " : "", has ? g->record.holder : "", g->revision, has ? g->record.value.epoch : 0,
 	    (long long)(g->age_ns / NS_PER_MS), bad ? "; " : "", g->why));
 }

@@ -73,7 +73,7 @@ lease_ms(const struct observed *s)
 	uint32_t longest = 0;
 
 	for (unsigned r = 0; r < s->site.n; r++)
-		if (s->reg[r].reached && s->reg[r].reading == REGISTER_VALUE && s->reg[r].record.value.l_ms > longest)
+		if (observed_register_holds(&s->reg[r]) && s->reg[r].record.value.l_ms > longest)
 			longest = s->reg[r].record.value.l_ms;
 	return longest;
 }
@@ -114,43 +114,6 @@ pack_members(struct pack *k, const struct item *it)
 }
 
 static void
-pack_registers(struct pack *k, const struct observed *s)
-{
-	static const char *const readings[] = {
-		[REGISTER_LOST] = "lost", [REGISTER_BLANK] = "blank", [REGISTER_UNREADABLE] = "unreadable",
-	};
-
-	pack_key_array(k, "registers", s->site.n);
-	for (unsigned r = 0; r < s->site.n; r++) {
-		const struct observed_register *g = &s->reg[r];
-		bool has = g->reached && g->reading == REGISTER_VALUE;
-		pack_map(k, 9);
-		pack_key_uint(k, "number", g->number);
-		pack_key_some(k, "node", g->node);
-		pack_key_bool(k, "reached", g->reached);
-		pack_key_some(k, "why", g->why);
-		pack_key_puts(k, "state", has ? lease_mark_name(g->record.value.mark) : readings[g->reading]);
-		pack_key_uint(k, "revision", g->revision);
-		pack_key_puts(k, "owner", has ? g->record.holder : NULL);
-		pack_key_uint(k, "epoch", has ? g->record.value.epoch : 0);
-		pack_key_uint(k, "age_ms", g->age_ns > 0 ? (uint64_t)(g->age_ns / NS_PER_MS) : 0);
-	}
-}
-
-static void
-pack_changes(struct pack *k, const struct lease_changes *c)
-{
-	pack_key_array(k, "changes", c->n);
-	for (unsigned i = 0; i < c->n; i++) {
-		pack_map(k, 4);
-		pack_key_time(k, "at", c->list[i].at);
-		pack_key_puts(k, "instance", c->list[i].instance);
-		pack_key_uint(k, "epoch", c->list[i].epoch);
-		pack_key_puts(k, "cause", c->list[i].reason);
-	}
-}
-
-static void
 pack_item(struct pack *k, const struct item *it, bool whole)
 {
 	const struct observed *s = it->s;
@@ -166,8 +129,8 @@ pack_item(struct pack *k, const struct item *it, bool whole)
 	pack_members(k, it);
 	if (!whole)
 		return;
-	pack_registers(k, s);
-	pack_changes(k, &s->changes);
+	observed_pack_registers(k, s);
+	observed_pack_changes(k, s);
 }
 
 /* --- lists -------------------------------------------------------------------------------------- */

@@ -156,7 +156,7 @@ static bool
 released(const struct observed *s)
 {
 	for (unsigned r = 0; r < s->site.n; r++)
-		if (s->reg[r].reached && s->reg[r].reading == REGISTER_VALUE && s->reg[r].record.value.mark == LEASE_MARK_HELD)
+		if (observed_register_holds(&s->reg[r]) && s->reg[r].record.value.mark == LEASE_MARK_HELD)
 			return false;
 	return s->obstacle == LEASE_WHY_NOT_ELIGIBLE;
 }

@@ -208,7 +208,7 @@ read_register(struct observer *o, unsigned r, const struct observed_site *site, 
 static bool
 holds(const struct observed_register *g, struct lease_nonce n)
 {
-	return g->reached && g->reading == REGISTER_VALUE && g->record.value.mark == LEASE_MARK_HELD &&
+	return observed_register_holds(g) && g->record.value.mark == LEASE_MARK_HELD &&
 	    lease_nonce_is(g->record.value.nonce, n);
 }
 
@@ -238,7 +238,7 @@ find_holder(const struct observed *s, bool *quorum)
 	for (unsigned r = 0; r < s->site.n && !*quorum; r++) {
 		const struct observed_register *g = &s->reg[r];
 		unsigned n = 0;
-		if (!g->reached || g->reading != REGISTER_VALUE)
+		if (!observed_register_holds(g))
 			continue;
 		for (unsigned i = 0; i < s->site.n; i++)
 			n += holds(&s->reg[i], g->record.value.nonce);
@@ -277,7 +277,7 @@ find_obstacle(const struct observed *s)
 		const struct observed_register *g = &s->reg[r];
 		reached += g->reached;
 		blank += g->reached && g->reading == REGISTER_BLANK;
-		retired += g->reached && g->reading == REGISTER_VALUE && g->record.value.mark == LEASE_MARK_RETIRED;
+		retired += observed_register_holds(g) && g->record.value.mark == LEASE_MARK_RETIRED;
 	}
 	if (s->led)
 		return LEASE_WHY_CLEAR;

@@ -20,6 +20,7 @@
 
 struct conn;
 struct observer;
+struct pack;
 
 struct observed_register {
 	unsigned number;		/* of its stream */
@@ -50,6 +51,25 @@ struct observed {
 	struct lease_changes changes;
 	struct observed_register reg[LEASE_REGISTERS];	/* site.n of them */
 };
+
+/* observed_register_holds(g): a value was read from it, which g->record is. */
+static inline bool
+observed_register_holds(const struct observed_register *g)
+{
+	return g->reached && g->reading == REGISTER_VALUE;
+}
+
+/* observed_register_state(g): the mark of that value, or why there is none: "lost", "blank", "unreadable". */
+const char *observed_register_state(const struct observed_register *g);
+
+/* observed_register_name(g, out): of its bucket. */
+#define OBSERVED_NAME_MAX 20
+void observed_register_name(const struct observed_register *g, char out[OBSERVED_NAME_MAX]);
+
+/* observed_pack_registers(p, s), observed_pack_changes(p, s): the members "registers" and "changes" of the map that
+ * is being written, as the JSON of `aegis elect --observe` and of GET /api/groups has them. */
+void observed_pack_registers(struct pack *p, const struct observed *s);
+void observed_pack_changes(struct pack *p, const struct observed *s);
 
 /* observer_new(c, service, group, err): ERR_INVALID for what cannot be a name; waits for nothing. */
 struct observer *observer_new(struct conn *c, const char *service, const char *group, struct err *err);

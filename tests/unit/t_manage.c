@@ -637,8 +637,8 @@ groups_are_told_and_led(void **state)
 	    "\"profile\":\"relaxed\",\"lease_ms\":1050,\"members\":[]}");
 	expect(200, "GET /api/groups?filter=leader:two", NULL, NULL, "\r\n\r\n[]");
 	snprintf(text, sizeof text, "\"epoch\":%llu,", (unsigned long long)member_epoch(&m[0]));
-	expect(200, "GET /api/groups/ELECT/jobs", NULL, NULL, text, "\"registers\":[{\"number\":0,\"node\":\"aegis\",\"reached\":true,\"why\":null,"
-	    "\"state\":\"held\"", "\"owner\":\"one\"", "\"changes\":[{\"at\":\"", "\"cause\":\"first\"");
+	expect(200, "GET /api/groups/ELECT/jobs", NULL, NULL, text, "\"registers\":[{\"number\":0,\"bucket\":\"AEGIS_L0\",\"node\":\"aegis\",\"reached\":true,\"problem\":null,"
+	    "\"state\":\"held\"", "\"owner\":\"one\"", "\"changes\":[{\"at\":\"", "\"reason\":\"first\"");
 	/* A tag that holds as long as nobody gains or loses the lead. */
 	expect(200, "GET /api/groups", NULL, NULL, "");
 	expect(304, "GET /api/groups", if_match("If-None-Match"), NULL, "");

@@ -56,9 +56,10 @@ export interface Member {
 }
 export interface Register {
 	number: number;
+	bucket: string;
 	node: string | null;
 	reached: boolean;
-	why: string | null;
+	problem: string | null;
 	state: string;
 	revision: number;
 	owner: string | null;
@@ -69,7 +70,7 @@ export interface GroupChange {
 	at: string | null;
 	instance: string;
 	epoch: number;
-	cause: string;
+	reason: string;
 }
 export interface Group {
 	service: string;

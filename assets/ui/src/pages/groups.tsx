@@ -17,7 +17,7 @@ import { may } from '../session';
 import type { Group, Member } from '../types';
 
 // Why somebody could take the lead (election.md's words).
-const CAUSES: Record<string, Text> = {
+const REASONS: Record<string, Text> = {
 	first: 'nobody had led before', released: 'the one before gave the lead back', expired: 'the lease of the one before ran out',
 	self: 'it had led before and took the lead again',
 };
@@ -106,10 +106,10 @@ function Detail({ live, asking, setAsking }: { live: Group; asking: boolean; set
 			{g.registers && <section class="stack"><h2>{t('Registers')}</h2><Scroll><table class="data">
 				<thead><tr><th scope="col" class="num">{t('Number')}</th><th scope="col">{t('Node')}</th><th scope="col">{t('State')}</th><th scope="col">{t('Held by')}</th><th scope="col" class="num">{t('Epoch')}</th><th scope="col" class="num">{t('Age')}</th></tr></thead>
 				<tbody>{g.registers.map((r) => <tr key={r.number}><td class="num">{r.number}</td><th scope="row">{r.node ?? NONE}</th>
-					<td>{r.reached ? <Badge tone={r.state === 'held' ? 'active' : 'standby'}>{told(r.state)}</Badge> : <Badge tone="unhealthy">{t('not reached')}</Badge>}{r.why && <p class="hint">{r.why}</p>}</td>
+					<td>{r.reached ? <Badge tone={r.state === 'held' ? 'active' : 'standby'}>{told(r.state)}</Badge> : <Badge tone="unhealthy">{t('not reached')}</Badge>}{r.problem && <p class="hint">{r.problem}</p>}</td>
 					<td><code>{r.owner ?? NONE}</code></td><td class="num">{r.reached ? r.epoch : NONE}</td><td class="num">{r.reached ? ms(r.age_ms) : NONE}</td></tr>)}</tbody></table></Scroll></section>}
 			{g.changes && <section class="stack"><h2>{t('History')}</h2>{g.changes.length === 0 ? <p class="hint">{t('No change was seen yet; {0}.', plural(live.members.length, '{0} member', '{0} members'))}</p> :
-				<ol class="timeline">{g.changes.map((c, i) => <li key={i}><Badge tone="leader">e{c.epoch}</Badge><div><p><code>{c.instance}</code> <span class="hint">{CAUSES[c.cause] ? t(CAUSES[c.cause] as Text) : c.cause}</span></p>{c.at && <p class="hint"><When at={c.at} /></p>}</div></li>)}</ol>}</section>}
+				<ol class="timeline">{g.changes.map((c, i) => <li key={i}><Badge tone="leader">e{c.epoch}</Badge><div><p><code>{c.instance}</code> <span class="hint">{REASONS[c.reason] ? t(REASONS[c.reason] as Text) : c.reason}</span></p>{c.at && <p class="hint"><When at={c.at} /></p>}</div></li>)}</ol>}</section>}
 		</>}</Panel>
 		{asking && <StepDown g={live} onClose={() => setAsking(false)} />}
 	</div>;
