@@ -26,15 +26,13 @@
 #define SERIES_MAX 192		/* 20 KB each, of those that are used */
 
 enum metric {
-#define METRIC(id, name, type, help) METRIC_##id,
+#define METRIC(id, ...) METRIC_##id,
 #include "api/manage_metrics.def"
 #undef METRIC
 };
 
-static const struct {
-	const char *name, *type, *help;
-} metrics[] = {
-#define METRIC(id, name, type, help) { name, type, help },
+static const struct prom_family families[] = {
+#define METRIC(id, ...) { __VA_ARGS__ },
 #include "api/manage_metrics.def"
 #undef METRIC
 };
@@ -116,74 +114,53 @@ manage_done(void *arg, const struct web_route *route, int status, int64_t ns)
 /* --- telling ------------------------------------------------------------------------------- */
 
 static void
-family(struct str *out, enum metric m)
-{
-	prom_family(out, metrics[m].name, metrics[m].type, metrics[m].help);
-}
-
-static void
-one(struct str *out, enum metric m, const struct prom_label *labels, double value)
-{
-	family(out, m);
-	prom_sample(out, metrics[m].name, labels, value);
-}
-
-static double
-seconds(int64_t ns)
-{
-	return (double)ns / (double)NS_PER_S;
-}
-
-static void
-tell_process(struct str *out)
+tell_process(const struct prom *p)
 {
 	struct usage_self u;
 
 	if (!usage_self(&u))
 		return;
-	one(out, METRIC_CPU, NULL, u.cpu_s);
-	one(out, METRIC_RESIDENT, NULL, (double)u.resident_bytes);
-	one(out, METRIC_VIRTUAL, NULL, (double)u.virtual_bytes);
-	one(out, METRIC_FDS, NULL, (double)u.open_fds);
-	one(out, METRIC_MAX_FDS, NULL, (double)u.max_fds);
-	one(out, METRIC_STARTED, NULL, u.started_s);
+	prom_one(p, METRIC_CPU, NULL, u.cpu_s);
+	prom_one(p, METRIC_RESIDENT, NULL, (double)u.resident_bytes);
+	prom_one(p, METRIC_VIRTUAL, NULL, (double)u.virtual_bytes);
+	prom_one(p, METRIC_FDS, NULL, (double)u.open_fds);
+	prom_one(p, METRIC_MAX_FDS, NULL, (double)u.max_fds);
+	prom_one(p, METRIC_STARTED, NULL, u.started_s);
 }
 
 static void
-tell_bus(struct manage *m, struct str *out)
+tell_bus(struct manage *m, const struct prom *p)
 {
 	int64_t rtt_ns = atomic_load(&m->rtt_ns);
 	struct discovery_state s = discovery_state(m->discovery);
 
-	one(out, METRIC_CONNECTED, NULL, conn_state(m->conn) == CONN_UP);
-	one(out, METRIC_RECONNECTS, NULL, (double)conn_reconnects(m->conn));
-	one(out, METRIC_RTT, NULL, rtt_ns > 0 ? seconds(rtt_ns) : NAN);
-	one(out, METRIC_WATCH_AGE, NULL, seconds(s.age_ns));
-	family(out, METRIC_RESYNCS);
+	prom_one(p, METRIC_CONNECTED, NULL, conn_state(m->conn) == CONN_UP);
+	prom_one(p, METRIC_RECONNECTS, NULL, (double)conn_reconnects(m->conn));
+	prom_one(p, METRIC_RTT, NULL, rtt_ns > 0 ? ns_seconds(rtt_ns) : NAN);
+	prom_one(p, METRIC_WATCH_AGE, NULL, ns_seconds(s.age_ns));
+	prom_family(p, METRIC_RESYNCS);
 	for (size_t i = 0; i < DISCOVERY_REASONS; i++)
-		prom_sample(out, metrics[METRIC_RESYNCS].name,
-		    (const struct prom_label[]){ { "reason", discovery_reasons[i] }, { NULL, NULL } }, (double)s.because[i]);
+		prom_sample(p, METRIC_RESYNCS, PROM_LABELS({ "reason", discovery_reasons[i] }), (double)s.because[i]);
 }
 
 /* tell_counts: of one service, or of all beyond the bound. */
 static void
-tell_counts(const char *service, const uint64_t counts[3], struct str *out)
+tell_counts(const char *service, const uint64_t counts[3], const struct prom *p)
 {
 	for (int s = INSTANCE_ACTIVE; s <= INSTANCE_UNHEALTHY; s++)
-		prom_sample(out, metrics[METRIC_INSTANCES].name, (const struct prom_label[]){
-			{ "service", service }, { "status", instance_status_name((enum instance_status)s) }, { NULL, NULL },
-		}, (double)counts[s]);
+		prom_sample(p, METRIC_INSTANCES, PROM_LABELS({ "service", service },
+		    { "status", instance_status_name((enum instance_status)s) }), (double)counts[s]);
 }
 
 static void
-tell_instances(struct manage *m, struct str *out)
+tell_instances(struct manage *m, const struct prom *p)
 {
 	const struct directory *d = discovery_take(m->discovery);
 	int64_t stale_ns = discovery_stale_ns(m->discovery);
 	struct wall now = clock_wall(clock_system());
 	uint64_t counts[3] = { 0 };
 
-	family(out, METRIC_INSTANCES);
+	prom_family(p, METRIC_INSTANCES);
 	for (size_t i = 0; d != NULL && i < d->n; i++) {
 		const struct service_group *g = d->v[i];
 		/* Those from SERVICES_MAX on are counted together, and told with the last of them. */
@@ -193,75 +170,67 @@ tell_instances(struct manage *m, struct str *out)
 			if (instance_is_fresh(g->v[k]->instance, now, stale_ns))
 				counts[g->v[k]->instance->status]++;
 		if (i < SERVICES_MAX || i + 1 == d->n)
-			tell_counts(i < SERVICES_MAX ? g->name : "_other", counts, out);
+			tell_counts(i < SERVICES_MAX ? g->name : "_other", counts, p);
 	}
 	discovery_drop(d);
 }
 
 static void
-tell_requests(struct manage *m, struct str *out)
+tell_requests(struct manage *m, const struct prom *p)
 {
 	unsigned n = atomic_load(&m->meter->n);
 	char code[8];
 
-	family(out, METRIC_HTTP);
+	prom_family(p, METRIC_HTTP);
 	for (unsigned i = 0; i < n; i++) {
 		const struct series *s = &m->meter->v[i];
 		if (hist_count(s->hist) == 0)
 			continue;
 		snprintf(code, sizeof code, "%d", s->status);
-		prom_histogram(out, metrics[METRIC_HTTP].name, (const struct prom_label[]){
-			{ "method", i == 0 ? "_other" : s->route != NULL ? s->route->method : "_none" },
-			{ "route", i == 0 ? "_other" : s->route != NULL ? s->route->path : "_none" },
-			{ "code", i == 0 ? "_other" : code }, { NULL, NULL },
-		}, s->hist);
+		prom_histogram(p, METRIC_HTTP, PROM_LABELS(
+		    { "method", i == 0 ? "_other" : s->route != NULL ? s->route->method : "_none" },
+		    { "route", i == 0 ? "_other" : s->route != NULL ? s->route->path : "_none" },
+		    { "code", i == 0 ? "_other" : code }), s->hist);
 	}
 }
 
-/* labelled: one sample of a family with one label. */
 static void
-labelled(struct str *out, enum metric m, const char *label, const char *value, uint64_t n)
-{
-	prom_sample(out, metrics[m].name, (const struct prom_label[]){ { label, value }, { NULL, NULL } }, (double)n);
-}
-
-static void
-tell_server(struct manage *m, struct str *out)
+tell_server(struct manage *m, const struct prom *p)
 {
 	struct web_counters c = web_counters(m->web);
 	const struct mailbox *box = loop_mailbox(m->loop);
-	const struct prom_label loop[] = { { "queue", "loop" }, { NULL, NULL } };
+	const struct prom_label *loop = PROM_LABELS({ "queue", "loop" });
 
-	one(out, METRIC_REFUSED, NULL, (double)c.refused);
-	one(out, METRIC_MALFORMED, NULL, (double)c.malformed);
-	one(out, METRIC_CONNECTIONS, NULL, c.connections);
-	one(out, METRIC_IDLE, NULL, c.idle);
-	family(out, METRIC_CLOSED);
-	labelled(out, METRIC_CLOSED, "why", "crowded", c.crowded);
-	labelled(out, METRIC_CLOSED, "why", "late", c.late);
-	labelled(out, METRIC_CLOSED, "why", "insecure", c.insecure);
-	one(out, METRIC_SSE, NULL, c.streams);
-	one(out, METRIC_DEPTH, loop, (double)mailbox_depth(box));
-	one(out, METRIC_DROPPED, loop, (double)mailbox_refused(box));
+	prom_one(p, METRIC_REFUSED, NULL, (double)c.refused);
+	prom_one(p, METRIC_MALFORMED, NULL, (double)c.malformed);
+	prom_one(p, METRIC_CONNECTIONS, NULL, c.connections);
+	prom_one(p, METRIC_IDLE, NULL, c.idle);
+	prom_family(p, METRIC_CLOSED);
+	prom_sample(p, METRIC_CLOSED, PROM_LABELS({ "why", "crowded" }), (double)c.crowded);
+	prom_sample(p, METRIC_CLOSED, PROM_LABELS({ "why", "late" }), (double)c.late);
+	prom_sample(p, METRIC_CLOSED, PROM_LABELS({ "why", "insecure" }), (double)c.insecure);
+	prom_one(p, METRIC_SSE, NULL, c.streams);
+	prom_one(p, METRIC_DEPTH, loop, (double)mailbox_depth(box));
+	prom_one(p, METRIC_DROPPED, loop, (double)mailbox_refused(box));
 }
 
 static void
-tell_access(struct manage *m, struct str *out)
+tell_access(struct manage *m, const struct prom *p)
 {
 	struct auth_state s = auth_state(m->auth);
 	struct audit_counters c = audit_counters(m->audit);
 
-	one(out, METRIC_AUTH_AGE, NULL, s.age_ms >= 0 ? (double)s.age_ms / 1e3 : NAN);
-	family(out, METRIC_AUTH_KNOWN);
-	labelled(out, METRIC_AUTH_KNOWN, "kind", "token", s.tokens);
-	labelled(out, METRIC_AUTH_KNOWN, "kind", "session", s.sessions);
-	family(out, METRIC_AUTH_REFUSED);
-	labelled(out, METRIC_AUTH_REFUSED, "reason", "invalid", s.refused);
-	labelled(out, METRIC_AUTH_REFUSED, "reason", "throttled", s.throttled);
-	one(out, METRIC_AUTH_RELISTED, NULL, (double)s.relisted);
-	family(out, METRIC_AUDIT);
-	labelled(out, METRIC_AUDIT, "result", "stored", c.written);
-	labelled(out, METRIC_AUDIT, "result", "lost", c.failed);
+	prom_one(p, METRIC_AUTH_AGE, NULL, s.age_ms >= 0 ? (double)s.age_ms / 1e3 : NAN);
+	prom_family(p, METRIC_AUTH_KNOWN);
+	prom_sample(p, METRIC_AUTH_KNOWN, PROM_LABELS({ "kind", "token" }), (double)s.tokens);
+	prom_sample(p, METRIC_AUTH_KNOWN, PROM_LABELS({ "kind", "session" }), (double)s.sessions);
+	prom_family(p, METRIC_AUTH_REFUSED);
+	prom_sample(p, METRIC_AUTH_REFUSED, PROM_LABELS({ "reason", "invalid" }), (double)s.refused);
+	prom_sample(p, METRIC_AUTH_REFUSED, PROM_LABELS({ "reason", "throttled" }), (double)s.throttled);
+	prom_one(p, METRIC_AUTH_RELISTED, NULL, (double)s.relisted);
+	prom_family(p, METRIC_AUDIT);
+	prom_sample(p, METRIC_AUDIT, PROM_LABELS({ "result", "stored" }), (double)c.written);
+	prom_sample(p, METRIC_AUDIT, PROM_LABELS({ "result", "lost" }), (double)c.failed);
 }
 
 enum err_code
@@ -269,18 +238,19 @@ manage_metrics(void *arg, struct web_request *r, struct err *err)
 {
 	struct manage *m = arg;
 	struct str out = STR_INIT;
+	const struct prom p = { &out, families };
 
 	(void)err;
 	MAGIC_CHECK(m, MANAGE_MAGIC);
-	one(&out, METRIC_BUILD, (const struct prom_label[]){ { "version", m->version }, { NULL, NULL } }, 1);
-	tell_process(&out);
-	tell_bus(m, &out);
-	tell_instances(m, &out);
-	tell_requests(m, &out);
-	tell_server(m, &out);
-	tell_access(m, &out);
+	prom_one(&p, METRIC_BUILD, PROM_LABELS({ "version", m->version }), 1);
+	tell_process(&p);
+	tell_bus(m, &p);
+	tell_instances(m, &p);
+	tell_requests(m, &p);
+	tell_server(m, &p);
+	tell_access(m, &p);
 	monitor_prom(m->monitor, &out, NULL);	/* a loop that is too busy to tell leaves its part out */
-	one(&out, METRIC_LITTER, NULL, (double)janitor_removed(m->janitor));
+	prom_one(&p, METRIC_LITTER, NULL, (double)janitor_removed(m->janitor));
 	web_reply(r, 200, "text/plain; version=0.0.4; charset=utf-8", (struct text){ str_text(&out), out.len });
 	str_release(&out);
 	return ERR_OK;

@@ -96,7 +96,7 @@ manage_status(void *arg, struct web_request *r, struct err *err)
 	pack_map(&k, 5);
 	pack_key_puts(&k, "timestamp", now);
 	pack_key(&k, "uptime_seconds");
-	pack_real(&k, (double)mono_since(clock_mono(clock_system()), m->began) / (double)NS_PER_S);
+	pack_real(&k, ns_seconds(mono_since(clock_mono(clock_system()), m->began)));
 	pack_key_puts(&k, "environment", m->environment);
 	pack_key_uint(&k, "connected_services", live_services(m));
 	pack_key_puts(&k, "deployment_version", m->deployment);

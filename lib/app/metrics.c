@@ -30,31 +30,16 @@ struct metrics {
 };
 
 enum metric {
-#define METRIC(id, name, type, help) METRIC_##id,
+#define METRIC(id, ...) METRIC_##id,
 #include "app/metrics.def"
 #undef METRIC
 };
 
-static const struct {
-	const char *name, *type, *help;
-} metrics[] = {
-#define METRIC(id, name, type, help) { name, type, help },
+static const struct prom_family families[] = {
+#define METRIC(id, ...) { __VA_ARGS__ },
 #include "app/metrics.def"
 #undef METRIC
 };
-
-static void
-family(struct str *out, enum metric m)
-{
-	prom_family(out, metrics[m].name, metrics[m].type, metrics[m].help);
-}
-
-static void
-one(struct str *out, enum metric m, const struct prom_label *labels, double value)
-{
-	family(out, m);
-	prom_sample(out, metrics[m].name, labels, value);
-}
 
 /* register_name: the bucket of register i of n (election.md §3). */
 static const char *
@@ -63,12 +48,6 @@ register_name(unsigned n, unsigned i)
 	static const char *const names[] = { "AEGIS_L0", "AEGIS_L1", "AEGIS_L2", "AEGIS_L3" };
 
 	return names[n == 1 ? 0 : i + 1];
-}
-
-static double
-seconds(int64_t ns)
-{
-	return (double)ns / (double)NS_PER_S;
 }
 
 /* lower: the names of reasons and alarms are words of the code. */
@@ -84,64 +63,61 @@ lower(const char *text, char *buf, size_t n)
 }
 
 static void
-tell_lease(const struct metrics *m, const struct elector_status *s, struct str *out)
+tell_lease(const struct metrics *m, const struct elector_status *s, const struct prom *p)
 {
-	const struct prom_label group[] = { { "election", m->o.election }, { NULL, NULL } };
+	const struct prom_label *group = PROM_LABELS({ "election", m->o.election });
 	/* The gate says it to the moment; the picture may be half a second old, which is two leases. */
 	uint64_t bits = atomic_load(elector_gate(m->o.elector)->word);
 	struct boot now = clock_boot(clock_system());
 	bool leads = gate_open_at(bits, now), granted = s->grant.ns != BOOT_LONG_AGO.ns;
 	int64_t left = leads ? gate_until(bits).ns - now.ns : 0;
 
-	one(out, METRIC_LEADER, group, leads);
-	one(out, METRIC_EPOCH, group, (double)s->role.epoch);
-	one(out, METRIC_REMAINING, group, seconds(left));
-	one(out, METRIC_QUORUM_AGE, group, leads && granted ? seconds(s->until.ns - s->grant.ns - left) : NAN);
+	prom_one(p, METRIC_LEADER, group, leads);
+	prom_one(p, METRIC_EPOCH, group, (double)s->role.epoch);
+	prom_one(p, METRIC_REMAINING, group, ns_seconds(left));
+	prom_one(p, METRIC_QUORUM_AGE, group, leads && granted ? ns_seconds(s->until.ns - s->grant.ns - left) : NAN);
 }
 
 static void
-tell_registers(const struct metrics *m, const struct elector_status *s, struct str *out)
+tell_registers(const struct metrics *m, const struct elector_status *s, const struct prom *p)
 {
 	const struct elector_counters *c = elector_counters(m->o.elector);
 
-	family(out, METRIC_REGISTER_UP);
+	prom_family(p, METRIC_REGISTER_UP);
 	for (unsigned i = 0; i < s->n; i++)
-		prom_sample(out, metrics[METRIC_REGISTER_UP].name,
-		    (const struct prom_label[]){ { "register", register_name(s->n, i) }, { NULL, NULL } }, s->reg[i].up);
-	family(out, METRIC_RENEW);
+		prom_sample(p, METRIC_REGISTER_UP, PROM_LABELS({ "register", register_name(s->n, i) }), s->reg[i].up);
+	prom_family(p, METRIC_RENEW);
 	for (unsigned i = 0; i < s->n; i++)
-		prom_histogram(out, metrics[METRIC_RENEW].name,
-		    (const struct prom_label[]){ { "register", register_name(s->n, i) }, { NULL, NULL } }, c->renew[i]);
+		prom_histogram(p, METRIC_RENEW, PROM_LABELS({ "register", register_name(s->n, i) }), c->renew[i]);
 }
 
 static void
-tell_counters(const struct metrics *m, struct str *out)
+tell_counters(const struct metrics *m, const struct prom *p)
 {
 	static const char *const threads[ELECTOR_THREADS] = { [ELECTOR_LOOP] = "loop", [ELECTOR_LINKS] = "links" };
 	const struct elector_counters *c = elector_counters(m->o.elector);
 	char word[32];
 
-	family(out, METRIC_TRANSITIONS);
+	prom_family(p, METRIC_TRANSITIONS);
 	for (int r = LEASE_BY_NONE + 1; r < LEASE_REASON_COUNT; r++)
-		prom_sample(out, metrics[METRIC_TRANSITIONS].name, (const struct prom_label[]){
-			{ "election", m->o.election }, { "reason", lower(lease_reason_name((enum lease_reason)r), word, sizeof word) },
-			{ NULL, NULL } }, (double)atomic_load(&c->transitions[r]));
-	family(out, METRIC_ALARMS);
+		prom_sample(p, METRIC_TRANSITIONS, PROM_LABELS({ "election", m->o.election },
+		    { "reason", lower(lease_reason_name((enum lease_reason)r), word, sizeof word) }),
+		    (double)atomic_load(&c->transitions[r]));
+	prom_family(p, METRIC_ALARMS);
 	for (int a = 0; a < LEASE_ALARM_COUNT; a++)
-		prom_sample(out, metrics[METRIC_ALARMS].name, (const struct prom_label[]){
-			{ "election", m->o.election }, { "alarm", lower(lease_alarm_name((enum lease_alarm)a), word, sizeof word) },
-			{ NULL, NULL } }, (double)atomic_load(&c->alarms[a]));
-	family(out, METRIC_FAILOVER);
-	prom_histogram(out, metrics[METRIC_FAILOVER].name, NULL, c->failover);
-	family(out, METRIC_URGENCY);
+		prom_sample(p, METRIC_ALARMS, PROM_LABELS({ "election", m->o.election },
+		    { "alarm", lower(lease_alarm_name((enum lease_alarm)a), word, sizeof word) }),
+		    (double)atomic_load(&c->alarms[a]));
+	prom_family(p, METRIC_FAILOVER);
+	prom_histogram(p, METRIC_FAILOVER, NULL, c->failover);
+	prom_family(p, METRIC_URGENCY);
 	for (int t = 0; t < ELECTOR_THREADS; t++)
-		prom_sample(out, metrics[METRIC_URGENCY].name, (const struct prom_label[]){ { "thread", threads[t] }, { NULL, NULL } },
-		    (double)atomic_load(&c->urgency[t]));
-	one(out, METRIC_FENCES, NULL, (double)atomic_load(&c->fence_rejects));
+		prom_sample(p, METRIC_URGENCY, PROM_LABELS({ "thread", threads[t] }), (double)atomic_load(&c->urgency[t]));
+	prom_one(p, METRIC_FENCES, NULL, (double)atomic_load(&c->fence_rejects));
 }
 
 static void
-tell_calls(const struct metrics *m, struct str *out)
+tell_calls(const struct metrics *m, const struct prom *p)
 {
 	static const char *const reasons[] = {
 		[EXCLUSIVE_STANDBY] = "standby", [EXCLUSIVE_OLD] = "old", [EXCLUSIVE_LATE] = "late", [EXCLUSIVE_FULL] = "full",
@@ -149,62 +125,58 @@ tell_calls(const struct metrics *m, struct str *out)
 	const struct exclusive_counters *c = m->o.exclusive;
 
 	_Static_assert(COUNT_OF(reasons) == EXCLUSIVE_REFUSALS, "each refusal has a word");
-	one(out, METRIC_PARKED, (const struct prom_label[]){ { "election", m->o.election }, { NULL, NULL } },
-	    (double)atomic_load(&c->waiting));
-	family(out, METRIC_REFUSED);
+	prom_one(p, METRIC_PARKED, PROM_LABELS({ "election", m->o.election }), (double)atomic_load(&c->waiting));
+	prom_family(p, METRIC_REFUSED);
 	for (size_t i = 0; i < COUNT_OF(reasons); i++)
-		prom_sample(out, metrics[METRIC_REFUSED].name, (const struct prom_label[]){
-			{ "election", m->o.election }, { "reason", reasons[i] }, { NULL, NULL } },
+		prom_sample(p, METRIC_REFUSED, PROM_LABELS({ "election", m->o.election }, { "reason", reasons[i] }),
 		    (double)atomic_load(&c->refused[i]));
 }
 
 static void
-tell_election(const struct metrics *m, struct str *out)
+tell_election(const struct metrics *m, const struct prom *p)
 {
 	const struct elector_status *s = elector_status(m->o.elector);
 
 	if (s != NULL) {
-		tell_lease(m, s, out);
-		tell_registers(m, s, out);
+		tell_lease(m, s, p);
+		tell_registers(m, s, p);
 	}
 	elector_status_drop(s);
-	tell_counters(m, out);
+	tell_counters(m, p);
 }
 
 static void
-tell_program(const struct metrics *m, struct str *out)
+tell_program(const struct metrics *m, const struct prom *p)
 {
-	one(out, METRIC_CHILD_UP, NULL, atomic_load(&m->up));
-	one(out, METRIC_RESTARTS, (const struct prom_label[]){ { "reason", "ended" }, { NULL, NULL } },
-	    (double)atomic_load(&m->restarts));
-	one(out, METRIC_REAPED, NULL, (double)atomic_load(&m->reaped));
-	one(out, METRIC_HEALTH, (const struct prom_label[]){ { "check", "health" }, { NULL, NULL } },
-	    atomic_load(&m->healthy));
+	prom_one(p, METRIC_CHILD_UP, NULL, atomic_load(&m->up));
+	prom_one(p, METRIC_RESTARTS, PROM_LABELS({ "reason", "ended" }), (double)atomic_load(&m->restarts));
+	prom_one(p, METRIC_REAPED, NULL, (double)atomic_load(&m->reaped));
+	prom_one(p, METRIC_HEALTH, PROM_LABELS({ "check", "health" }), atomic_load(&m->healthy));
 }
 
 static void
-tell_config(const struct metrics *m, struct str *out)
+tell_config(const struct metrics *m, const struct prom *p)
 {
 	struct central_figures f = central_figures(m->o.central);
 
-	one(out, METRIC_CONFIG, NULL, (double)f.revision);
-	one(out, METRIC_PENDING, NULL, f.pending);
-	one(out, METRIC_CONFIG_BAD, NULL, f.refused);
+	prom_one(p, METRIC_CONFIG, NULL, (double)f.revision);
+	prom_one(p, METRIC_PENDING, NULL, f.pending);
+	prom_one(p, METRIC_CONFIG_BAD, NULL, f.refused);
 }
 
 static void
-tell(const struct metrics *m, struct str *out)
+tell(const struct metrics *m, const struct prom *p)
 {
-	one(out, METRIC_BUILD, (const struct prom_label[]){ { "version", m->o.version }, { NULL, NULL } }, 1);
-	one(out, METRIC_CONNECTED, NULL, conn_state(m->o.conn) == CONN_UP);
-	one(out, METRIC_RECONNECTS, NULL, (double)conn_reconnects(m->o.conn));
+	prom_one(p, METRIC_BUILD, PROM_LABELS({ "version", m->o.version }), 1);
+	prom_one(p, METRIC_CONNECTED, NULL, conn_state(m->o.conn) == CONN_UP);
+	prom_one(p, METRIC_RECONNECTS, NULL, (double)conn_reconnects(m->o.conn));
 	if (m->o.elector != NULL)
-		tell_election(m, out);
+		tell_election(m, p);
 	if (m->o.exclusive != NULL)
-		tell_calls(m, out);
-	tell_program(m, out);
+		tell_calls(m, p);
+	tell_program(m, p);
 	if (m->o.central != NULL)
-		tell_config(m, out);
+		tell_config(m, p);
 }
 
 /* --- answering --------------------------------------------------------------------------- */
@@ -215,7 +187,7 @@ get_metrics(void *arg, struct web_request *r, struct err *err)
 	struct str out = STR_INIT;
 
 	(void)err;
-	tell(arg, &out);
+	tell(arg, &(struct prom){ &out, families });
 	web_reply(r, 200, "text/plain; version=0.0.4; charset=utf-8", (struct text){ str_text(&out), out.len });
 	str_release(&out);
 	return ERR_OK;

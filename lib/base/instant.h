@@ -21,6 +21,13 @@ struct wall { int64_t ns; };	/* since 1970-01-01 UTC */
 #define NS_PER_MS INT64_C(1000000)
 #define NS_PER_S  INT64_C(1000000000)
 
+/* ns_seconds(ns): as people and other programs write a time. */
+static inline double
+ns_seconds(int64_t ns)
+{
+	return (double)ns / (double)NS_PER_S;
+}
+
 /* "Never", for deadlines. */
 #define MONO_NEVER ((struct mono){ INT64_MAX })
 

@@ -363,7 +363,7 @@ drive_run(struct drive *d, const struct bench_side *side, const struct drive_pla
 	d->end = plan->count > 0 ? MONO_NEVER : mono_after(d->start, plan->duration_ns);
 	bool blocking = side->ops->start == NULL || d->n == 1;
 	code = !blocking ? in_flight(d, err) : on_threads(d, err);
-	out->seconds += (double)mono_since(d->last, d->start) / 1e9;
+	out->seconds += ns_seconds(mono_since(d->last, d->start));
 	if (code == ERR_OK && out->errors > 0 && histogram_count(out->plain) == 0) {
 		*err = d->first;
 		code = d->first.code;

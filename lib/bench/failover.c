@@ -339,7 +339,7 @@ finish(struct failover *f, struct boot began)
 	r->lost = v.lost;
 	r->overlap = v.overlap;
 	snprintf(r->first, sizeof r->first, "%s", v.first);
-	r->seconds = (double)(now().ns - began.ns) / 1e9;
+	r->seconds = ns_seconds(now().ns - began.ns);
 }
 
 enum err_code

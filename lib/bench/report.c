@@ -147,8 +147,8 @@ options_map(struct pack *p, const struct bench_opts *o)
 
 	snprintf(target, sizeof target, "%s/%s", o->service != NULL ? o->service : "", o->method != NULL ? o->method : "");
 	pack_key_map(p, "options", 9);
-	pack_key_real(p, "warmup_seconds", (double)o->warmup_ns / 1e9);
-	pack_key_real(p, "duration_seconds", o->count > 0 ? 0 : (double)o->duration_ns / 1e9);
+	pack_key_real(p, "warmup_seconds", ns_seconds(o->warmup_ns));
+	pack_key_real(p, "duration_seconds", o->count > 0 ? 0 : ns_seconds(o->duration_ns));
 	pack_key_uint(p, "count", o->count);
 	pack_key_uint(p, "repeat", o->repeats);
 	pack_key_real(p, "rate", o->rate);

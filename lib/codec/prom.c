@@ -29,11 +29,13 @@ escape(struct str *out, const char *text, bool quotes)
 }
 
 void
-prom_family(struct str *out, const char *name, const char *type, const char *help)
+prom_family(const struct prom *p, unsigned f)
 {
-	str_printf(out, "# HELP %s ", name);
-	escape(out, help, false);
-	str_printf(out, "\n# TYPE %s %s\n", name, type);
+	const struct prom_family *x = &p->families[f];
+
+	str_printf(p->out, "# HELP %s ", x->name);
+	escape(p->out, x->help, false);
+	str_printf(p->out, "\n# TYPE %s %s\n", x->name, x->type);
 }
 
 /* put_labels: those of the list, and one more unless it is NULL. */
@@ -70,16 +72,25 @@ put_value(struct str *out, double value)
 }
 
 void
-prom_sample(struct str *out, const char *name, const struct prom_label *labels, double value)
+prom_sample(const struct prom *p, unsigned f, const struct prom_label *labels, double value)
 {
-	str_puts(out, name);
-	put_labels(out, labels, NULL, NULL);
-	put_value(out, value);
+	str_puts(p->out, p->families[f].name);
+	put_labels(p->out, labels, NULL, NULL);
+	put_value(p->out, value);
 }
 
 void
-prom_histogram(struct str *out, const char *name, const struct prom_label *labels, const struct hist *h)
+prom_one(const struct prom *p, unsigned f, const struct prom_label *labels, double value)
 {
+	prom_family(p, f);
+	prom_sample(p, f, labels, value);
+}
+
+void
+prom_histogram(const struct prom *p, unsigned f, const struct prom_label *labels, const struct hist *h)
+{
+	const char *name = p->families[f].name;
+	struct str *out = p->out;
 	uint64_t total = hist_count(h);
 	char bound[NUM_TEXT_MAX];
 

@@ -216,7 +216,7 @@ broadcast_metrics_of(struct member *m)
 	m->heartbeats++;
 	member_metrics(&(struct member_metrics_opts){
 		.service = m->o.service, .instance = m->o.instance, .methods = m->methods,
-		.traffic = m->o.traffic, .uptime_s = (double)mono_since(clock_mono(clock), m->started_mono) / 1e9,
+		.traffic = m->o.traffic, .uptime_s = ns_seconds(mono_since(clock_mono(clock), m->started_mono)),
 		.heartbeats = m->heartbeats, .told = &m->told, .connected = conn_state(m->o.conn) == CONN_UP,
 	}, clock_wall(clock), &text);
 	broadcast(m, subject_heartbeat(m->o.service).s, &text);

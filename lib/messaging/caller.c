@@ -250,7 +250,7 @@ sweep(void *arg)
 		struct ended e = take_out(c, p);
 		pthread_mutex_unlock(&c->lock);
 		err_set(&err, ERR_TIMEOUT, "no answer to rpc.%s.%s within %.3g s; it may have been executed",
-		    e.route.service, e.route.method, (double)mono_since(now, e.started) / 1e9);
+		    e.route.service, e.route.method, ns_seconds(mono_since(now, e.started)));
 		finish(c, &e, NULL, &err);
 		pthread_mutex_lock(&c->lock);
 	}
@@ -284,7 +284,7 @@ encode(const struct caller *c, const struct call_spec *s, struct str *out, struc
 	e.method = text_of(s->method);
 	e.message_id = text_of(s->message_id);
 	e.trace_id = text_of(trace_id_told(s->trace_id, s->traceparent, trace));
-	e.timeout_s = (double)caller_timeout(s) / 1e9;
+	e.timeout_s = ns_seconds(caller_timeout(s));
 	if (s->tree != NULL)
 		e.payload = *s->tree;
 	else if (s->params.p != NULL)

@@ -168,7 +168,7 @@ fill_envelope(const struct sender *s, const struct send_spec *spec, const char *
 		e->payload = (struct value){ .type = VALUE_RAW, .u.raw = spec->payload };
 	e->priority = spec->priority;
 	e->max_retries = spec->max_retries;
-	e->timeout_s = spec->timeout_ns > 0 ? (double)spec->timeout_ns / 1e9 : SENDER_TIMEOUT_S;
+	e->timeout_s = spec->timeout_ns > 0 ? ns_seconds(spec->timeout_ns) : SENDER_TIMEOUT_S;
 }
 
 enum err_code
@@ -375,7 +375,7 @@ void
 sender_say_late(const struct send_outcome *out, int64_t wait_ns, struct err *err)
 {
 	err_set(err, ERR_TIMEOUT, "the command %s is stored and not known to have ended after %.1f s; a worker may "
-	    "still run it", out->id, (double)wait_ns / 1e9);
+	    "still run it", out->id, ns_seconds(wait_ns));
 }
 
 static enum err_code

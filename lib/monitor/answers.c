@@ -332,39 +332,45 @@ monitor_micro(struct monitor *m, struct str *out, struct err *err)
 
 /* --- /metrics ----------------------------------------------------------------------------- */
 
+enum { HEARTBEATS, DROPPED, RESYNCS };
+
+static const struct prom_family families[] = {
+	[HEARTBEATS] = { "aegis_monitor_heartbeats_total", "counter",
+	    "heartbeats of instances: heard, of these unreadable, dropped as too many, and of instances that are not registered" },
+	[DROPPED] = { "aegis_sse_dropped_total", "counter", "states that a reader who was too slow got newer ones instead of" },
+	[RESYNCS] = { "aegis_sse_resyncs_total", "counter", "readers who had to begin anew" },
+};
+
 static void
-prom_beats(struct monitor *m, struct str *out)
+prom_beats(struct monitor *m, const struct prom *p)
 {
 	const struct { const char *result; unsigned long n; } rows[] = {
 		{ "heard", atomic_load(&m->beats_heard) }, { "bad", atomic_load(&m->beats_bad) },
 		{ "dropped", atomic_load(&m->beats_dropped) }, { "unknown", atomic_load(&m->beats_unknown) },
 	};
 
-	prom_family(out, "aegis_monitor_heartbeats_total", "counter",
-	    "heartbeats of instances: heard, of these unreadable, dropped as too many, and of instances that are not registered");
+	prom_family(p, HEARTBEATS);
 	for (size_t i = 0; i < COUNT_OF(rows); i++)
-		prom_sample(out, "aegis_monitor_heartbeats_total", (struct prom_label[]){ { "result", rows[i].result }, { NULL, NULL } },
-		    (double)rows[i].n);
+		prom_sample(p, HEARTBEATS, PROM_LABELS({ "result", rows[i].result }), (double)rows[i].n);
 }
 
 static void
-prom_live(struct monitor *m, struct str *out)
+prom_live(struct monitor *m, const struct prom *p)
 {
 	struct live_counters c = live_counters(m->live);
 
-	prom_family(out, "aegis_sse_dropped_total", "counter", "states that a reader who was too slow got newer ones instead of");
-	prom_sample(out, "aegis_sse_dropped_total", NULL, (double)c.lagged);
-	prom_family(out, "aegis_sse_resyncs_total", "counter", "readers who had to begin anew");
-	prom_sample(out, "aegis_sse_resyncs_total", NULL, (double)c.resyncs);
+	prom_one(p, DROPPED, NULL, (double)c.lagged);
+	prom_one(p, RESYNCS, NULL, (double)c.resyncs);
 }
 
 static void
 on_prom(void *arg)
 {
 	struct list_ask *a = arg;
+	const struct prom p = { a->out, families };
 
-	prom_beats(a->m, a->out);
-	prom_live(a->m, a->out);
+	prom_beats(a->m, &p);
+	prom_live(a->m, &p);
 	foreign_prom(a->m->foreign, a->out);
 }
 

@@ -75,7 +75,7 @@ uptime_of(const struct watched *w, const struct heartbeat *h, struct wall now)
 	if (codec_parse(codec_mine(), (struct data){ DATA_JSON, i->metadata, strlen(i->metadata) }, &v, NULL) != ERR_OK ||
 	    !value_text(value_field(&v, "start_time"), &t) || !wall_parse(t.p, t.n, &started) || started.ns > now.ns)
 		return 0;
-	return (double)(now.ns - started.ns) / 1e9;
+	return ns_seconds(now.ns - started.ns);
 }
 
 static void

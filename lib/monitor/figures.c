@@ -141,7 +141,7 @@ figures_next(struct past *p, const struct heartbeat *h, struct mono now, bool st
 {
 	bool anew = (p->known && started_anew) || has_restarted(p, h);
 	int64_t passed = mono_since(now, p->at);
-	double seconds = (double)passed / 1e9;
+	double seconds = ns_seconds(passed);
 
 	*out = FIGURES_NONE;
 	out->queue_depth = told(h->queue_depth);

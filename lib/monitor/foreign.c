@@ -281,28 +281,30 @@ seconds_of(const struct endpoint *e)
 void
 foreign_prom(const struct foreign *f, struct str *out)
 {
-	static const struct {
-		const char *name, *help;
-		double (*value)(const struct endpoint *e);
-	} families[] = {
-		{ "nats_micro_requests_total", "requests that an endpoint of a NATS micro service says it had", requests_of },
-		{ "nats_micro_errors_total", "of these, those that it says failed", errors_of },
-		{ "nats_micro_processing_seconds_total", "how long it says all of them took", seconds_of },
+	enum { REQUESTS, ERRORS, PROCESSING, REFUSED };
+	static const struct prom_family families[] = {
+		[REQUESTS] = { "nats_micro_requests_total", "counter",
+		    "requests that an endpoint of a NATS micro service says it had" },
+		[ERRORS] = { "nats_micro_errors_total", "counter", "of these, those that it says failed" },
+		[PROCESSING] = { "nats_micro_processing_seconds_total", "counter", "how long it says all of them took" },
+		[REFUSED] = { "aegis_micro_services_refused_total", "counter",
+		    "answers of services beyond the 1,024 that are remembered" },
 	};
+	static double (*const value[])(const struct endpoint *e) = {
+		[REQUESTS] = requests_of, [ERRORS] = errors_of, [PROCESSING] = seconds_of,
+	};
+	const struct prom p = { out, families };
 	size_t n;
 	struct answer **v = sorted(f, &n);
 
-	for (size_t k = 0; k < COUNT_OF(families); k++) {
-		prom_family(out, families[k].name, "counter", families[k].help);
+	for (unsigned k = REQUESTS; k <= PROCESSING; k++) {
+		prom_family(&p, k);
 		for (size_t i = 0; i < n; i++)
 			for (size_t e = 0; e < v[i]->n; e++)
-				prom_sample(out, families[k].name, (struct prom_label[]){
-					{ "service", v[i]->name }, { "id", v[i]->id }, { "version", v[i]->version },
-					{ "endpoint", v[i]->v[e].name }, { NULL, NULL },
-				}, families[k].value(&v[i]->v[e]));
+				prom_sample(&p, k, PROM_LABELS({ "service", v[i]->name }, { "id", v[i]->id },
+				    { "version", v[i]->version }, { "endpoint", v[i]->v[e].name }), value[k](&v[i]->v[e]));
 	}
-	prom_family(out, "aegis_micro_services_refused_total", "counter", "answers of services beyond the 1,024 that are remembered");
-	prom_sample(out, "aegis_micro_services_refused_total", NULL, (double)f->refused);
+	prom_one(&p, REFUSED, NULL, (double)f->refused);
 	mem_free(v);
 }
 

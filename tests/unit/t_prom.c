@@ -22,38 +22,45 @@ expect(struct str *s, const char *text)
 static void
 writes_a_family_and_its_samples(void **state)
 {
-	const struct prom_label labels[] = { { "a", "1" }, { "b", "x" }, { NULL, NULL } };
+	enum { UP, DOWN };
+	static const struct prom_family families[] = {
+		[UP] = { "up", "gauge", "whether it is" }, [DOWN] = { "down", "counter", "how often" },
+	};
 	struct str s = STR_INIT;
+	const struct prom p = { &s, families };
 
 	(void)state;
-	prom_family(&s, "up", "gauge", "whether it is");
-	prom_sample(&s, "up", NULL, 1);
-	prom_sample(&s, "up", labels, 0.25);
-	expect(&s, "# HELP up whether it is\n# TYPE up gauge\nup 1\nup{a=\"1\",b=\"x\"} 0.25\n");
+	prom_one(&p, DOWN, NULL, 7);
+	prom_family(&p, UP);
+	prom_sample(&p, UP, NULL, 1);
+	prom_sample(&p, UP, PROM_LABELS({ "a", "1" }, { "b", "x" }), 0.25);
+	expect(&s, "# HELP down how often\n# TYPE down counter\ndown 7\n"
+	    "# HELP up whether it is\n# TYPE up gauge\nup 1\nup{a=\"1\",b=\"x\"} 0.25\n");
 }
 
 static void
 escapes_what_would_end_a_line_or_a_value(void **state)
 {
-	const struct prom_label labels[] = { { "a", "q\"b\\n\n" }, { NULL, NULL } };
+	static const struct prom_family x = { "x", "gauge", "two\nlines \"and\" a \\" };
 	struct str s = STR_INIT;
 
 	(void)state;
-	prom_family(&s, "x", "gauge", "two\nlines \"and\" a \\");
-	prom_sample(&s, "x", labels, 3);
+	prom_one(&(struct prom){ &s, &x }, 0, PROM_LABELS({ "a", "q\"b\\n\n" }), 3);
 	expect(&s, "# HELP x two\\nlines \"and\" a \\\\\n# TYPE x gauge\nx{a=\"q\\\"b\\\\n\\n\"} 3\n");
 }
 
 static void
 writes_numbers_that_are_none(void **state)
 {
+	static const struct prom_family x = { "x", "gauge", "a number" };
 	struct str s = STR_INIT;
+	const struct prom p = { &s, &x };
 
 	(void)state;
-	prom_sample(&s, "x", NULL, NAN);
-	prom_sample(&s, "x", NULL, INFINITY);
-	prom_sample(&s, "x", NULL, -INFINITY);
-	prom_sample(&s, "x", NULL, 1795173428106.0);
+	prom_sample(&p, 0, NULL, NAN);
+	prom_sample(&p, 0, NULL, INFINITY);
+	prom_sample(&p, 0, NULL, -INFINITY);
+	prom_sample(&p, 0, NULL, 1795173428106.0);
 	expect(&s, "x NaN\nx +Inf\nx -Inf\nx 1795173428106\n");
 }
 
@@ -73,12 +80,14 @@ bucket(const struct str *s, const char *le)
 static void
 counts_a_histogram_into_buckets(void **state)
 {
-	const struct prom_label labels[] = { { "r", "1" }, { NULL, NULL } };
+	static const struct prom_family families[] = { { "h", "histogram", "how long" } };
+	const struct prom_label *labels = PROM_LABELS({ "r", "1" });
 	struct hist *h = hist_new();
 	struct str s = STR_INIT;
+	const struct prom p = { &s, families };
 
 	(void)state;
-	prom_histogram(&s, "h", labels, h);
+	prom_histogram(&p, 0, labels, h);
 	assert_int_equal(bucket(&s, "+Inf"), 0);
 	assert_non_null(strstr(str_text(&s), "h_sum{r=\"1\"} 0\nh_count{r=\"1\"} 0\n"));
 	str_clear(&s);
@@ -86,7 +95,7 @@ counts_a_histogram_into_buckets(void **state)
 		hist_record(h, 4 * NS_PER_MS);
 	hist_record(h, 300 * NS_PER_MS);
 	hist_record(h, 30 * NS_PER_S);
-	prom_histogram(&s, "h", labels, h);
+	prom_histogram(&p, 0, labels, h);
 	assert_int_equal(bucket(&s, "0.0025"), 0);
 	assert_int_equal(bucket(&s, "0.005"), 10);
 	assert_int_equal(bucket(&s, "0.25"), 10);
