@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/magic.h"
@@ -170,37 +171,115 @@ history_sort(struct history *h)
 	mem_free(v);
 }
 
-enum err_code
-history_read(const char *path, struct history *out, struct err *err)
+struct history_reader {
+	char *path;
+	FILE *f;
+	struct codec *codec;
+	size_t n;			/* lines read */
+	struct history early;		/* read before their time had come */
+};
+
+struct history_reader *
+history_open(const char *path, struct err *err)
 {
-	FILE *f = fopen(path, "re");
-	struct codec *codec = codec_new();
+	struct history_reader *r = mem_new(sizeof *r);
+
+	r->path = mem_text(path);
+	r->codec = codec_new();
+	if ((r->f = fopen(path, "re")) != NULL)
+		return r;
+	err_errno(err, ERR_NOT_FOUND, errno, "the history '%s' cannot be read", path);
+	history_close(r);
+	return NULL;
+}
+
+void
+history_close(struct history_reader *r)
+{
+	if (r == NULL)
+		return;
+	if (r->f != NULL)
+		fclose(r->f);
+	codec_free(r->codec);
+	history_release(&r->early);
+	mem_free(r->path);
+	mem_free(r);
+}
+
+uint64_t
+history_waiting(const struct history_reader *r)
+{
+	struct stat st;
+	long at = ftell(r->f);
+
+	return fstat(fileno(r->f), &st) == 0 && at >= 0 && st.st_size > at ? (uint64_t)(st.st_size - at) : 0;
+}
+
+/* next: the next line as text, false when there is none yet.  One whose end is not written yet is left for the next time;
+ * one that is too long is none. */
+static bool
+next(struct history_reader *r, bool all, char *text, size_t size)
+{
+	long at = ftell(r->f);
+
+	clearerr(r->f);
+	if (fgets(text, (int)size, r->f) == NULL)
+		return false;
+	if (all || strchr(text, '\n') != NULL || strlen(text) == size - 1)
+		return true;
+	fseek(r->f, at, SEEK_SET);
+	return false;
+}
+
+static void
+sift(struct history *from, struct boot until, struct history *out)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < from->n; i++) {
+		if (from->v[i].t.ns <= until.ns)
+			history_add(out, &from->v[i]);
+		else
+			from->v[kept++] = from->v[i];
+	}
+	from->n = kept;
+}
+
+enum err_code
+history_take(struct history_reader *r, struct boot until, struct history *out, struct err *err)
+{
 	char text[LINE_MAX_BYTES];
 	struct history_line line;
 	struct value v;
 	enum err_code code = ERR_OK;
-	size_t n = 0;
 
 	*out = (struct history){ NULL, 0, 0 };
-	if (f == NULL)
-		code = err_errno(err, ERR_NOT_FOUND, errno, "the history '%s' cannot be read", path);
-	while (code == ERR_OK && fgets(text, sizeof text, f) != NULL) {
-		n++;
-		code = codec_parse(codec, (struct data){ DATA_JSON, text, strcspn(text, "\n") }, &v, err);
+	sift(&r->early, until, out);
+	while (code == ERR_OK && next(r, until.ns == INT64_MAX, text, sizeof text)) {
+		r->n++;
+		code = codec_parse(r->codec, (struct data){ DATA_JSON, text, strcspn(text, "\n") }, &v, err);
 		if (code == ERR_OK && !read_line(&v, &line))
 			code = err_set(err, ERR_SYNTAX, "no event that is known");
 		if (code == ERR_OK)
-			history_add(out, &line);
+			history_add(line.t.ns <= until.ns ? out : &r->early, &line);
 		else
-			err_prefix(err, "%s:%zu", path, n);
+			err_prefix(err, "%s:%zu", r->path, r->n);
 	}
-	if (f != NULL)
-		fclose(f);
-	codec_free(codec);
 	if (code == ERR_OK)
 		history_sort(out);
 	else
 		history_release(out);
+	return code;
+}
+
+enum err_code
+history_read(const char *path, struct history *out, struct err *err)
+{
+	struct history_reader *r = history_open(path, err);
+
+	*out = (struct history){ NULL, 0, 0 };
+	enum err_code code = r == NULL ? err->code : history_take(r, BOOT_NEVER, out, err);
+	history_close(r);
 	return code;
 }
 

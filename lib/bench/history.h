@@ -63,6 +63,16 @@ void history_write(int fd, const struct history_line *line);
 /* history_read(path, out, err): all lines, in the order of their time (of equal times, as they stand).
  * ERR_SYNTAX names the line that is none.  history_release frees; fine when empty. */
 enum err_code history_read(const char *path, struct history *out, struct err *err);
+
+/* A file that others still write, in pieces: what is taken once does not come again.
+ * history_take(r, until, out, err): the whole lines that are there and not later than until, as
+ * history_read; later ones are kept.  BOOT_NEVER: everything.  After a failure the reader is only to be closed.
+ * history_waiting(r): how many bytes nobody has read yet. */
+struct history_reader;
+struct history_reader *history_open(const char *path, struct err *err);
+enum err_code history_take(struct history_reader *r, struct boot until, struct history *out, struct err *err);
+uint64_t history_waiting(const struct history_reader *r);
+void history_close(struct history_reader *r);		/* NULL is fine */
 void history_add(struct history *h, const struct history_line *line);
 void history_sort(struct history *h);
 void history_release(struct history *h);

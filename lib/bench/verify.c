@@ -14,36 +14,170 @@
 #include "base/mem.h"
 #include "bench/verify_inner.h"
 
+#define KEPT_NS (60 * NS_PER_S)		/* for so long may something from before explain, or contradict, what follows */
+
 void
 verify_wrong(struct verify *v, enum verify_check c, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (v->r->wrong[c]++ > 0)
+	if (v->r.wrong[c]++ > 0)
 		return;
 	va_start(ap, fmt);
-	vsnprintf(v->r->first[c], sizeof v->r->first[c], fmt, ap);
+	vsnprintf(v->r.first[c], sizeof v->r.first[c], fmt, ap);
 	va_end(ap);
 }
 
 /* --- intervals --------------------------------------------------------------------------- */
 
-struct span {
-	struct boot from, to;
-	const struct history_line *line;	/* that began it */
-};
-
-struct spans {
-	struct span *v;
-	size_t n, cap;
-};
-
-static struct span *
+static void
 spans_add(struct spans *s, struct boot from, struct boot to, const struct history_line *line)
 {
 	mem_grow(&s->v, &s->cap, s->n + 1, sizeof *s->v);
-	s->v[s->n] = (struct span){ from, to, line };
-	return &s->v[s->n++];
+	struct span *one = &s->v[s->n++];
+	*one = (struct span){ .from = from, .to = to, .epoch = line->epoch };
+	memcpy(one->src, line->src, sizeof one->src);
+	memcpy(one->nonce, line->nonce, sizeof one->nonce);
+}
+
+/* spans_forget: those that ended long before t. */
+static void
+spans_forget(struct spans *s, struct boot t)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < s->n; i++)
+		if (t.ns - s->v[i].to.ns < KEPT_NS || s->v[i].to.ns == INT64_MAX)
+			s->v[kept++] = s->v[i];
+	s->n = kept;
+}
+
+static struct span *
+span_of(struct spans *s, const char *nonce)
+{
+	for (size_t i = s->n; i-- > 0;)
+		if (strcmp(s->v[i].nonce, nonce) == 0)
+			return &s->v[i];
+	return NULL;
+}
+
+static bool
+overlap(const struct span *a, const struct span *b)
+{
+	return boot_max(a->from, b->from).ns < boot_min(a->to, b->to).ns;
+}
+
+static void
+report_overlap(struct verify *v, enum verify_check c, const char *what, const struct span *a, const struct span *b)
+{
+	verify_wrong(v, c, "%s: %s (epoch %llu) until %lld, %s (epoch %llu) from %lld, %.3f ms together", what, a->src,
+	    (unsigned long long)a->epoch, (long long)a->to.ns, b->src, (unsigned long long)b->epoch, (long long)b->from.ns,
+	    (double)(boot_min(a->to, b->to).ns - boot_max(a->from, b->from).ns) / 1e6);
+}
+
+/* --- C1, C4: gates and epochs ------------------------------------------------------------ */
+
+/* opens: a gate, or once more.  Whoever else's is open by what it told so far, is open at the same time. */
+static void
+opens(struct verify *v, const struct history_line *l)
+{
+	struct span *own = span_of(&v->gates, l->nonce);
+
+	if (own != NULL && own->to.ns >= l->t.ns) {
+		own->to = boot_max(own->to, l->until);
+		return;
+	}
+	if (l->until.ns <= l->t.ns)
+		return;
+	if (own != NULL)
+		own->from = l->t, own->to = l->until;
+	else
+		spans_add(&v->gates, l->t, l->until, l);
+	own = span_of(&v->gates, l->nonce);
+	own->epoch = l->epoch != 0 ? l->epoch : own->epoch;
+	for (size_t i = 0; i < v->gates.n; i++)
+		if (&v->gates.v[i] != own && overlap(&v->gates.v[i], own))
+			report_overlap(v, VERIFY_C1, "two gates were open", &v->gates.v[i], own);
+}
+
+static void
+check_gates(struct verify *v)
+{
+	for (size_t i = 0; i < v->h->n; i++) {
+		const struct history_line *l = &v->h->v[i];
+		if (l->ev == HISTORY_open || l->ev == HISTORY_extend)
+			opens(v, l);
+		struct span *own = l->ev == HISTORY_shut || l->ev == HISTORY_release ? span_of(&v->gates, l->nonce) : NULL;
+		if (own != NULL)
+			own->to = boot_min(own->to, l->t);
+	}
+	spans_forget(&v->gates, v->last);
+}
+
+static void
+check_epochs(struct verify *v)
+{
+	for (size_t i = 0; i < v->h->n; i++) {
+		const struct history_line *l = &v->h->v[i];
+		if (l->ev != HISTORY_open)
+			continue;
+		v->r.holds++;
+		if (l->until.ns <= l->t.ns)
+			continue;		/* told late */
+		bool first = v->opener[0] == '\0';
+		if (!first && l->epoch == v->opened && strcmp(l->nonce, v->opener_nonce) != 0)
+			verify_wrong(v, VERIFY_C4, "epoch %llu belongs to %s and to %s", (unsigned long long)l->epoch, v->opener, l->src);
+		else if (!first && l->epoch <= v->opened)
+			verify_wrong(v, VERIFY_C4, "%s opened with epoch %llu after %s had opened with %llu", l->src,
+			    (unsigned long long)l->epoch, v->opener, (unsigned long long)v->opened);
+		if (!first && l->epoch <= v->opened)
+			continue;
+		v->opened = l->epoch;
+		memcpy(v->opener, l->src, sizeof v->opener);
+		memcpy(v->opener_nonce, l->nonce, sizeof v->opener_nonce);
+	}
+}
+
+/* --- C2: served intervals ---------------------------------------------------------------- */
+
+/* note_stops: when processes stood still; the conductor's faults that do so are called by it. */
+static void
+note_stops(struct verify *v)
+{
+	for (size_t i = 0; i < v->h->n; i++) {
+		const struct history_line *l = &v->h->v[i];
+		if (l->nonce[0] == '\0' || strncmp(l->what, "stop", 4) != 0)
+			continue;
+		struct span *last = span_of(&v->stops, l->nonce);
+		if (l->ev == HISTORY_inject)
+			spans_add(&v->stops, l->t, BOOT_NEVER, l);
+		if (l->ev == HISTORY_heal && last != NULL)
+			last->to = boot_min(last->to, l->t);
+	}
+}
+
+static bool
+was_stopped(const struct verify *v, const char *nonce, struct boot from, struct boot to)
+{
+	for (size_t i = 0; i < v->stops.n; i++) {
+		const struct span *s = &v->stops.v[i];
+		if (strcmp(s->nonce, nonce) == 0 && s->from.ns <= to.ns && s->to.ns >= from.ns)
+			return true;
+	}
+	return false;
+}
+
+static int
+by_nonce_and_req(const void *a, const void *b)
+{
+	const struct history_line *x = a, *y = b;
+	int order = strcmp(x->nonce, y->nonce);
+
+	if (order != 0)
+		return order;
+	if (x->req != y->req)
+		return x->req < y->req ? -1 : 1;
+	return x->ev < y->ev ? -1 : x->ev > y->ev;
 }
 
 static int
@@ -54,164 +188,55 @@ by_from(const void *a, const void *b)
 	return x->from.ns < y->from.ns ? -1 : x->from.ns > y->from.ns;
 }
 
-static bool
-other_nonce(const struct history_line *a, const struct history_line *b)
-{
-	return strcmp(a->nonce, b->nonce) != 0;
-}
-
-static bool
-other_epoch(const struct history_line *a, const struct history_line *b)
-{
-	return a->epoch != b->epoch;
-}
-
-/* overlaps: every pair of neighbours in time that differ and overlap.  The one that reaches farthest is
- * carried along, so that a long interval is compared with all that begin in it. */
+/* check_overlaps: every neighbours in time of different epochs.  The one that reaches farthest is carried along, so
+ * that a long interval is compared with all that begin in it. */
 static void
-overlaps(struct verify *v, struct spans *s, enum verify_check c, const char *what,
-    bool (*differ)(const struct history_line *, const struct history_line *))
+check_overlaps(struct verify *v, struct spans *s)
 {
-	const struct span *far = NULL;
-
 	if (s->n > 0)
 		qsort(s->v, s->n, sizeof *s->v, by_from);
 	for (size_t i = 0; i < s->n; i++) {
 		const struct span *one = &s->v[i];
-		if (far != NULL && one->from.ns < far->to.ns && differ(far->line, one->line))
-			verify_wrong(v, c, "%s: %s (epoch %llu) until %lld, %s (epoch %llu) from %lld, %.3f ms together", what,
-			    far->line->src, (unsigned long long)far->line->epoch, (long long)far->to.ns, one->line->src,
-			    (unsigned long long)one->line->epoch, (long long)one->from.ns,
-			    (double)((far->to.ns < one->to.ns ? far->to.ns : one->to.ns) - one->from.ns) / 1e6);
-		if (far == NULL || one->to.ns > far->to.ns)
-			far = one;
-	}
-	mem_free(s->v);
-}
-
-/* last_of: the newest span of that nonce; members are few and spans come in order of time. */
-static struct span *
-last_of(struct spans *s, const struct history_line *l)
-{
-	for (size_t i = s->n; i-- > 0;)
-		if (!other_nonce(s->v[i].line, l))
-			return &s->v[i];
-	return NULL;
-}
-
-/* --- C1, C4: gates and epochs ------------------------------------------------------------ */
-
-static void
-check_gates(struct verify *v)
-{
-	struct spans gates = { NULL, 0, 0 };
-
-	for (size_t i = 0; i < v->h->n; i++) {
-		const struct history_line *l = &v->h->v[i];
-		struct span *last = l->ev <= HISTORY_release ? last_of(&gates, l) : NULL;
-		switch (l->ev) {
-		case HISTORY_open:
-		case HISTORY_extend:
-			if (last != NULL && last->to.ns >= l->t.ns)
-				last->to = boot_max(last->to, l->until);
-			else if (l->until.ns > l->t.ns)
-				spans_add(&gates, l->t, l->until, l);
-			break;
-		case HISTORY_shut:
-		case HISTORY_release:
-			if (last != NULL)
-				last->to = boot_min(last->to, l->t);
-			break;
-		default:
-			break;
-		}
-	}
-	overlaps(v, &gates, VERIFY_C1, "two gates were open", other_nonce);
-}
-
-static void
-check_epochs(struct verify *v)
-{
-	const struct history_line *last = NULL;
-
-	for (size_t i = 0; i < v->h->n; i++) {
-		const struct history_line *l = &v->h->v[i];
-		if (l->ev != HISTORY_open)
-			continue;
-		v->r->holds++;
-		if (l->until.ns <= l->t.ns)
-			continue;		/* told late */
-		if (last != NULL && l->epoch == last->epoch && other_nonce(l, last))
-			verify_wrong(v, VERIFY_C4, "epoch %llu belongs to %s and to %s", (unsigned long long)l->epoch, last->src, l->src);
-		else if (last != NULL && l->epoch <= last->epoch)
-			verify_wrong(v, VERIFY_C4, "%s opened with epoch %llu after %s had opened with %llu", l->src,
-			    (unsigned long long)l->epoch, last->src, (unsigned long long)last->epoch);
-		if (last == NULL || l->epoch > last->epoch)
-			last = l;
+		bool any = v->far.src[0] != '\0';
+		if (any && v->far.epoch != one->epoch && overlap(&v->far, one))
+			report_overlap(v, VERIFY_C2, "two epochs were served at once", &v->far, one);
+		if (!any || one->to.ns > v->far.to.ns)
+			v->far = *one;
 	}
 }
 
-/* --- C2: served intervals ---------------------------------------------------------------- */
-
-/* was_stopped: the member with this nonce was frozen at some time of the interval. */
-static bool
-was_stopped(const struct verify *v, const char *nonce, struct boot from, struct boot to)
-{
-	struct boot since = BOOT_NEVER;
-
-	for (size_t i = 0; i < v->h->n && v->h->v[i].t.ns <= to.ns; i++) {
-		const struct history_line *l = &v->h->v[i];
-		if (strcmp(l->nonce, nonce) != 0 || strncmp(l->what, "stop", 4) != 0)
-			continue;
-		if (l->ev == HISTORY_inject)
-			since = l->t;
-		if (l->ev == HISTORY_heal && l->t.ns >= from.ns && since.ns <= to.ns)
-			return true;
-		if (l->ev == HISTORY_heal)
-			since = BOOT_NEVER;
-	}
-	return since.ns <= to.ns;
-}
-
-static int
-by_nonce_and_req(const void *a, const void *b)
-{
-	const struct history_line *x = *(const struct history_line *const *)a, *y = *(const struct history_line *const *)b;
-	int order = strcmp(x->nonce, y->nonce);
-
-	if (order != 0)
-		return order;
-	if (x->req != y->req)
-		return x->req < y->req ? -1 : 1;
-	return x->ev < y->ev ? -1 : x->ev > y->ev;
-}
-
-/* check_served: a begin and its end stand side by side once sorted; a begin without an end is of a
- * process that died in between, and its interval is that moment. */
+/* check_served: a begin and its end stand side by side once sorted.  A begin without an end may get it in the
+ * next piece, or is of a process that died in between, and its interval is that moment. */
 static void
 check_served(struct verify *v)
 {
-	const struct history_line **served = mem_array(v->h->n + 1, sizeof *served);
+	struct history served = v->begun;
 	struct spans spans = { NULL, 0, 0 };
-	size_t n = 0;
 
+	v->begun = (struct history){ NULL, 0, 0 };
 	for (size_t i = 0; i < v->h->n; i++)
 		if (v->h->v[i].ev == HISTORY_serve_begin || v->h->v[i].ev == HISTORY_serve_end)
-			served[n++] = &v->h->v[i];
-	qsort(served, n, sizeof *served, by_nonce_and_req);
-	for (size_t i = 0; i < n; i++) {
-		const struct history_line *begin = served[i], *end = begin;
+			history_add(&served, &v->h->v[i]);
+	if (served.n > 0)
+		qsort(served.v, served.n, sizeof *served.v, by_nonce_and_req);
+	for (size_t i = 0; i < served.n; i++) {
+		const struct history_line *begin = &served.v[i], *end = begin;
 		if (begin->ev != HISTORY_serve_begin)
 			continue;
-		v->r->served++;
-		if (i + 1 < n && served[i + 1]->ev == HISTORY_serve_end && served[i + 1]->req == begin->req &&
-		    !other_nonce(served[i + 1], begin))
-			end = served[i + 1];
+		if (i + 1 < served.n && served.v[i + 1].ev == HISTORY_serve_end && served.v[i + 1].req == begin->req &&
+		    strcmp(served.v[i + 1].nonce, begin->nonce) == 0) {
+			end = &served.v[i + 1];
+		} else if (!v->ending && v->last.ns - begin->t.ns < KEPT_NS) {
+			history_add(&v->begun, begin);
+			continue;
+		}
+		v->r.served++;
 		if (end->t.ns - begin->t.ns < NS_PER_MS || !was_stopped(v, begin->nonce, begin->t, end->t))
 			spans_add(&spans, begin->t, end->t, begin);
 	}
-	mem_free(served);
-	overlaps(v, &spans, VERIFY_C2, "two epochs were served at once", other_epoch);
+	check_overlaps(v, &spans);
+	mem_free(spans.v);
+	history_release(&served);
 }
 
 void
@@ -219,21 +244,73 @@ verify_members(struct verify *v)
 {
 	check_gates(v);
 	check_epochs(v);
+	note_stops(v);
 	check_served(v);
+	spans_forget(&v->stops, v->last);
+}
+
+void
+verify_members_release(struct verify *v)
+{
+	mem_free(v->gates.v);
+	mem_free(v->stops.v);
+	history_release(&v->begun);
+}
+
+/* --- from the first to the last piece ------------------------------------------------------ */
+
+struct verify *
+verify_new(const struct verify_opts *o)
+{
+	struct verify *v = mem_new(sizeof *v);
+
+	v->o = *o;
+	v->last = v->answered = v->quiet = BOOT_LONG_AGO;
+	v->healed = BOOT_NEVER;
+	return v;
+}
+
+void
+verify_feed(struct verify *v, const struct history *h)
+{
+	v->h = h;
+	if (h->n > 0)
+		v->last = boot_max(v->last, h->v[h->n - 1].t);
+	verify_members(v);
+	verify_clients(v);
+	v->h = NULL;
+}
+
+const struct verify_report *
+verify_so_far(const struct verify *v)
+{
+	return &v->r;
+}
+
+bool
+verify_end(struct verify *v, struct verify_report *out)
+{
+	static const struct history nothing;
+	uint64_t wrong = 0;
+
+	v->ending = true;
+	verify_feed(v, &nothing);
+	verify_clients_close(v);
+	verify_members_release(v);
+	*out = v->r;
+	mem_free(v);
+	for (size_t c = 0; c < VERIFY_CHECKS; c++)
+		wrong += out->wrong[c];
+	return wrong == 0;
 }
 
 bool
 verify_history(const struct history *h, const struct verify_opts *o, struct verify_report *out)
 {
-	struct verify v = { h, o, out };
-	uint64_t wrong = 0;
+	struct verify *v = verify_new(o);
 
-	memset(out, 0, sizeof *out);
-	verify_members(&v);
-	verify_clients(&v);
-	for (size_t c = 0; c < VERIFY_CHECKS; c++)
-		wrong += out->wrong[c];
-	return wrong == 0;
+	verify_feed(v, h);
+	return verify_end(v, out);
 }
 
 void

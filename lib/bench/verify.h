@@ -1,5 +1,6 @@
 /* verify.h - judges a history of one group: was at most one member active, and what did clients see?
- * Pure: lines in, verdicts out.
+ * Pure: lines in, verdicts out; at once, or in pieces as the history grows, for which it keeps only
+ * what the next piece may depend on.
  *
  *	C1	the open gates of two members never overlap; one is open from its open to its last
  *		until, or to its shut
@@ -21,6 +22,8 @@
 
 /* What begins so names a fault that gives nobody the right to take over. */
 #define VERIFY_SPARES "spare:"
+/* What an invoke is called by whose success something is stored: C3 is about these calls. */
+#define VERIFY_STORES "store"
 
 enum verify_check { VERIFY_C1, VERIFY_C2, VERIFY_C3, VERIFY_C4, VERIFY_C5, VERIFY_C6, VERIFY_C7, VERIFY_CHECKS };
 
@@ -50,5 +53,13 @@ struct verify_report {
  * caller's to release. */
 bool verify_history(const struct history *h, const struct verify_opts *o, struct verify_report *out);
 void verify_release(struct verify_report *r);
+
+/* The same in pieces.  verify_feed(v, h): h is sorted, and goes on where the piece before ended.  verify_so_far(v): what was found until
+ * now, v's; C3 and outages that go on are judged at the end.  verify_end(v, out): as verify_history, and frees v. */
+struct verify;
+struct verify *verify_new(const struct verify_opts *o);
+void verify_feed(struct verify *v, const struct history *h);
+const struct verify_report *verify_so_far(const struct verify *v);
+bool verify_end(struct verify *v, struct verify_report *out);
 
 #endif

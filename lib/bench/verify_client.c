@@ -2,21 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/magic.h"
 #include "base/mem.h"
 #include "bench/verify_inner.h"
-
-/* One call, from the lines about it. */
-struct op {
-	uint64_t req, epoch, count, effects;
-	struct boot invoked, ended;
-	enum history_event outcome;	/* HISTORY_unknown while nothing was heard */
-	char src[HISTORY_NAME_MAX];
-};
-
-struct ops {
-	struct op *v;			/* by req */
-	size_t n;
-};
 
 static int
 by_req(const void *a, const void *b)
@@ -35,42 +23,62 @@ find(struct ops *ops, uint64_t req)
 }
 
 static void
-settle(struct verify *v, struct op *op, const struct history_line *l)
+settle(struct verify *v, const struct history_line *l)
 {
+	struct op *op = find(&v->ops, l->req);
+
+	if (op == NULL)
+		return;
 	op->outcome = l->ev;
 	op->ended = l->t;
 	op->epoch = l->epoch;
 	op->count = l->count;
-	v->r->ok += l->ev == HISTORY_ok;
-	v->r->failed += l->ev == HISTORY_fail;
-	v->r->unknown += l->ev == HISTORY_unknown;
+	op->over = true;
+	v->r.ok += l->ev == HISTORY_ok;
+	v->r.failed += l->ev == HISTORY_fail;
+	v->r.unknown += l->ev == HISTORY_unknown;
 }
 
-static struct ops
+/* collect: the piece's calls join those that were not over, and get their outcomes. */
+static void
 collect(struct verify *v)
 {
-	struct ops ops = { mem_array(v->h->n + 1, sizeof *ops.v), 0 };
+	struct ops *ops = &v->ops;
 
 	for (size_t i = 0; i < v->h->n; i++) {
 		const struct history_line *l = &v->h->v[i];
 		if (l->ev != HISTORY_invoke)
 			continue;
-		ops.v[ops.n] = (struct op){ .req = l->req, .invoked = l->t, .ended = BOOT_NEVER, .outcome = HISTORY_unknown };
-		memcpy(ops.v[ops.n++].src, l->src, sizeof l->src);
+		mem_grow(&ops->v, &ops->cap, ops->n + 1, sizeof *ops->v);
+		ops->v[ops->n++] = (struct op){ .req = l->req, .invoked = l->t, .ended = BOOT_NEVER, .outcome = HISTORY_unknown,
+		    .stores = strcmp(l->what, VERIFY_STORES) == 0 };
+		v->r.invoked++;
 	}
-	qsort(ops.v, ops.n, sizeof *ops.v, by_req);
-	v->r->invoked = ops.n;
-	for (size_t i = 0; i < v->h->n; i++) {
-		const struct history_line *l = &v->h->v[i];
-		struct op *op = l->ev >= HISTORY_effect && l->ev <= HISTORY_unknown ? find(&ops, l->req) : NULL;
-		if (op == NULL || l->ev == HISTORY_invoke)
+	if (ops->n > 0)
+		qsort(ops->v, ops->n, sizeof *ops->v, by_req);
+	for (size_t i = 0; i < v->h->n; i++)
+		if (v->h->v[i].ev == HISTORY_ok || v->h->v[i].ev == HISTORY_fail || v->h->v[i].ev == HISTORY_unknown)
+			settle(v, &v->h->v[i]);
+}
+
+/* keep: of the calls that are over only what C3 needs; the others stay. */
+static void
+keep(struct verify *v)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < v->ops.n; i++) {
+		const struct op *op = &v->ops.v[i];
+		if (!op->over && !v->ending) {
+			v->ops.v[kept++] = *op;
 			continue;
-		if (l->ev == HISTORY_effect)
-			op->effects++;
-		else
-			settle(v, op, l);
+		}
+		if (!op->stores)
+			continue;
+		mem_grow(&v->fates.v, &v->fates.cap, v->fates.n + 1, sizeof *v->fates.v);
+		v->fates.v[v->fates.n++] = (struct fate){ op->req, 0, op->outcome };
 	}
-	return ops;
+	v->ops.n = kept;
 }
 
 /* --- C2: a client goes by the newest epoch that it knows ---------------------------------- */
@@ -78,17 +86,20 @@ collect(struct verify *v)
 static void
 check_answers(struct verify *v)
 {
-	const struct history_line *newest = NULL;
-
 	for (size_t i = 0; i < v->h->n; i++) {
 		const struct history_line *l = &v->h->v[i];
+		size_t k = 0;
 		if (l->ev != HISTORY_ok)
 			continue;
-		if (newest != NULL && l->epoch < newest->epoch && strcmp(l->src, newest->src) == 0)
+		while (k < VERIFY_CLIENTS - 1 && v->knows[k].epoch != 0 && strcmp(v->knows[k].src, l->src) != 0)
+			k++;
+		if (strcmp(v->knows[k].src, l->src) == 0 && l->epoch < v->knows[k].epoch)
 			verify_wrong(v, VERIFY_C2, "%s counted the answer to %llu of epoch %llu, though it knew of epoch %llu", l->src,
-			    (unsigned long long)l->req, (unsigned long long)l->epoch, (unsigned long long)newest->epoch);
-		if (newest == NULL || l->epoch > newest->epoch)
-			newest = l;
+			    (unsigned long long)l->req, (unsigned long long)l->epoch, (unsigned long long)v->knows[k].epoch);
+		if (l->epoch <= v->knows[k].epoch)
+			continue;
+		v->knows[k].epoch = l->epoch;
+		memcpy(v->knows[k].src, l->src, sizeof v->knows[k].src);
 	}
 }
 
@@ -97,33 +108,59 @@ check_answers(struct verify *v)
 static int
 by_seq(const void *a, const void *b)
 {
-	const struct history_line *x = *(const struct history_line *const *)a, *y = *(const struct history_line *const *)b;
+	const struct effect *x = a, *y = b;
 
 	return x->seq < y->seq ? -1 : x->seq > y->seq;
 }
 
-static void
-check_effects(struct verify *v, const struct ops *ops)
+static int
+fate_by_req(const void *a, const void *b)
 {
-	const struct history_line **e = mem_array(v->h->n + 1, sizeof *e);
-	size_t n = 0;
+	const struct fate *x = a, *y = b;
 
-	for (size_t i = 0; i < v->h->n; i++)
-		if (v->h->v[i].ev == HISTORY_effect)
-			e[n++] = &v->h->v[i];
-	v->r->effects = n;
-	qsort(e, n, sizeof *e, by_seq);
-	for (size_t i = 1; i < n; i++)
-		if (e[i]->epoch < e[i - 1]->epoch)
-			verify_wrong(v, VERIFY_C3, "effect %llu has epoch %llu, the one before it %llu", (unsigned long long)e[i]->seq,
-			    (unsigned long long)e[i]->epoch, (unsigned long long)e[i - 1]->epoch);
-	mem_free(e);
-	for (size_t i = 0; i < ops->n; i++) {
-		const struct op *op = &ops->v[i];
-		uint64_t least = op->outcome == HISTORY_ok, most = op->outcome != HISTORY_fail;
-		if (op->effects < least || op->effects > most)
-			verify_wrong(v, VERIFY_C3, "call %llu ended as %s and has %llu effects", (unsigned long long)op->req,
-			    history_event_name(op->outcome), (unsigned long long)op->effects);
+	return x->req < y->req ? -1 : x->req > y->req;
+}
+
+static void
+collect_effects(struct verify *v)
+{
+	for (size_t i = 0; i < v->h->n; i++) {
+		const struct history_line *l = &v->h->v[i];
+		if (l->ev != HISTORY_effect)
+			continue;
+		mem_grow(&v->effects.v, &v->effects.cap, v->effects.n + 1, sizeof *v->effects.v);
+		v->effects.v[v->effects.n++] = (struct effect){ l->seq, l->epoch, l->req };
+		v->r.effects++;
+	}
+}
+
+static void
+check_effects(struct verify *v)
+{
+	if (v->effects.n > 0)
+		qsort(v->effects.v, v->effects.n, sizeof *v->effects.v, by_seq);
+	if (v->fates.n > 0)
+		qsort(v->fates.v, v->fates.n, sizeof *v->fates.v, fate_by_req);
+	for (size_t i = 0; i < v->effects.n; i++) {
+		const struct effect *e = &v->effects.v[i];
+		struct fate key = { .req = e->req }, *f = NULL;
+		if (i > 0 && e->epoch < e[-1].epoch)
+			verify_wrong(v, VERIFY_C3, "effect %llu has epoch %llu, the one before it %llu", (unsigned long long)e->seq,
+			    (unsigned long long)e->epoch, (unsigned long long)e[-1].epoch);
+		if (v->fates.n > 0)
+			f = bsearch(&key, v->fates.v, v->fates.n, sizeof key, fate_by_req);
+		if (f != NULL)
+			f->effects++;
+		else
+			verify_wrong(v, VERIFY_C3, "effect %llu is of call %llu, which nobody made", (unsigned long long)e->seq,
+			    (unsigned long long)e->req);
+	}
+	for (size_t i = 0; i < v->fates.n; i++) {
+		const struct fate *f = &v->fates.v[i];
+		uint64_t least = f->outcome == HISTORY_ok, most = f->outcome != HISTORY_fail;
+		if (f->effects < least || f->effects > most)
+			verify_wrong(v, VERIFY_C3, "call %llu ended as %s and has %llu effects", (unsigned long long)f->req,
+			    history_event_name(f->outcome), (unsigned long long)f->effects);
 	}
 }
 
@@ -140,15 +177,20 @@ by_count(const void *a, const void *b)
 }
 
 /* check_counter: in the order of the values, nobody may have ended before one with a smaller value
- * began; so the latest beginning so far is carried along. */
+ * began; so the latest beginning so far is carried along.  Of the pieces before, all of whose calls began before those
+ * of this one, the largest value is enough: whatever is below any of theirs is below it. */
 static void
-check_counter(struct verify *v, const struct ops *ops)
+check_counter(struct verify *v)
 {
-	const struct op **c = mem_array(ops->n + 1, sizeof *c), *latest = NULL;
+	const struct ops *ops = &v->ops;
+	const struct op **c = mem_array(ops->n + 2, sizeof *c), *latest = NULL;
+	struct op most = v->most;
 	size_t n = 0;
 
+	if (most.count > 0)
+		c[n++] = &most;
 	for (size_t i = 0; i < ops->n; i++)
-		if (ops->v[i].outcome == HISTORY_ok && ops->v[i].count > 0)
+		if (ops->v[i].over && ops->v[i].outcome == HISTORY_ok && ops->v[i].count > 0)
 			c[n++] = &ops->v[i];
 	qsort(c, n, sizeof *c, by_count);
 	for (size_t i = 0; i < n; i++) {
@@ -162,60 +204,90 @@ check_counter(struct verify *v, const struct ops *ops)
 		if (latest == NULL || c[i]->invoked.ns > latest->invoked.ns)
 			latest = c[i];
 	}
+	if (n > 0)
+		v->most = *c[n - 1];
 	mem_free(c);
 }
 
 /* --- C6, C7: outages --------------------------------------------------------------------- */
 
-/* outage_of: the longest time without an ok that touches [from, to]. */
-static int64_t
-outage_of(const struct history *h, struct boot from, struct boot to)
-{
-	struct boot last = { INT64_MIN };
-	int64_t longest = 0;
+/* One under way: the longest time without an ok so far that touches [its fault, to]. */
+struct outage_run {
+	size_t at;			/* in the report */
+	struct boot to;			/* when it was healed; BOOT_NEVER: not yet */
+	int64_t longest;
+	bool served;
+};
 
-	for (size_t i = 0; i < h->n; i++) {
-		const struct history_line *l = &h->v[i];
-		if (l->ev != HISTORY_ok)
-			continue;
-		if (l->t.ns > from.ns) {
-			struct boot since = last.ns == INT64_MIN ? from : last;
-			if (since.ns > to.ns)
-				return longest;
-			longest = l->t.ns - since.ns > longest ? l->t.ns - since.ns : longest;
-		}
-		last = l->t;
-	}
-	bool served = last.ns > from.ns, stays = last.ns >= to.ns || to.ns - last.ns <= longest;
-	return served && stays ? longest : -1;
+static void
+begin_outage(struct verify *v, const struct history_line *l)
+{
+	mem_grow(&v->r.outage, &v->outages_cap, v->r.outages + 1, sizeof *v->r.outage);
+	struct verify_outage *o = &v->r.outage[v->r.outages++];
+	memcpy(o->what, l->what, sizeof o->what);
+	o->at = l->t;
+	o->ns = -1;
+	mem_grow(&v->running.v, &v->running.cap, v->running.n + 1, sizeof *v->running.v);
+	v->running.v[v->running.n++] = (struct outage_run){ .at = v->r.outages - 1, .to = BOOT_NEVER };
 }
 
-/* mended: when the fault of this line was healed; what it is called and whom it hits name it. */
-static struct boot
-mended(const struct history *h, size_t inject)
+static void
+heal_outage(struct verify *v, const struct history_line *l)
 {
-	const struct history_line *fault = &h->v[inject];
+	for (size_t i = 0; i < v->running.n; i++) {
+		struct outage_run *run = &v->running.v[i];
+		if (run->to.ns == INT64_MAX && strcmp(v->r.outage[run->at].what, l->what) == 0)
+			run->to = l->t;
+	}
+}
 
-	for (size_t i = inject + 1; i < h->n; i++)
-		if (h->v[i].ev == HISTORY_heal && strcmp(h->v[i].what, fault->what) == 0)
-			return h->v[i].t;
-	return h->v[h->n - 1].t;
+/* answer: ends the silence since the one before, and with it the outages that were mended when that began. */
+static void
+answer(struct verify *v, struct boot t)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < v->running.n; i++) {
+		struct outage_run run = v->running.v[i];
+		struct verify_outage *o = &v->r.outage[run.at];
+		struct boot since = v->answered.ns == INT64_MIN ? o->at : v->answered;
+		if (since.ns > run.to.ns) {
+			o->ns = run.longest;
+			continue;
+		}
+		if (t.ns > o->at.ns) {
+			run.longest = t.ns - since.ns > run.longest ? t.ns - since.ns : run.longest;
+			run.served = true;
+		}
+		v->running.v[kept++] = run;
+	}
+	v->running.n = kept;
+	v->answered = boot_max(v->answered, t);
 }
 
 static void
 measure_outages(struct verify *v)
 {
-	size_t cap = 0;
-
 	for (size_t i = 0; i < v->h->n; i++) {
 		const struct history_line *l = &v->h->v[i];
-		if (l->ev != HISTORY_inject)
-			continue;
-		mem_grow(&v->r->outage, &cap, v->r->outages + 1, sizeof *v->r->outage);
-		struct verify_outage *o = &v->r->outage[v->r->outages++];
-		memcpy(o->what, l->what, sizeof o->what);
-		o->at = l->t;
-		o->ns = outage_of(v->h, l->t, mended(v->h, i));
+		if (l->ev == HISTORY_inject)
+			begin_outage(v, l);
+		else if (l->ev == HISTORY_heal)
+			heal_outage(v, l);
+		else if (l->ev == HISTORY_ok)
+			answer(v, l->t);
+	}
+}
+
+/* end_outages: those after which there was silence until the end are none of a known length. */
+static void
+end_outages(struct verify *v)
+{
+	for (size_t i = 0; i < v->running.n; i++) {
+		const struct outage_run *run = &v->running.v[i];
+		int64_t silent = (run->to.ns == INT64_MAX ? v->last : run->to).ns - v->answered.ns;
+		if (run->served && silent <= run->longest)
+			v->r.outage[run->at].ns = run->longest;
 	}
 }
 
@@ -223,45 +295,51 @@ measure_outages(struct verify *v)
 static void
 check_faults(struct verify *v)
 {
-	struct boot quiet = BOOT_LONG_AGO, healed = BOOT_NEVER;	/* since when there was no fault; an ok is owed since */
-	unsigned faults = 0;
-	bool led = false;
-
 	for (size_t i = 0; i < v->h->n; i++) {
 		const struct history_line *l = &v->h->v[i];
-		bool late = v->o->settle_ns > 0 && boot_reached(l->t, boot_after(healed, v->o->settle_ns));
-		if (late && healed.ns != INT64_MAX)
+		bool late = v->o.settle_ns > 0 && boot_reached(l->t, boot_after(v->healed, v->o.settle_ns));
+		if (late && v->healed.ns != INT64_MAX)
 			verify_wrong(v, VERIFY_C7, "nobody served for %.0f ms after everything was healed at %lld",
-			    (double)(l->t.ns - healed.ns) / 1e6, (long long)healed.ns);
+			    (double)(l->t.ns - v->healed.ns) / 1e6, (long long)v->healed.ns);
 		if (late || l->ev == HISTORY_ok || l->ev == HISTORY_inject)
-			healed = BOOT_NEVER;
+			v->healed = BOOT_NEVER;
 		bool spares = strncmp(l->what, VERIFY_SPARES, strlen(VERIFY_SPARES)) == 0;
 		if (l->ev == HISTORY_inject)
-			faults += !spares;
-		if (l->ev == HISTORY_heal && spares && faults == 0)
-			healed = l->t;
-		if (l->ev == HISTORY_heal && !spares && faults > 0 && --faults == 0)
-			quiet = healed = l->t;
+			v->faults += !spares;
+		if (l->ev == HISTORY_heal && spares && v->faults == 0)
+			v->healed = l->t;
+		if (l->ev == HISTORY_heal && !spares && v->faults > 0 && --v->faults == 0)
+			v->quiet = v->healed = l->t;
 		if (l->ev != HISTORY_open)
 			continue;
-		if (led && faults == 0 && boot_reached(l->t, boot_after(quiet, v->o->grace_ns)))
+		if (v->led && v->faults == 0 && boot_reached(l->t, boot_after(v->quiet, v->o.grace_ns)))
 			verify_wrong(v, VERIFY_C6, "%s opened with epoch %llu without a fault", l->src, (unsigned long long)l->epoch);
-		if (!led)
-			quiet = l->t;
-		led = true;
+		if (!v->led)
+			v->quiet = l->t;
+		v->led = true;
 	}
 }
 
 void
 verify_clients(struct verify *v)
 {
-	struct ops ops = collect(v);
-
+	collect(v);
 	check_answers(v);
-	if (v->o->effects)
-		check_effects(v, &ops);
-	check_counter(v, &ops);
+	collect_effects(v);
+	check_counter(v);
 	measure_outages(v);
 	check_faults(v);
-	mem_free(ops.v);
+	keep(v);
+}
+
+void
+verify_clients_close(struct verify *v)
+{
+	if (v->o.effects)
+		check_effects(v);
+	end_outages(v);
+	mem_free(v->ops.v);
+	mem_free(v->fates.v);
+	mem_free(v->effects.v);
+	mem_free(v->running.v);
 }

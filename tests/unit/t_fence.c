@@ -84,9 +84,11 @@ fence_at(const char *subject)
 static void
 note(enum history_event ev, uint64_t req, uint64_t epoch, uint64_t seq)
 {
+	struct history_line l = { .t = clock_boot(clock_system()), .ev = ev, .src = "publisher", .req = req, .epoch = epoch, .seq = seq };
+
+	snprintf(l.what, sizeof l.what, "%s", ev == HISTORY_invoke ? VERIFY_STORES : "");
 	pthread_mutex_lock(&history_lock);
-	history_add(&history, &(struct history_line){ .t = clock_boot(clock_system()), .ev = ev, .src = "publisher", .req = req,
-	    .epoch = epoch, .seq = seq });
+	history_add(&history, &l);
 	pthread_mutex_unlock(&history_lock);
 }
 

@@ -22,28 +22,29 @@ static struct err err;
 #define OF_A .src = "a", .nonce = A
 #define OF_B .src = "b", .nonce = B
 #define OF_P .src = "prober"
+#define STORES .what = VERIFY_STORES
 #define UNTIL(at) .until = { MS(at) }
 
 /* a leads, is killed, b leads: with calls, effects and the counter as they should be. */
 static const struct history_line good[] = {
 	LINE(100, open, OF_A, .epoch = 7, UNTIL(300)),
-	LINE(110, invoke, OF_P, .req = 1),
+	LINE(110, invoke, OF_P, STORES, .req = 1),
 	LINE(111, serve_begin, OF_A, .req = 1, .epoch = 7),
 	LINE(112, serve_end, OF_A, .req = 1, .epoch = 7, .count = 1),
 	LINE(113, ok, OF_P, .req = 1, .epoch = 7, .count = 1),
 	LINE(160, extend, OF_A, UNTIL(360)),
 	LINE(200, inject, .src = "conductor", .what = "kill", .nonce = A),
-	LINE(210, invoke, OF_P, .req = 2),
+	LINE(210, invoke, OF_P, STORES, .req = 2),
 	LINE(250, fail, OF_P, .req = 2),
-	LINE(260, invoke, OF_P, .req = 3),
+	LINE(260, invoke, OF_P, STORES, .req = 3),
 	LINE(300, unknown, OF_P, .req = 3),
 	LINE(420, open, OF_B, .epoch = 9, UNTIL(700)),
-	LINE(430, invoke, OF_P, .req = 4),
+	LINE(430, invoke, OF_P, STORES, .req = 4),
 	LINE(431, serve_begin, OF_B, .req = 4, .epoch = 9),
 	LINE(432, serve_end, OF_B, .req = 4, .epoch = 9, .count = 2),
 	LINE(433, ok, OF_P, .req = 4, .epoch = 9, .count = 2),
 	LINE(500, heal, .src = "conductor", .what = "kill"),
-	LINE(510, invoke, OF_P, .req = 5),
+	LINE(510, invoke, OF_P, STORES, .req = 5),
 	LINE(511, ok, OF_P, .req = 5, .epoch = 9, .count = 3),
 	LINE(600, effect, .seq = 1, .epoch = 7, .req = 1),
 	LINE(600, effect, .seq = 2, .epoch = 9, .req = 4),
@@ -52,6 +53,27 @@ static const struct history_line good[] = {
 };
 
 static const struct verify_opts opts = { .effects = true, .grace_ns = MS(50), .settle_ns = MS(200) };
+
+/* in_pieces: of so many lines each, it is judged the same. */
+static void
+in_pieces(const struct history *h, size_t size, const struct verify_report *whole)
+{
+	struct verify *v = verify_new(&opts);
+	struct verify_report r;
+
+	for (size_t i = 0; i < h->n; i += size)
+		verify_feed(v, &(struct history){ .v = h->v + i, .n = h->n - i < size ? h->n - i : size });
+	verify_end(v, &r);
+	for (int c = 0; c < VERIFY_CHECKS; c++)
+		assert_int_equal(r.wrong[c] > 0, whole->wrong[c] > 0);
+	assert_int_equal(r.holds, whole->holds);
+	assert_int_equal(r.served, whole->served);
+	assert_int_equal(r.ok + r.failed + r.unknown, whole->ok + whole->failed + whole->unknown);
+	assert_int_equal(r.outages, whole->outages);
+	for (size_t i = 0; i < r.outages; i++)
+		assert_int_equal(r.outage[i].ns, whole->outage[i].ns);
+	verify_release(&r);
+}
 
 /* judge(extra, n, r): the good history with some lines more. */
 static bool
@@ -65,6 +87,8 @@ judge(const struct history_line *extra, size_t n, struct verify_report *r)
 		history_add(&h, &extra[i]);
 	history_sort(&h);
 	bool fine = verify_history(&h, &opts, r);
+	for (size_t size = 1; size < h.n; size++)
+		in_pieces(&h, size, r);
 	history_release(&h);
 	return fine;
 }
@@ -127,7 +151,7 @@ an_outage_is_the_longest_silence_around_a_fault(void **state)
 static void
 nothing_after_a_fault_is_no_outage_of_zero(void **state)
 {
-	static const struct history_line extra[] = { LINE(800, inject, .what = "cut"), LINE(2000, invoke, OF_P, .req = 9) };
+	static const struct history_line extra[] = { LINE(800, inject, .what = "cut"), LINE(2000, invoke, OF_P, STORES, .req = 9) };
 	struct verify_report r;
 
 	(void)state;
@@ -166,7 +190,7 @@ two_epochs_served_at_once(void **state)
 	(void)state;
 	EXPECT_ONLY(C2, "served at once", LINE(425, serve_begin, OF_A, .req = 3, .epoch = 7),
 	    LINE(435, serve_end, OF_A, .req = 3, .epoch = 7));
-	EXPECT_ONLY(C2, "though it knew of epoch 9", LINE(512, invoke, OF_P, .req = 7),
+	EXPECT_ONLY(C2, "though it knew of epoch 9", LINE(512, invoke, OF_P, STORES, .req = 7),
 	    LINE(515, ok, OF_P, .req = 7, .epoch = 7, .count = 9),
 	    LINE(600, effect, .seq = 1, .epoch = 7, .req = 7));
 }
@@ -194,7 +218,8 @@ effects_out_of_order_doubled_missing_or_of_failures(void **state)
 	EXPECT_ONLY(C3, "the one before it", LINE(600, effect, .seq = 4, .epoch = 7, .req = 3));
 	EXPECT_ONLY(C3, "2 effects", LINE(600, effect, .seq = 4, .epoch = 9, .req = 5));
 	EXPECT_ONLY(C3, "fail and has 1 effects", LINE(600, effect, .seq = 4, .epoch = 9, .req = 2));
-	EXPECT_ONLY(C3, "ok and has 0 effects", LINE(512, invoke, OF_P, .req = 7),
+	EXPECT_ONLY(C3, "which nobody made", LINE(600, effect, .seq = 4, .epoch = 9, .req = 77));
+	EXPECT_ONLY(C3, "ok and has 0 effects", LINE(512, invoke, OF_P, STORES, .req = 7),
 	    LINE(515, ok, OF_P, .req = 7, .epoch = 9, .count = 9));
 }
 
@@ -225,11 +250,11 @@ static void
 a_counter_that_repeats_or_goes_back(void **state)
 {
 	(void)state;
-	EXPECT_ONLY(C5, "both got 3", LINE(512, invoke, OF_P, .req = 7),
+	EXPECT_ONLY(C5, "both got 3", LINE(512, invoke, OF_P, STORES, .req = 7),
 	    LINE(515, ok, OF_P, .req = 7, .epoch = 9, .count = 3), LINE(600, effect, .seq = 4, .epoch = 9, .req = 7));
-	EXPECT_ONLY(C5, "ended before call 8 began", LINE(512, invoke, OF_P, .req = 7),
+	EXPECT_ONLY(C5, "ended before call 8 began", LINE(512, invoke, OF_P, STORES, .req = 7),
 	    LINE(515, ok, OF_P, .req = 7, .epoch = 9, .count = 9), LINE(600, effect, .seq = 4, .epoch = 9, .req = 7),
-	    LINE(516, invoke, OF_P, .req = 8),
+	    LINE(516, invoke, OF_P, STORES, .req = 8),
 	    LINE(517, ok, OF_P, .req = 8, .epoch = 9, .count = 8), LINE(600, effect, .seq = 5, .epoch = 9, .req = 8));
 }
 
@@ -237,7 +262,7 @@ static void
 concurrent_calls_may_count_in_any_order(void **state)
 {
 	static const struct history_line both[] = {
-		LINE(512, invoke, OF_P, .req = 7), LINE(512, invoke, OF_P, .req = 8),
+		LINE(512, invoke, OF_P, STORES, .req = 7), LINE(512, invoke, OF_P, STORES, .req = 8),
 		LINE(515, ok, OF_P, .req = 7, .epoch = 9, .count = 9), LINE(516, ok, OF_P, .req = 8, .epoch = 9, .count = 8),
 		LINE(600, effect, .seq = 4, .epoch = 9, .req = 7), LINE(600, effect, .seq = 5, .epoch = 9, .req = 8),
 	};
@@ -261,7 +286,7 @@ nobody_serves_after_all_is_healed(void **state)
 {
 	(void)state;
 	EXPECT_ONLY(C7, "nobody served for", LINE(710, inject, .what = "cut"), LINE(720, heal, .what = "cut"),
-	    LINE(950, invoke, OF_P, .req = 9), LINE(960, fail, OF_P, .req = 9));
+	    LINE(950, invoke, OF_P, STORES, .req = 9), LINE(960, fail, OF_P, .req = 9));
 }
 
 /* --- files -------------------------------------------------------------------------------- */
@@ -289,6 +314,41 @@ lines_go_into_a_file_and_back(void **state)
 		assert_true(i == 0 || h.v[i].t.ns >= h.v[i - 1].t.ns);
 	assert_memory_equal(&h.v[0], &good[0], sizeof good[0]);
 	history_release(&h);
+	unlink(path);
+}
+
+static void
+a_file_is_read_while_it_grows(void **state)
+{
+	char path[] = "/tmp/t_history.XXXXXX";
+	struct history h;
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	struct history_reader *r = history_open(path, &err);
+	assert_non_null(r);
+	for (size_t i = 10; i-- > 0;)
+		history_write(fd, &good[i]);
+	/* Half a line is none yet. */
+	assert_int_equal(write(fd, "{\"t\":7000000000,", 16), 16);
+	assert_true(history_waiting(r) > 0);
+	expect_ok(history_take(r, good[4].t, &h, &err), &err);
+	assert_int_equal(h.n, 5);
+	assert_memory_equal(&h.v[0], &good[0], sizeof good[0]);
+	history_release(&h);
+	assert_int_equal(history_waiting(r), 16);
+	assert_int_equal(write(fd, "\"ev\":\"shut\"}\n", 13), 13);
+	expect_ok(history_take(r, good[6].t, &h, &err), &err);
+	assert_int_equal(h.n, 2);
+	assert_memory_equal(&h.v[1], &good[6], sizeof good[6]);
+	history_release(&h);
+	expect_ok(history_take(r, BOOT_NEVER, &h, &err), &err);
+	assert_int_equal(h.n, 4);
+	assert_int_equal(h.v[3].ev, HISTORY_shut);
+	history_release(&h);
+	history_close(r);
+	close(fd);
 	unlink(path);
 }
 
@@ -335,6 +395,7 @@ main(void)
 		cmocka_unit_test(a_leader_without_a_fault),
 		cmocka_unit_test(nobody_serves_after_all_is_healed),
 		cmocka_unit_test(lines_go_into_a_file_and_back),
+		cmocka_unit_test(a_file_is_read_while_it_grows),
 		cmocka_unit_test(a_line_that_is_none_is_named),
 	};
 
