@@ -31,7 +31,7 @@
 #define SET_NS (3600 * NS_PER_S)	/* by which a clock is set */
 #define LINGER_NS (300 * NS_PER_MS)	/* between the end of the lease and that of the service */
 #define IDLE_NS NS_PER_MS		/* how often a drain looks whether calls are still running */
-#define COUNT_BITS 20			/* calls of one epoch; epochs are ms of the wall clock: 41 bits */
+#define COUNT_BITS 22			/* calls of one epoch: two hours of a prober's; epochs are ms of the wall clock: 41 bits */
 
 struct drill {
 	const char *id;
@@ -47,7 +47,7 @@ struct drill {
 	char nonce[33];
 	_Atomic int64_t told_until;	/* the last that stands in the history */
 	atomic_bool yielding;		/* nothing exclusive runs any more, until the lease is given back or over */
-	_Atomic uint64_t counted;	/* calls served, ever */
+	uint64_t counted, counting;	/* calls served, under that epoch; the calls' thread alone knows them */
 	struct loop_timer idle, look, linger;
 	enum lease_state state;
 	struct boot complete;		/* since when all registers are known; BOOT_NEVER: they are not */
@@ -105,7 +105,10 @@ serve(struct drill *d, const struct drill_call *call, const char *reply)
 	if (gate_enter(g, 0, &pass) != GATE_OPEN)
 		return;
 	a.epoch = atomic_load(&g->opening);
-	a.count = (a.epoch << COUNT_BITS) + (atomic_fetch_add(&d->counted, 1) & ((1u << COUNT_BITS) - 1));
+	if (a.epoch != d->counting)
+		d->counted = 0;
+	d->counting = a.epoch;
+	a.count = (a.epoch << COUNT_BITS) + d->counted++;
 	memcpy(a.nonce, d->nonce, sizeof a.nonce);
 	a.at = now().ns;
 	tell_until(d);

@@ -28,6 +28,7 @@
 #define ANSWER_NS (200 * NS_PER_MS)
 #define LOOK_NS (2 * NS_PER_MS)
 #define END_NS (5 * NS_PER_S)
+#define ORDER_NS (60 * NS_PER_S)	/* until a proxy does as it is told; it always does, on a machine that runs at all */
 #define FRESH_NS (60 * NS_PER_MS)	/* so old may the prober's newest answer be, to count as served */
 
 struct member {
@@ -246,6 +247,10 @@ unready(struct arena *a, char *why, size_t n)
 			return true;
 		}
 	}
+	if (!prober_connected(a->prober)) {
+		snprintf(why, n, "the prober has no connection to one of the nodes");
+		return true;
+	}
 	snprintf(why, n, leader < 0 ? "nobody leads" : "no calls are answered");
 	return leader < 0 || now().ns - v.last.ns > FRESH_NS || strcmp(v.nonce, a->member[leader].nonce) != 0;
 }
@@ -323,7 +328,7 @@ arena_proxy(struct arena *a, int member, int node, void (*fn)(struct proxy *p, v
 	struct proxy_order o = { a, member, node, fn, arg };
 
 	MUST(a->running);
-	MUST(loop_call(a->loop, carry_out, &o, END_NS, NULL) == ERR_OK);
+	MUST(loop_call(a->loop, carry_out, &o, ORDER_NS, NULL) == ERR_OK);
 }
 
 /* --- opening and closing ------------------------------------------------------------------ */

@@ -16,6 +16,10 @@
 #define SETTLE_NS (60 * NS_PER_S)	/* far beyond what anything takes, even on a machine that is busy */
 #define TAKEOVER_NS (20 * NS_PER_S)
 #define LOOK_NS NS_PER_MS
+#define PIECE_BYTES (16 << 20)		/* of a history that are judged together; a hundred thousand lines */
+#define LATE_NS (3 * NS_PER_S)		/* so much later than it was seen may something be written down */
+#define TRIES 10
+#define LASTING_RATE 200		/* calls/s by the queue */
 
 uint64_t
 fault_random(struct failover *f, uint64_t below)
@@ -253,6 +257,15 @@ begin_flow(struct failover *f, struct err *err)
 }
 
 static enum err_code
+settle(struct failover *f, struct err *err)
+{
+	enum err_code code = arena_settle(f->arena, SETTLE_NS, err);
+
+	f->unwell = code != ERR_OK && code != ERR_CANCELLED;
+	return code;
+}
+
+static enum err_code
 round_of(struct failover *f, struct failover_tally *t, struct err *err)
 {
 	struct prober *p = arena_prober(f->arena);
@@ -260,7 +273,7 @@ round_of(struct failover *f, struct failover_tally *t, struct err *err)
 	char name[HISTORY_NAME_MAX];
 	enum err_code code;
 
-	if ((code = arena_settle(f->arena, SETTLE_NS, err)) != ERR_OK)
+	if ((code = settle(f, err)) != ERR_OK)
 		return code;
 	if (f->rate > 0 && f->flow == NULL && (code = begin_flow(f, err)) != ERR_OK)
 		return code;
@@ -274,10 +287,11 @@ round_of(struct failover *f, struct failover_tally *t, struct err *err)
 	arena_note(f->arena, HISTORY_inject, name, (int)f->leader);
 	prober_excuse(p, k->lead != FAULT_KEEPS);
 	code = k->inject(f, err);
-	if (code == ERR_OK)
+	bool made = code == ERR_OK;
+	if (made)
 		code = watch(f, k, err);
 	struct prober_view v = prober_look(p);
-	if (code == ERR_OK)
+	if (made && code != ERR_CANCELLED)
 		count(f, t, v);
 	struct err late;
 	enum err_code healed = k->heal(f, code == ERR_OK ? err : &late);
@@ -285,94 +299,226 @@ round_of(struct failover *f, struct failover_tally *t, struct err *err)
 	return code != ERR_OK ? code : healed;
 }
 
+/* --- an arena and its history -------------------------------------------------------------- */
+
+static enum err_code
+open_arena(struct failover *f, struct err *err)
+{
+	/* A new one begins with new registers, whose epochs know nothing of those before. */
+	const struct verify_opts vo = { .grace_ns = 4 * f->o->l_ns, .settle_ns = f->o->arena.calls ? SETTLE_NS : 0 };
+	struct arena_opts ao = f->arena_opts;
+	char *dir = f->arenas == 0 ? mem_text(ao.dir) : mem_printf("%s/%u", ao.dir, f->arenas + 1);
+
+	ao.dir = dir;
+	if ((f->arena = arena_new(&ao, err)) != NULL && (f->reader = history_open(arena_history(f->arena), err)) != NULL)
+		f->verify = verify_new(&vo);
+	mem_free(dir);
+	if (f->verify == NULL) {
+		arena_free(f->arena);
+		f->arena = NULL;
+		return err->code;
+	}
+	f->r->arenas = ++f->arenas;
+	f->unwell = false;
+	return ERR_OK;
+}
+
+static void
+found(struct failover *f, const char *what)
+{
+	if (f->o->found != NULL)
+		f->o->found(f->o->arg, what);
+}
+
+/* tell_findings: of each check the first, when there was none before. */
+static void
+tell_findings(struct failover *f, const uint64_t *before, const struct verify_report *r)
+{
+	char text[sizeof r->first[0] + 16];
+
+	for (int c = 0; c < VERIFY_CHECKS; c++) {
+		if (before[c] > 0 || r->wrong[c] == 0)
+			continue;
+		snprintf(text, sizeof text, "C%d: %s", c + 1, r->first[c]);
+		found(f, text);
+		if (c != VERIFY_C6 && f->r->first[0] == '\0')
+			snprintf(f->r->first, sizeof f->r->first, "%.255s", text);
+	}
+}
+
+/* judge: the history up to then. */
+static enum err_code
+judge(struct failover *f, struct boot until, struct err *err)
+{
+	uint64_t before[VERIFY_CHECKS];
+	struct history h;
+	enum err_code code = history_take(f->reader, until, &h, err);
+
+	if (code != ERR_OK)
+		return code;
+	memcpy(before, verify_so_far(f->verify)->wrong, sizeof before);
+	verify_feed(f->verify, &h);
+	history_release(&h);
+	tell_findings(f, before, verify_so_far(f->verify));
+	return ERR_OK;
+}
+
+/* judge_if_long: between two rounds.  Nobody stands still then, so what was seen before LATE_NS is written down. */
+static enum err_code
+judge_if_long(struct failover *f, struct err *err)
+{
+	enum err_code code;
+
+	if (history_waiting(f->reader) < PIECE_BYTES)
+		return ERR_OK;
+	if ((code = settle(f, err)) != ERR_OK)
+		return code;
+	return judge(f, (struct boot){ now().ns - LATE_NS }, err);
+}
+
+static void
+add_up(struct failover *f)
+{
+	struct failover_result *r = f->r;
+	struct flow_view flow = { .sent = 0 };
+
+	flow_end(f->flow, &flow);
+	f->flow = NULL;
+	struct prober_view v = prober_look(arena_prober(f->arena));
+	r->flow.sent += flow.sent;
+	r->flow.ok += flow.ok;
+	r->flow.failed += flow.failed;
+	r->flow.longest_ns = flow.longest_ns > r->flow.longest_ns ? flow.longest_ns : r->flow.longest_ns;
+	if (r->flow.first[0] == '\0')
+		memcpy(r->flow.first, flow.first, sizeof r->flow.first);
+	r->calls += v.sent;
+	r->ok += v.ok;
+	r->lost += v.lost;
+	r->overlap += v.overlap;
+	if (r->first[0] == '\0')
+		snprintf(r->first, sizeof r->first, "%s", v.first);
+	if (v.overlap > 0)
+		found(f, v.first);
+}
+
+/* close_arena: nobody writes any more, and the rest is judged. */
+static enum err_code
+close_arena(struct failover *f, struct err *err)
+{
+	struct verify_report rest;
+
+	if (f->arena == NULL)
+		return ERR_OK;
+	add_up(f);
+	arena_free(f->arena);
+	f->arena = NULL;
+	enum err_code code = judge(f, BOOT_NEVER, err);
+	uint64_t before[VERIFY_CHECKS];
+	memcpy(before, verify_so_far(f->verify)->wrong, sizeof before);
+	verify_end(f->verify, &rest);
+	tell_findings(f, before, &rest);
+	verify_merge(&f->r->verdict, &rest);
+	f->verify = NULL;
+	history_close(f->reader);
+	f->reader = NULL;
+	return code;
+}
+
 /* --- all of them ------------------------------------------------------------------------- */
+
+static void
+note_failure(struct failover *f, struct failover_tally *t, uint64_t round, const struct err *why)
+{
+	struct failover_result *r = f->r;
+	char text[sizeof r->failure[0]];
+
+	snprintf(text, sizeof text, "round %llu (%s): %.180s", (unsigned long long)round, t->fault->name, why->text);
+	if (r->failures < FAILOVER_TOLD)
+		memcpy(r->failure[r->failures], text, sizeof text);
+	r->failures++;
+	t->failed++;
+	found(f, text);
+}
+
+/* go_on: after a round that failed, where members recover in time, and else in a new arena. */
+static enum err_code
+go_on(struct failover *f, struct err *err)
+{
+	struct err why;
+	enum err_code code = ERR_OK;
+
+	if (++f->failing >= TRIES)
+		return err_set(err, ERR_HANDLER, "%d rounds in a row failed", TRIES);
+	if (!f->unwell && (code = settle(f, &why)) == ERR_CANCELLED)
+		*err = why;
+	if (!f->unwell)
+		return code;
+	if ((code = close_arena(f, err)) != ERR_OK)
+		return code;
+	for (int i = 0; i < TRIES; i++) {
+		code = open_arena(f, err);
+		if (code == ERR_OK || (f->o->arena.stop != NULL && atomic_load(f->o->arena.stop)))
+			break;
+		found(f, err->text);
+	}
+	return code;
+}
 
 static enum err_code
 rounds(struct failover *f, struct err *err)
 {
 	enum err_code code = ERR_OK;
 
-	for (uint64_t i = 0; i < f->o->rounds && code == ERR_OK; i++) {
+	for (uint64_t i = 0; i < f->o->rounds && code == ERR_OK && (f->o->changes == 0 || f->r->changes < f->o->changes); i++) {
 		unsigned which = f->o->nfaults > 1 ? (unsigned)fault_random(f, f->o->nfaults) : 0;
 		if (i < f->o->nfaults)
 			which = (unsigned)i;		/* each at least once */
-		code = round_of(f, &f->r->tally[which], err);
+		struct failover_tally *t = &f->r->tally[which];
+		if ((code = judge_if_long(f, err)) == ERR_OK)
+			code = round_of(f, t, err);
+		if (code == ERR_OK)
+			f->failing = 0;
+		if (f->o->lasting && code != ERR_OK && code != ERR_CANCELLED) {
+			note_failure(f, t, i + 1, err);
+			code = go_on(f, err);
+		}
 		if (f->o->progress != NULL)
 			f->o->progress(f->o->arg, (double)(i + 1) / (double)f->o->rounds);
 	}
 	if (code == ERR_OK)			/* and well again */
-		code = arena_settle(f->arena, SETTLE_NS, err);
+		code = settle(f, err);
 	return code;
-}
-
-/* judge: what the prober saw, and what the history shows.  The outages of a history without calls are
- * the prober's. */
-static enum err_code
-judge(struct failover *f, const char *path, struct err *err)
-{
-	struct failover_result *r = f->r;
-	struct history h;
-	struct err why;
-	const struct verify_opts o = { .grace_ns = 4 * f->o->l_ns, .settle_ns = f->o->arena.calls ? SETTLE_NS : 0 };
-
-	if (history_read(path, &h, &why) != ERR_OK) {
-		*err = why;
-		return why.code;
-	}
-	verify_history(&h, &o, &r->verdict);
-	history_release(&h);
-	for (int c = 0; c < VERIFY_CHECKS; c++)
-		if (c != VERIFY_C6 && r->verdict.wrong[c] > 0 && r->first[0] == '\0')
-			snprintf(r->first, sizeof r->first, "C%d: %.240s", c + 1, r->verdict.first[c]);
-	return ERR_OK;
-}
-
-static void
-finish(struct failover *f, struct boot began)
-{
-	struct failover_result *r = f->r;
-
-	flow_end(f->flow, &r->flow);
-	struct prober_view v = prober_look(arena_prober(f->arena));
-	r->calls = v.sent;
-	r->ok = v.ok;
-	r->lost = v.lost;
-	r->overlap = v.overlap;
-	snprintf(r->first, sizeof r->first, "%s", v.first);
-	r->seconds = ns_seconds(now().ns - began.ns);
 }
 
 enum err_code
 failover_run(const struct failover_opts *o, struct failover_result *out, struct err *err)
 {
-	struct failover f = { .o = o, .r = out, .random = o->arena.seed | 1 };
-	struct arena_opts ao = o->arena;
+	struct failover f = { .o = o, .r = out, .random = o->arena.seed | 1, .arena_opts = o->arena };
 	struct err late;
 
 	MUST(o->nfaults > 0 && o->nfaults <= FAILOVER_FAULTS);
 	memset(out, 0, sizeof *out);
 	for (unsigned i = 0; i < o->nfaults; i++) {
 		out->tally[i] = (struct failover_tally){ .fault = o->faults[i], .outage = histogram_new() };
-		ao.proxied = ao.proxied || o->faults[i]->proxied;
-		ao.work = ao.work || o->faults[i]->work;
+		f.arena_opts.proxied = f.arena_opts.proxied || o->faults[i]->proxied;
+		f.arena_opts.work = f.arena_opts.work || o->faults[i]->work;
 		f.rate = f.rate > o->faults[i]->rate ? f.rate : o->faults[i]->rate;
 	}
+	if (o->lasting && f.rate > LASTING_RATE)
+		f.rate = LASTING_RATE;
 	out->n = o->nfaults;
-	if ((f.arena = arena_new(&ao, err)) == NULL)
+	if (open_arena(&f, err) != ERR_OK)
 		return err->code;
 	if (o->machine != NULL)
 		machine_look(o->machine, arena_conn(f.arena));
-	char *path = mem_text(arena_history(f.arena));
 	struct boot began = now();
 	enum err_code code = rounds(&f, err);
 	out->interrupted = code == ERR_CANCELLED;
 	if (out->interrupted && out->rounds > 0)
 		code = ERR_OK;
-	finish(&f, began);
-	arena_free(f.arena);
-	if (judge(&f, path, code == ERR_OK ? err : &late) != ERR_OK && code == ERR_OK)
+	out->seconds = ns_seconds(now().ns - began.ns);
+	if (close_arena(&f, code == ERR_OK ? err : &late) != ERR_OK && code == ERR_OK)
 		code = err->code;
-	mem_free(path);
 	return code;
 }
 

@@ -41,20 +41,25 @@ struct failover_opts {
 	struct arena_opts arena;	/* proxied and work become true when a fault needs it */
 	const struct fault *const *faults;	/* each round takes the next, by the seed when there are several */
 	unsigned nfaults;
-	uint64_t rounds;
+	uint64_t rounds, changes;	/* at most so many rounds; enough once so many leads changed, 0: never */
 	int64_t p_ns, l_ns;		/* of the profile */
+	/* A round that fails is told and counted, and the next begins, in a new arena if need be.  Beside the prober
+	 * only a few calls go by the queue, whose fate is told and not judged. */
+	bool lasting;
+	void (*found)(void *arg, const char *what);	/* at once, what must not be: a failed round, a check's first finding */
 	struct machine *machine;	/* is filled in once there is a server; may be NULL */
 	void (*progress)(void *arg, double share);
 	void *arg;
 };
 
-#define FAILOVER_FAULTS 32
+#define FAILOVER_FAULTS 64
+#define FAILOVER_TOLD 16
 
 /* What became of one fault. */
 struct failover_tally {
 	const struct fault *fault;
 	struct histogram *outage;
-	uint64_t rounds, changed;
+	uint64_t rounds, changed, failed;
 };
 
 struct failover_result {
@@ -63,14 +68,20 @@ struct failover_result {
 	uint64_t rounds, changes, calls, ok, lost, overlap;
 	struct flow_view flow;		/* calls by the queue; nothing sent: there were none */
 	char first[256];		/* the first overlap or finding in words, C6 apart; "" */
+	uint64_t failures;		/* rounds that failed, lasting */
+	char failure[FAILOVER_TOLD][240];	/* the first of them */
+	unsigned arenas;
 	double seconds;
 	bool interrupted;
-	struct verify_report verdict;	/* of the history */
+	struct verify_report verdict;	/* of the histories, one per arena */
 };
 
 /* failover_run(o, out, err): blocks.  Once a round was complete, *out holds what there is whatever is
  * returned, and failover_release frees it (always fine).  ERR_TIMEOUT: nobody took over, or the
- * members did not recover; ERR_CANCELLED: stopped before anything was measured. */
+ * members did not recover; ERR_CANCELLED: stopped before anything was measured.  A lasting run fails
+ * only when ten rounds in a row do, or no new arena can be made.
+ *
+ * The history is judged while it grows, in the breaks between rounds; its files stay below the directory. */
 enum err_code failover_run(const struct failover_opts *o, struct failover_result *out, struct err *err);
 void failover_release(struct failover_result *r);
 

@@ -8,6 +8,12 @@ struct failover {
 	const struct failover_opts *o;
 	struct failover_result *r;
 	struct arena *arena;
+	struct arena_opts arena_opts;
+	unsigned arenas;		/* made so far */
+	struct history_reader *reader;	/* of the arena's history */
+	struct verify *verify;		/* and its judge */
+	bool unwell;			/* the members did not recover */
+	unsigned failing;		/* rounds in a row */
 	struct flow *flow;		/* NULL: no fault wants one, or nobody has led yet */
 	unsigned rate;
 	uint64_t random;

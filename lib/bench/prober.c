@@ -279,6 +279,15 @@ prober_through(struct prober *p, unsigned i)
 	atomic_store(&p->through, i);
 }
 
+bool
+prober_connected(struct prober *p)
+{
+	for (unsigned i = 0; i < p->paths; i++)
+		if (conn_state(p->path[i].conn) != CONN_UP)
+			return false;
+	return true;
+}
+
 void
 prober_mark(struct prober *p)
 {

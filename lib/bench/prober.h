@@ -30,6 +30,7 @@ void prober_free(struct prober *p);		/* NULL is fine */
 
 /* prober_through(p, i): which path the calls take from now on. */
 void prober_through(struct prober *p, unsigned i);
+bool prober_connected(struct prober *p);	/* on every path */
 
 /* prober_mark(p): the longest silence is counted anew, from the newest answer on.
  * prober_excuse(p, on): calls made meanwhile, and those under way when it begins, may stay without an answer; all others that do

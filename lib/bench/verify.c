@@ -314,6 +314,30 @@ verify_history(const struct history *h, const struct verify_opts *o, struct veri
 }
 
 void
+verify_merge(struct verify_report *into, struct verify_report *from)
+{
+	size_t cap = into->outages;
+
+	for (int c = 0; c < VERIFY_CHECKS; c++) {
+		if (into->wrong[c] == 0)
+			memcpy(into->first[c], from->first[c], sizeof into->first[c]);
+		into->wrong[c] += from->wrong[c];
+	}
+	into->holds += from->holds;
+	into->served += from->served;
+	into->invoked += from->invoked;
+	into->ok += from->ok;
+	into->failed += from->failed;
+	into->unknown += from->unknown;
+	into->effects += from->effects;
+	if (from->outages > 0)
+		mem_grow(&into->outage, &cap, into->outages + from->outages, sizeof *into->outage);
+	for (size_t i = 0; i < from->outages; i++)
+		into->outage[into->outages++] = from->outage[i];
+	verify_release(from);
+}
+
+void
 verify_release(struct verify_report *r)
 {
 	mem_free(r->outage);

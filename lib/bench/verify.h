@@ -54,6 +54,9 @@ struct verify_report {
 bool verify_history(const struct history *h, const struct verify_opts *o, struct verify_report *out);
 void verify_release(struct verify_report *r);
 
+/* verify_merge(into, from): adds it up; from is empty afterwards. */
+void verify_merge(struct verify_report *into, struct verify_report *from);
+
 /* The same in pieces.  verify_feed(v, h): h is sorted, and goes on where the piece before ended.  verify_so_far(v): what was found until
  * now, v's; C3 and outages that go on are judged at the end.  verify_end(v, out): as verify_history, and frees v. */
 struct verify;

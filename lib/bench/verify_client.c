@@ -303,6 +303,10 @@ check_faults(struct verify *v)
 			    (double)(l->t.ns - v->healed.ns) / 1e6, (long long)v->healed.ns);
 		if (late || l->ev == HISTORY_ok || l->ev == HISTORY_inject)
 			v->healed = BOOT_NEVER;
+		if (l->ev == HISTORY_inject || l->ev == HISTORY_heal) {
+			memcpy(v->recent, l->what, sizeof v->recent);
+			v->recently = l->t;
+		}
 		bool spares = strncmp(l->what, VERIFY_SPARES, strlen(VERIFY_SPARES)) == 0;
 		if (l->ev == HISTORY_inject)
 			v->faults += !spares;
@@ -313,7 +317,8 @@ check_faults(struct verify *v)
 		if (l->ev != HISTORY_open)
 			continue;
 		if (v->led && v->faults == 0 && boot_reached(l->t, boot_after(v->quiet, v->o.grace_ns)))
-			verify_wrong(v, VERIFY_C6, "%s opened with epoch %llu without a fault", l->src, (unsigned long long)l->epoch);
+			verify_wrong(v, VERIFY_C6, "%s opened with epoch %llu without a fault, %.0f ms after the last of '%s'", l->src,
+			    (unsigned long long)l->epoch, (double)(l->t.ns - v->recently.ns) / 1e6, v->recent);
 		if (!v->led)
 			v->quiet = l->t;
 		v->led = true;

@@ -64,6 +64,8 @@ struct verify {
 	size_t outages_cap;
 	struct boot answered;		/* last ok; BOOT_LONG_AGO: none */
 	struct boot quiet, healed;	/* since when there was no fault; an ok is owed since */
+	char recent[HISTORY_NAME_MAX];	/* the last fault that was made or healed, and when */
+	struct boot recently;
 	unsigned faults;
 	bool led;
 };
