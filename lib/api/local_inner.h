@@ -45,8 +45,9 @@ struct local {
 
 #define LOCAL_MAGIC 0xae618001u
 
-/* local_gate(l, err): ERR_NOT_ACTIVE when it is not this instance's turn to act. */
-enum err_code local_gate(const struct local *l, struct err *err);
+/* local_gate(l, pass, err): ERR_NOT_ACTIVE when it is not this instance's turn to act; else *pass names the hold under which it
+ * acts, for whatever is sent later. */
+enum err_code local_gate(const struct local *l, uint64_t *pass, struct err *err);
 
 web_handler local_call, local_command, local_event, local_progress, local_status, local_config, local_watch;
 

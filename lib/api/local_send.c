@@ -13,7 +13,6 @@
 #include "nats/conn.h"
 #include "nats/publisher.h"
 #include "nats/stream.h"
-#include "sys/gate.h"
 
 static const char json[] = "application/json";
 
@@ -105,10 +104,11 @@ local_call(void *arg, struct web_request *r, struct err *err)
 	struct local_terms t;
 	struct which w;
 	struct data params;
+	uint64_t pass;
 	enum err_code code;
 
 	MAGIC_CHECK(l, LOCAL_MAGIC);
-	if ((code = local_gate(l, err)) != ERR_OK || (code = local_terms(r, names, &t, err)) != ERR_OK ||
+	if ((code = local_gate(l, &pass, err)) != ERR_OK || (code = local_terms(r, names, &t, err)) != ERR_OK ||
 	    (code = take_which(r, &w, err)) != ERR_OK ||
 	    (code = name_check(NAME_SERVICE_CALLED, web_param(r, "service"), err)) != ERR_OK ||
 	    (code = name_check(NAME_METHOD_CALLED, web_param(r, "method"), err)) != ERR_OK ||
@@ -120,7 +120,7 @@ local_call(void *arg, struct web_request *r, struct err *err)
 		.preferred = w.has_prefer ? w.prefer : NULL, .timeout_ns = t.timeout_ns != 0 ? t.timeout_ns : atomic_load(&l->call_timeout_ns),
 		.retry = (enum retry_name)atomic_load(&l->call_retry), .trace_id = t.trace_id,
 		.traceparent = t.parent, .message_id = t.key[0] != '\0' ? t.key : NULL, .idempotent = t.key[0] != '\0',
-		.sticky = w.sticky, .sticky_group = w.has_group ? w.group : NULL,
+		.sticky = w.sticky, .sticky_group = w.has_group ? w.group : NULL, .gate = l->gate, .pass = pass,
 	}, &reply, err);
 	if (code == ERR_OK)
 		code = reply_result(r, &reply, err);
@@ -166,13 +166,12 @@ local_event(void *arg, struct web_request *r, struct err *err)
 	struct local_terms t;
 	struct pub_ack ack;
 	struct data payload;
+	uint64_t pass;
 	bool has_version;
 	enum err_code code;
 
 	MAGIC_CHECK(l, LOCAL_MAGIC);
-	/* What waits for NATS is of the hold under which it came. */
-	uint64_t bits = l->gate != NULL ? gate_look(l->gate->word, l->gate->clock) : 0;
-	if ((code = local_gate(l, err)) != ERR_OK || (code = local_terms(r, names, &t, err)) != ERR_OK ||
+	if ((code = local_gate(l, &pass, err)) != ERR_OK || (code = local_terms(r, names, &t, err)) != ERR_OK ||
 	    (code = router_query(web_query_text(r), "version", version, sizeof version, &has_version, err)) != ERR_OK ||
 	    (code = local_body(r, &payload, err)) != ERR_OK)
 		return code;
@@ -183,7 +182,7 @@ local_event(void *arg, struct web_request *r, struct err *err)
 		.domain = web_param(r, "domain"), .type = web_param(r, "type"), .payload = payload,
 		.version = has_version ? version : NULL, .source = l->instance, .trace_id = t.trace_id,
 		.traceparent = t.parent, .message_id = message_id, .format = DATA_MSGPACK, .timeout_ns = t.timeout_ns,
-		.traffic = l->traffic, .guard = l->guard, .gate = l->gate, .pass = l->gate != NULL ? gate_hold(bits) : 0,
+		.traffic = l->traffic, .guard = l->guard, .gate = l->gate, .pass = pass,
 	};
 	code = l->fence != NULL ? fence_publish(l->fence, &out, &ack, err) : event_publish_wait(l->publisher, &out, &ack, err);
 	if (code == ERR_OK)
@@ -242,10 +241,11 @@ local_command(void *arg, struct web_request *r, struct err *err)
 	struct local_terms t;
 	struct order o;
 	struct data payload;
+	uint64_t pass;
 	enum err_code code;
 
 	MAGIC_CHECK(l, LOCAL_MAGIC);
-	if ((code = local_gate(l, err)) != ERR_OK || (code = local_terms(r, names, &t, err)) != ERR_OK ||
+	if ((code = local_gate(l, &pass, err)) != ERR_OK || (code = local_terms(r, names, &t, err)) != ERR_OK ||
 	    (code = take_order(r, &o, err)) != ERR_OK ||
 	    (code = name_check(NAME_SERVICE_CALLED, web_param(r, "service"), err)) != ERR_OK ||
 	    (code = name_check(NAME_COMMAND, web_param(r, "name"), err)) != ERR_OK ||
@@ -257,6 +257,7 @@ local_command(void *arg, struct web_request *r, struct err *err)
 		.id = t.key[0] != '\0' ? t.key : NULL, .trace_id = t.trace_id,
 		.traceparent = t.parent, .priority = o.priority,
 		.max_retries = o.max_retries, .timeout_ns = t.timeout_ns, .track = o.wait_ns > 0, .wait_ns = o.wait_ns,
+		.gate = l->gate, .pass = pass,
 	}, &out, err);
 	if (out.id[0] != '\0')
 		web_set_header(r, "Aegis-Command-Id", out.id);

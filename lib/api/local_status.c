@@ -34,9 +34,12 @@ write_role(struct pack *p, const struct local *l, const struct local_state *s)
 }
 
 enum err_code
-local_gate(const struct local *l, struct err *err)
+local_gate(const struct local *l, uint64_t *pass, struct err *err)
 {
-	if (l->gate == NULL || gate_look(l->gate->word, l->gate->clock) != 0)
+	uint64_t bits = l->gate != NULL ? gate_look(l->gate->word, l->gate->clock) : 0;
+
+	*pass = gate_hold(bits);
+	if (l->gate == NULL || bits != 0)
 		return ERR_OK;
 	return err_set(err, ERR_NOT_ACTIVE, "this instance does not lead its group, so it does not act");
 }

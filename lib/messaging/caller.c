@@ -127,7 +127,7 @@ take_out(struct caller *c, struct place *p)
 static bool
 prepare_fall_back(struct place *p, struct str *request, struct subject *to, struct told *told, struct mono *deadline)
 {
-	if (!p->route.direct || p->route.demanded)
+	if (!p->route.direct || p->route.demanded || (p->gate != NULL && !gate_still(p->gate, p->pass)))
 		return false;
 	p->route.direct = false;
 	*to = route_subject(&p->route);
@@ -362,6 +362,8 @@ enter(struct caller *c, struct entry *e, struct err *err)
 	p->started = now_mono();
 	p->deadline = e->deadline = mono_after(p->started, caller_timeout(e->spec));
 	p->end = e->end;
+	p->gate = e->spec->gate;
+	p->pass = e->spec->pass;
 	p->route = e->route;
 	str_clear(&p->request);
 	if (e->route.direct && !e->route.demanded)
@@ -418,7 +420,10 @@ caller_begin(struct caller *c, const struct call_spec *s, const struct caller_en
 		code = route_find(c->discovery, s, &e.route, err);
 	if (code != ERR_OK)
 		return code;
-	if ((code = encode(c, s, e.request, err)) == ERR_OK && (code = enter(c, &e, err)) == ERR_OK) {
+	code = encode(c, s, e.request, err);
+	if (code == ERR_OK && !caller_may(s))
+		code = err_set(err, ERR_NOT_ACTIVE, "the lead was over before the call could be sent; it was not sent");
+	if (code == ERR_OK && (code = enter(c, &e, err)) == ERR_OK) {
 		*sent = true;		/* even when it fails: what is in the library's buffer may go out later */
 		if (number != NULL)
 			*number = e.number;

@@ -16,6 +16,7 @@
 
 struct caller;
 struct discovery;
+struct gate;
 struct loop;
 struct traffic;
 
@@ -62,6 +63,10 @@ struct call_spec {
 	bool sticky;
 	const char *sticky_group;	/* NULL: the only one that the service has */
 
+	const struct gate *gate;	/* NULL: none.  Nothing of it is sent once the hold that `pass` names is over (sys/gate.h);
+					   outlives the call */
+	uint64_t pass;
+
 	/* Set between attempts. */
 	const char *message_id;		/* NULL: a fresh one */
 	const char *avoid;		/* who refused; another instance, if there is one */
@@ -86,7 +91,7 @@ void call_reply_release(struct call_reply *r);
  * the core loop and library threads.  Tries again as spec says (retry.h).  Errors tell apart:
  * ERR_SERVICE_UNKNOWN (with near names), ERR_INSTANCE_UNKNOWN, ERR_NO_MEMBER (last seen when),
  * ERR_TIMEOUT, ERR_HANDLER (the handler's text), ERR_UNAVAILABLE, ERR_BUSY, ERR_NOT_ACTIVE,
- * ERR_OUTCOME_UNKNOWN, ERR_INVALID; that of the last attempt counts.  ERR_ELECTING: a sticky call's
+ * ERR_OUTCOME_UNKNOWN, ERR_INVALID; that of the last attempt counts (with a gate ERR_NOT_ACTIVE, when there was none).  ERR_ELECTING: a sticky call's
  * time was over and nobody is known to lead. */
 enum err_code caller_call(struct caller *c, const struct call_spec *spec, struct call_reply *reply,
     struct err *err);

@@ -41,7 +41,7 @@ call_again(struct caller *c, const struct call_spec *s, struct mono deadline, en
 	for (;;) {
 		enum retry_outcome outcome = retry_outcome(code, sent);
 		bool elsewhere = outcome == RETRY_REFUSED && reply->direct;
-		if (!retry_next(&r, outcome, elsewhere, mono_since(deadline, now_mono()), id_random(), &pause)) {
+		if (!caller_may(s) || !retry_next(&r, outcome, elsewhere, mono_since(deadline, now_mono()), id_random(), &pause)) {
 			if (attempts > 1 && outcome != RETRY_FINAL)
 				err_prefix(err, "after %u attempts", attempts);
 			return code;
@@ -54,6 +54,8 @@ call_again(struct caller *c, const struct call_spec *s, struct mono deadline, en
 		*reply = (struct call_reply){ .msg = NULL };
 		if (pause > 0 && !caller_pause(c, pause))
 			return err_set(err, ERR_CLOSED, "the connection was closed while the call waited");
+		if (!caller_may(s))
+			return code;
 		one->group = elsewhere;
 		one->timeout_ns = attempt_ns(s, deadline);
 		code = caller_once(c, one, reply, &sent, err);

@@ -5,6 +5,7 @@
 
 #include "base/instant.h"
 #include "messaging/caller.h"
+#include "sys/gate.h"
 
 #define CALLER_TIMEOUT_NS (5 * NS_PER_S)
 
@@ -12,6 +13,13 @@ static inline int64_t
 caller_timeout(const struct call_spec *s)
 {
 	return s->timeout_ns > 0 ? s->timeout_ns : CALLER_TIMEOUT_NS;
+}
+
+/* caller_may(s): its hold is not over, or it has none. */
+static inline bool
+caller_may(const struct call_spec *s)
+{
+	return s->gate == NULL || gate_still(s->gate, s->pass);
 }
 
 /* caller_once(c, s, reply, sent, err): one attempt, for a thread that is inside (caller_call).  *sent

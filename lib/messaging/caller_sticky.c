@@ -192,6 +192,8 @@ caller_sticky(struct caller *c, const struct call_spec *s, struct mono began, st
 	}
 	while ((code = attempt(&k, reply, &sent, err)) != ERR_OK) {
 		enum sticky_outcome what = sticky_outcome(code, sent);
+		if (!caller_may(s))
+			return code;
 		if (k.way == STICKY_TO_HOLDER && what == STICKY_REFUSED)
 			leaders_forget(k.leaders, s->service, k.group, k.one.epoch);
 		struct sticky_step next = sticky_next(&k.sticky, k.way, k.one.epoch, what, mono_since(k.deadline, now_mono()),
@@ -202,6 +204,8 @@ caller_sticky(struct caller *c, const struct call_spec *s, struct mono began, st
 		*reply = (struct call_reply){ .msg = NULL };
 		if (next.pause_ns > 0 && !caller_pause(c, next.pause_ns))
 			return err_set(err, ERR_CLOSED, "the connection was closed while the call waited");
+		if (!caller_may(s))
+			return code;
 		k.bound = next.way;
 	}
 	if (k.attempts > 1)

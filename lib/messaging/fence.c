@@ -355,6 +355,16 @@ through(struct fence *f, unsigned k, uint64_t epoch, const struct event_out *e, 
 	return code;
 }
 
+/* epoch_of: the hold that e is published under; 0: none, or it came under another one than there is now. */
+static uint64_t
+epoch_of(struct fence *f, const struct event_out *e)
+{
+	uint64_t epoch = epoch_now(f);
+
+	/* The epoch first: if e's own hold is seen open after it, no later one can have had that epoch. */
+	return e->gate == NULL || gate_still(e->gate, e->pass) ? epoch : 0;
+}
+
 enum err_code
 fence_publish(struct fence *f, const struct event_out *e, struct pub_ack *ack, struct err *err)
 {
@@ -362,7 +372,7 @@ fence_publish(struct fence *f, const struct event_out *e, struct pub_ack *ack, s
 	struct str body = STR_INIT;
 	char id[ID_UUID_MAX];
 	struct pub_ack own;
-	uint64_t epoch = epoch_now(f);
+	uint64_t epoch = epoch_of(f, e);
 
 	MAGIC_CHECK(f, FENCE_MAGIC);
 	enum err_code code = event_encode(e, id, &body, err);

@@ -48,7 +48,7 @@ void fence_hold(struct fence *f, uint64_t epoch);
  * ERR_NOT_ACTIVE: there is no hold, or somebody newer has. */
 enum err_code fence_raise(struct fence *f, int64_t timeout_ns, struct err *err);
 
-/* fence_publish(f, e, ack, err): as event_publish_wait, under the hold.  ERR_NOT_ACTIVE: certainly not stored, because there is no
+/* fence_publish(f, e, ack, err): as event_publish_wait, under the hold, which must be the one that e names, if it names one.  ERR_NOT_ACTIVE: certainly not stored, because there is no
  * hold or a newer one; ERR_OUTCOME_UNKNOWN: nobody knows.  Blocks; any thread but the loop's. */
 enum err_code fence_publish(struct fence *f, const struct event_out *e, struct pub_ack *ack, struct err *err);
 

@@ -25,6 +25,8 @@ struct place {
 	struct place *next_free;
 	struct mono started, deadline;
 	struct caller_end end;
+	const struct gate *gate;	/* as of call_spec, with pass */
+	uint64_t pass;
 	struct route route;
 	struct str request;		/* kept while a fall-back is possible, … */
 	struct told told;		/* … with its headers */

@@ -204,7 +204,7 @@ store(struct sender *s, const struct send_spec *spec, struct send_outcome *out, 
 		code = publisher_send_wait(s->publisher, &(struct publication){
 			.subject = subject_command(spec->service, spec->command).s, .id = out->id,
 			.headers = sender_headers(spec->traceparent, headers),
-			.data = body.p, .n = body.len, .timeout_ns = conn_timeout_ns(s->conn),
+			.data = body.p, .n = body.len, .timeout_ns = conn_timeout_ns(s->conn), .gate = spec->gate, .pass = spec->pass,
 		}, &ack, err);
 	if (code == ERR_OK) {
 		out->seq = ack.seq;

@@ -16,6 +16,7 @@
 #include "model/envelope.h"
 
 struct conn;
+struct gate;
 struct loop;
 struct pool;
 struct publisher;
@@ -57,6 +58,8 @@ struct send_spec {
 	enum priority priority;
 	int64_t max_retries;
 	int64_t timeout_ns;		/* of one execution; 0: 300 s */
+	const struct gate *gate;	/* as of publication, with pass; NULL: none */
+	uint64_t pass;
 
 	bool track;			/* wait for the end of it */
 	int64_t wait_ns;		/* how long; 0: timeout_ns */
@@ -80,7 +83,7 @@ void send_outcome_release(struct send_outcome *o);
 
 /* sender_send(s, spec, out, err): blocks until the command is stored and, if tracked, ended; any
  * thread but the core loop and library threads.  The stream is created when it is missing.
- * ERR_BUSY: the queue is too full, nothing was stored.  ERR_HANDLER: it failed for good, with the
+ * ERR_BUSY: the queue is too full, nothing was stored.  ERR_NOT_ACTIVE: nor was it under a hold that is over.  ERR_HANDLER: it failed for good, with the
  * worker's words.  ERR_CANCELLED.  ERR_TIMEOUT: stored, and not ended as far as is known.
  * ERR_OUTCOME_UNKNOWN: it ended while the connection was lost. */
 enum err_code sender_send(struct sender *s, const struct send_spec *spec, struct send_outcome *out,

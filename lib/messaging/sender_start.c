@@ -210,7 +210,7 @@ store(struct posting *x)
 		code = publisher_send(s->publisher, &(struct publication){
 			.subject = subject_command(x->spec.service, x->spec.command).s, .id = x->out.id,
 			.headers = sender_headers(x->spec.traceparent, headers),
-			.data = x->body.p, .n = x->body.len, .timeout_ns = conn_timeout_ns(s->conn),
+			.data = x->body.p, .n = x->body.len, .timeout_ns = conn_timeout_ns(s->conn), .gate = x->spec.gate, .pass = x->spec.pass,
 		}, on_stored, x, &err);
 	if (code == ERR_OK)
 		return;

@@ -215,12 +215,18 @@ is_stale(const struct entry *e)
 	return e->gate != NULL && !gate_still(e->gate, e->pass);
 }
 
+static enum err_code
+over_already(const struct entry *e, struct err *err)
+{
+	return err_set(err, ERR_NOT_ACTIVE, "publish to %s: the lead was over before it could be sent; it was not sent", e->subject);
+}
+
 /* why_over: what to say of a message whose time is over, or whose hold. */
 static void
 why_over(const struct entry *e, struct err *err)
 {
 	if (e->sends == 0 && is_stale(e))
-		err_set(err, ERR_NOT_ACTIVE, "publish to %s: the lead was over before NATS was reachable; it was not sent", e->subject);
+		over_already(e, err);
 	else if (e->sends == 0)
 		err_set(err, ERR_TIMEOUT, "publish to %s: NATS was not reachable in time; it was not sent", e->subject);
 	else if (e->unheard + e->put_off < e->sends)
@@ -353,7 +359,8 @@ take(struct publisher *p, const struct publication *m, bool waits, publisher_don
 		    "takes", m->subject, m->n, (long long)most));
 	struct entry *e = entry_new(m, done, arg);
 	e->waited_for = waits;
-	enum err_code code = enter(p, e, &send, err);
+	/* Whoever brings it may have waited since it looked at the gate. */
+	enum err_code code = is_stale(e) ? over_already(e, err) : enter(p, e, &send, err);
 	if (code != ERR_OK) {
 		entry_unref(e);
 		return refuse(p, code);

@@ -39,7 +39,7 @@ struct publication {
 	const void *data;
 	size_t n;
 	int64_t timeout_ns;			/* 0: 5 s */
-	const struct gate *gate;		/* NULL: none.  What waits is dropped once the hold that `pass` names is over (sys/gate.h);
+	const struct gate *gate;		/* NULL: none.  It is dropped once the hold that `pass` names is over (sys/gate.h);
 						   outlives the message */
 	uint64_t pass;
 };
@@ -56,8 +56,8 @@ struct publisher *publisher_new(const struct publisher_opts *o, struct err *err)
  * ERR_OUTCOME_UNKNOWN (sent, never acknowledged: may be stored), ERR_NOT_FOUND (no stream
  * takes the subject), ERR_STORE (the stream refused; its words),
  * ERR_REVISION and ERR_BUSY (so did it, by what the headers expect: jetack.h), ERR_CLOSED.
- * ERR_NOT_ACTIVE (with a gate: the hold was over before it could be sent: certainly not stored),
- * At once: ERR_BUSY (table full), ERR_TOO_LARGE, ERR_CLOSED. */
+ * ERR_NOT_ACTIVE (with a gate: the hold was over before it could be sent: certainly not stored).
+ * At once: ERR_BUSY (table full), ERR_TOO_LARGE, ERR_CLOSED, ERR_NOT_ACTIVE. */
 enum err_code publisher_send(struct publisher *p, const struct publication *m, publisher_done *done, void *arg,
     struct err *err);
 

@@ -471,6 +471,71 @@ a_leader_that_is_overtaken_leaves_the_outcome_unknown_at_once(void **state)
 	expect_led_by("pay-b", 1);
 }
 
+/* --- calls that are made under a hold ----------------------------------------------------- */
+
+struct under {
+	pthread_t thread;
+	struct gate *gate;
+	bool sticky;
+	enum err_code code;
+	char text[400];
+};
+
+/* call_under: as a leader's program calls others, in attempts of 200 ms. */
+static void *
+call_under(void *arg)
+{
+	struct under *u = arg;
+	struct call_reply reply;
+	struct err err = { .text = "" };
+
+	u->code = caller_call(caller, &(struct call_spec){ .service = "pay", .method = "echo", .sticky = u->sticky,
+	    .params = { DATA_JSON, "{\"n\":1}", 7 }, .timeout_ns = WAIT_NS, .idempotent = true, .attempt_ns = 200 * NS_PER_MS,
+	    .retry = RETRY_PATIENT, .gate = u->gate, .pass = 5 }, &reply, &err);
+	snprintf(u->text, sizeof u->text, "%.390s", err.text);
+	call_reply_release(&reply);
+	return NULL;
+}
+
+static uint64_t
+refused_late(void)
+{
+	return atomic_load(&exclusive_counters(a.x)->refused[EXCLUSIVE_LATE]) +
+	    atomic_load(&exclusive_counters(b.x)->refused[EXCLUSIVE_LATE]);
+}
+
+static void
+a_call_is_tried_no_more_once_its_hold_is_over(void **state)
+{
+	struct boot until = clock_boot(clock_system());
+	gate_word word;
+	struct gate own;
+
+	(void)state;
+	until.ns += 3600 * NS_PER_S;
+	gate_init(&own, &word, clock_system());
+	for (int sticky = 0; sticky < 2; sticky++) {
+		struct under u = { .gate = &own, .sticky = sticky };
+		gate_set(&own, until, 5);
+		lead(&a, &b, 61 + 2 * (uint64_t)sticky);
+		call_under(&u);
+		assert_int_equal(u.code, ERR_OK);
+		/* Nobody takes it; then the hold is over, and another one begins. */
+		nobody_leads();
+		uint64_t late = refused_late(), ran = atomic_load(&exclusive_counters(a.x)->executed);
+		assert_int_equal(pthread_create(&u.thread, NULL, call_under, &u), 0);
+		WAIT_FOR(refused_late() > late);
+		gate_set(&own, until, 6);
+		pthread_join(u.thread, NULL);
+		assert_int_equal(u.code, ERR_NOT_ACTIVE);
+		lead(&a, &b, 62 + 2 * (uint64_t)sticky);
+		call_under(&u);		/* one that comes only now */
+		assert_int_equal(u.code, ERR_NOT_ACTIVE);
+		assert_non_null(strstr(u.text, "not sent"));
+		assert_int_equal(atomic_load(&exclusive_counters(a.x)->executed), ran);
+	}
+}
+
 static int
 set_up(void **state)
 {
@@ -520,6 +585,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(without_a_leader_a_sticky_call_says_so_in_time),
 		cmocka_unit_test(a_leader_that_is_overtaken_leaves_the_outcome_unknown_at_once),
 		cmocka_unit_test(after_a_pause_what_waited_is_refused_until_the_socket_is_read),
+		cmocka_unit_test(a_call_is_tried_no_more_once_its_hold_is_over),
 	};
 
 	BUS_SHIM(argc, argv);

@@ -171,10 +171,17 @@ no_hold_no_event(void **state)
 	assert_int_equal(publish(&a), ERR_NOT_ACTIVE);
 	assert_int_equal(in_order(), before + 1);
 	fence_hold(a.fence, 30);
+	/* Nor is an event that came under one hold published under another. */
+	struct event_out of = { .domain = "order", .type = "paid", .format = DATA_JSON, .timeout_ns = WAIT_NS, .gate = &a.gate, .pass = 2 };
+	assert_int_equal(fence_publish(a.fence, &of, NULL, &err), ERR_NOT_ACTIVE);
+	of.pass = 1;
+	assert_int_equal(fence_publish(a.fence, &of, NULL, &err), ERR_OK);
+	before++;
 	/* What fences is missing: nothing may pass before it is there again. */
 	assert_int_equal(stream_purge(conn, "EVENTS", FENCE(0), &err), ERR_OK);
 	assert_int_equal(publish(&a), ERR_OK);
 	assert_int_equal(fence_at(FENCE(0)), 30);
+	assert_int_equal(in_order(), before + 2);
 	end(&a);
 	fence_unref(NULL);
 }

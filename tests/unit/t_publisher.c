@@ -230,6 +230,9 @@ of_a_hold_that_is_over(void **state)
 	assert_int_equal(publisher_counters(w.publisher).dropped, 1);
 	assert_true(bus_start(&w.bus));
 	WAIT_FOR(conn_state(w.conn) == CONN_UP && conn_state(w.other) == CONN_UP);
+	/* Nor what is brought only now, by somebody who looked at the gate before it waited. */
+	assert_int_equal(publisher_send(w.publisher, &m, done, &w, &w.err), ERR_NOT_ACTIVE);
+	assert_non_null(strstr(w.err.text, "not sent"));
 	m.pass = 8;
 	assert_int_equal(publisher_send_wait(w.publisher, &m, NULL, &w.err), ERR_OK);
 	assert_int_equal(messages(&w), 2);
