@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/lead.h"
 #include "base/log.h"
 #include "base/magic.h"
 #include "base/mem.h"
@@ -18,6 +19,7 @@
 #include "runner/runner.h"
 #include "runner/workload.h"
 
+/* A call on its way to the workload, and while that has it. */
 struct parcel {
 	struct mail mail;
 	struct handoff *h;
@@ -33,14 +35,38 @@ parcel_refuse(struct mail *m)
 	mem_free(p);
 }
 
+/* may_call: the gate once more: while the call waited its hold may have ended, and the program is then a standby's,
+ * or another hold's. */
+static bool
+may_call(void *arg)
+{
+	const struct parcel *p = arg;
+
+	return rpc_call_holds(p->call);
+}
+
+/* is_lapsed: it was not begun, and is not to be any more. */
+static bool
+is_lapsed(const struct rpc_call *call, const struct workload_result *res)
+{
+	return (res->outcome == WORKLOAD_BUSY || res->outcome == WORKLOAD_DOWN) && !res->maybe_executed && !rpc_call_holds(call);
+}
+
 /* answer: what each outcome means to the caller.  What was certainly not executed is
  * SERVICE_UNAVAILABLE and may be sent elsewhere; what perhaps was is OUTCOME_UNKNOWN. */
 static void
 answer(void *arg, const struct workload_result *res)
 {
-	struct rpc_call *call = arg;
+	struct parcel *p = arg;
+	struct handoff *h = p->h;
+	struct rpc_call *call = p->call;
 	char text[512];
 
+	mem_free(p);
+	if (is_lapsed(call, res)) {
+		lead_return(h->lead, call);
+		return;
+	}
 	snprintf(text, sizeof text, "%.*s", (int)(res->text.p != NULL ? res->text.n : 0),
 	    res->text.p != NULL ? res->text.p : "");
 	if (res->outcome != WORKLOAD_OK && res->outcome != WORKLOAD_APP_ERROR)
@@ -119,13 +145,11 @@ parcel_deliver(struct mail *m)
 		.message_id = rpc_call_message_id(call), .trace_id = rpc_call_trace_id(call), .source = rpc_call_source(call),
 		.parent = rpc_call_header(call, "traceparent"), .epoch = rpc_call_epoch(call),
 	});
-	struct workload *w = runner_workload(p->h->runner);
-	mem_free(p);
-	workload_call(w, &(struct workload_request){
+	workload_call(runner_workload(p->h->runner), &(struct workload_request){
 		.method = rpc_call_method(call), .message_id = text_of(rpc_call_message_id(call)),
 		.params = text_of(rpc_call_params_json(call)), .headers = head.v, .nheaders = head.n,
-		.deadline = rpc_call_deadline(call), .waiting = &rpc_call_stats(call)->waiting,
-	}, answer, call);
+		.deadline = rpc_call_deadline(call), .waiting = &rpc_call_stats(call)->waiting, .may = may_call,
+	}, answer, p);
 }
 
 void

@@ -7,6 +7,7 @@
 
 struct event;
 struct job;
+struct lead;
 struct loop;
 struct open_job;
 struct rpc_call;
@@ -15,6 +16,7 @@ struct runner;
 struct handoff {
 	struct loop *loop;
 	struct runner *runner;
+	struct lead *lead;		/* NULL: no call runs under a lease */
 	struct open_job *jobs;		/* commands that the workload has; the loop's */
 };
 

@@ -178,6 +178,12 @@ lead_call(struct lead *l, struct rpc_call *call)
 }
 
 void
+lead_return(struct lead *l, struct rpc_call *call)
+{
+	candidate_return(l->candidate, call);
+}
+
+void
 lead_registered(struct lead *l)
 {
 	candidate_registered(l->candidate);

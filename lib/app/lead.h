@@ -63,6 +63,9 @@ void lead_member(struct lead *l, struct member *m);
 /* lead_call(l, call): a request came; the delivering thread. */
 void lead_call(struct lead *l, struct rpc_call *call);
 
+/* lead_return(l, call): the program was not given it, because the hold that it was let in under was over. */
+void lead_return(struct lead *l, struct rpc_call *call);
+
 /* lead_registered(l): the record stands for the first time.
  * lead_status(l, s): how the program is.  True: it is as it should be, though perhaps it does not run.
  * lead_gone(l): nothing of it is alive.  True: that was wished here and is no end of the wrapper. */

@@ -115,5 +115,6 @@ service_open_lead(struct service *s, struct err *err)
 		.exclusive = o->exclusive, .cold = o->cold, .fence_lanes = o->fence_lanes, .drain_ns = o->drain_timeout_ns,
 		.wish = on_wish, .told = on_role, .failed = on_unfit, .ended = on_ended, .call = on_admitted, .arg = s,
 	}, err);
+	s->handoff.lead = s->lead;
 	return s->lead != NULL ? ERR_OK : ERR_SYSTEM;
 }

@@ -116,7 +116,9 @@ work(struct pool_job *job)
 	MAGIC_CHECK(r, REQUEST_MAGIC);
 	t->request = NULL;
 	atomic_fetch_sub(&rpc_call_stats(r->call)->waiting, 1);
-	if (mono_reached(clock_mono(clock_system()), rpc_call_deadline(r->call)))
+	if (!rpc_call_holds(r->call))
+		rpc_refuse_lapsed(r->call);
+	else if (mono_reached(clock_mono(clock_system()), rpc_call_deadline(r->call)))
 		rpc_refuse(r->call, ERR_TIMEOUT, "the caller's time was over before a worker was free");
 	else
 		r->served->fn(r->served->arg, r);

@@ -313,6 +313,12 @@ candidate_call(struct candidate *c, struct rpc_call *call)
 }
 
 void
+candidate_return(struct candidate *c, struct rpc_call *call)
+{
+	exclusive_return(c->exclusive, call);
+}
+
+void
 candidate_registered(struct candidate *c)
 {
 	c->registered = true;

@@ -58,6 +58,9 @@ void candidate_member(struct candidate *c, struct member *m);
 /* candidate_call(c, call): a request came; the delivering thread. */
 void candidate_call(struct candidate *c, struct rpc_call *call);
 
+/* candidate_return(c, call): as exclusive_return. */
+void candidate_return(struct candidate *c, struct rpc_call *call);
+
 /* candidate_registered(c): the record stands for the first time.
  * candidate_fit(c, on): whether what the lease is for could run here; at first not.
  * candidate_pause(c, on): exclusive calls wait; at first they do. */

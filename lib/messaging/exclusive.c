@@ -40,6 +40,21 @@ epoch_of(const struct rpc_call *call)
 	return epoch;
 }
 
+/* post: to the loop, which owns it from there on. */
+static void
+post(struct exclusive *x, struct rpc_call *call, uint64_t epoch, bool old)
+{
+	struct guest *g = exclusive_guest_new(x, call, epoch);
+
+	g->old = old;
+	if (loop_post(x->o.loop, &g->mail) == ERR_OK)
+		return;
+	atomic_fetch_add(&x->counters.refused[EXCLUSIVE_FULL], 1);
+	mem_free(g);
+	rpc_call_lead(call, NULL, 0);
+	rpc_refuse(call, ERR_NOT_ACTIVE, "too many calls wait for the wrapper");
+}
+
 void
 exclusive_call(struct exclusive *x, struct rpc_call *call)
 {
@@ -53,14 +68,19 @@ exclusive_call(struct exclusive *x, struct rpc_call *call)
 		x->o.handler(x->o.arg, call);
 		return;
 	}
-	struct guest *g = exclusive_guest_new(x, call, epoch);
-	g->old = answer == GATE_OLD;
-	if (loop_post(x->o.loop, &g->mail) == ERR_OK)
+	post(x, call, epoch, answer == GATE_OLD);
+}
+
+void
+exclusive_return(struct exclusive *x, struct rpc_call *call)
+{
+	MAGIC_CHECK(x, EXCLUSIVE_MAGIC);
+	if (x->closed) {
+		rpc_refuse_lapsed(call);
 		return;
-	atomic_fetch_add(&x->counters.refused[EXCLUSIVE_FULL], 1);
-	mem_free(g);
-	rpc_call_lead(call, NULL, 0);
-	rpc_refuse(call, ERR_NOT_ACTIVE, "too many calls wait for the wrapper");
+	}
+	rpc_call_release(call);
+	post(x, call, epoch_of(call), false);
 }
 
 /* --- what is known ----------------------------------------------------------------------- */
@@ -161,6 +181,7 @@ exclusive_close(struct exclusive *x)
 	if (x == NULL)
 		return;
 	MAGIC_CHECK(x, EXCLUSIVE_MAGIC);
+	x->closed = true;
 	if (x->sub != NULL)
 		sub_stop(x->sub);
 	exclusive_relayed_discard(x);

@@ -45,6 +45,10 @@ bool exclusive_covers(const struct exclusive *x, const char *method);
 /* exclusive_call(x, call): takes a call of a method that it covers; the thread that brought it. */
 void exclusive_call(struct exclusive *x, struct rpc_call *call);
 
+/* exclusive_return(x, call): one that was let in, but its hold is over, and nothing of it was begun: it is as if it came only
+ * now.  Loop. */
+void exclusive_return(struct exclusive *x, struct rpc_call *call);
+
 /* exclusive_pause(x, on): what executes the calls is not ready: also of a leader they wait here, as
  * in RELAY_SUSPECT.  At first it is.  Loop. */
 void exclusive_pause(struct exclusive *x, bool on);
@@ -68,7 +72,7 @@ enum exclusive_refusal {
 
 /* Any thread. */
 struct exclusive_counters {
-	_Atomic uint64_t executed, relayed, parked;	/* calls that were ever */
+	_Atomic uint64_t executed, relayed, parked;	/* calls that were ever; executed: let past the gate */
 	_Atomic uint64_t refused[EXCLUSIVE_REFUSALS];
 	_Atomic uint64_t unknown;			/* OUTCOME_UNKNOWN */
 	_Atomic uint64_t pauses;			/* after which the socket was looked through */
@@ -77,7 +81,7 @@ struct exclusive_counters {
 const struct exclusive_counters *exclusive_counters(const struct exclusive *x);
 
 /* exclusive_close(x): what waits is refused, what is with the holder is OUTCOME_UNKNOWN.  Loop, or its
- * thread when it does not run; no call comes any more.  exclusive_free closes first; the pool was freed
+ * thread when it does not run; no call comes any more, and what is returned is refused.  exclusive_free closes first; the pool was freed
  * before.  NULL is fine for both. */
 void exclusive_close(struct exclusive *x);
 void exclusive_free(struct exclusive *x);

@@ -48,6 +48,7 @@ struct exclusive {
 	char holder[132];
 	struct loop_timer sweep, pulse;
 	atomic_bool paused;
+	bool closed;
 
 	/* After a pause. */
 	int64_t pause_ns;

@@ -95,11 +95,17 @@ void rpc_refuse(struct rpc_call *c, enum err_code code, const char *text);
  * that form (busy, time-outs) stay plain errors.
  * rpc_call_hold(c, gate, pass): it runs under this lease, after gate_enter said so: looked at again
  * right before a result is sent, and left when the call is over.  gate outlives the call.
+ * rpc_call_holds(c): the lease it runs under still stands, or it runs under none; looked at right before it is handed on.
+ * rpc_call_release(c): it does not, and nothing of c was begun: c runs under none any more, as if it came only now.
+ * rpc_refuse_lapsed(c): likewise, and it is answered with NOT_ACTIVE, so that it may be sent elsewhere.
  * rpc_call_epoch(c): that of the hold it runs under; 0 when it runs under none.
  * rpc_call_again(c): hands it to the server's handler once more, with its envelope; on any thread.
  * rpc_pass_on(c, reply): another member's reply is the answer; reply stays the caller's. */
 void rpc_call_lead(struct rpc_call *c, const char *leader, uint64_t epoch);
 void rpc_call_hold(struct rpc_call *c, struct gate *gate, uint64_t pass);
+bool rpc_call_holds(const struct rpc_call *c);
+void rpc_call_release(struct rpc_call *c);
+void rpc_refuse_lapsed(struct rpc_call *c);
 uint64_t rpc_call_epoch(const struct rpc_call *c);
 void rpc_call_again(struct rpc_call *c);
 void rpc_pass_on(struct rpc_call *c, const struct msg *reply);

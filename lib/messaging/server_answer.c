@@ -38,6 +38,15 @@ trim(struct str *s)
 }
 
 void
+rpc_call_release(struct rpc_call *c)
+{
+	if (c->gate != NULL)
+		gate_leave(c->gate);
+	c->gate = NULL;
+	c->pass = c->epoch = 0;
+}
+
+void
 rpc_call_end(struct rpc_call *c)
 {
 	struct rpc_server *s = c->server;
@@ -52,11 +61,8 @@ rpc_call_end(struct rpc_call *c)
 	trim(&c->params);
 	trim(&c->out);
 	trim(&c->leader);
-	if (c->gate != NULL)
-		gate_leave(c->gate);
-	c->gate = NULL;
+	rpc_call_release(c);
 	c->exclusive = false;
-	c->pass = c->epoch = 0;
 	c->msg = NULL;
 	c->envelope = NULL;
 	c->stats = NULL;
@@ -193,9 +199,8 @@ nest(struct nested *n, const char *error, const char *message, struct value resu
 	return (struct value){ .type = VALUE_MAP, .n = 4, .u.pairs = n->pair };
 }
 
-/* holds: what ran under a lease still does. */
-static bool
-holds(const struct rpc_call *c)
+bool
+rpc_call_holds(const struct rpc_call *c)
 {
 	return c->gate == NULL || gate_still(c->gate, c->pass);
 }
@@ -263,7 +268,7 @@ void
 rpc_refuse(struct rpc_call *c, enum err_code code, const char *text)
 {
 	MAGIC_CHECK(c, RPC_CALL_MAGIC);
-	if (code == ERR_HANDLER && !holds(c)) {
+	if (code == ERR_HANDLER && !rpc_call_holds(c)) {
 		code = ERR_OUTCOME_UNKNOWN;
 		text = "it failed, and the lease it ran under was lost meanwhile";
 	}
@@ -291,7 +296,7 @@ send_result(struct rpc_call *c, struct value result, struct err *err)
 		rpc_refuse(c, ERR_HANDLER, err->text);
 		return code;
 	}
-	if (!holds(c)) {
+	if (!rpc_call_holds(c)) {
 		err_set(err, ERR_OUTCOME_UNKNOWN, "it was executed, but the lease it ran under was lost before the reply");
 		rpc_refuse(c, ERR_OUTCOME_UNKNOWN, err->text);
 		return ERR_OUTCOME_UNKNOWN;
@@ -352,6 +357,13 @@ rpc_call_hold(struct rpc_call *c, struct gate *gate, uint64_t pass)
 	MUST(c->gate == NULL);
 	c->gate = gate;
 	c->pass = pass;
+}
+
+void
+rpc_refuse_lapsed(struct rpc_call *c)
+{
+	rpc_call_lead(c, NULL, 0);
+	rpc_refuse(c, ERR_NOT_ACTIVE, "the lead was over before it was begun");
 }
 
 void

@@ -86,6 +86,7 @@ call_put_back(struct call *c)
 	mem_free(c->name);
 	c->id = c->name = NULL;
 	c->progress = NULL;
+	c->may = NULL;
 	c->done = NULL;
 	if (w->nfree >= FREE_MAX) {
 		call_free(c);
@@ -233,6 +234,10 @@ send_call(struct call *c)
 
 	list_add(&w->running, c);
 	c->state = CALL_RUNNING;
+	if (c->may != NULL && !c->may(c->arg)) {
+		workload_fail(c, WORKLOAD_BUSY, "the program may not have it any more", false);
+		return;
+	}
 	enum err_code rc = w->http != NULL ? workload_http_send(c) : stdio_send(w->stdio, c);
 	if (rc == ERR_CLOSED)
 		workload_fail(c, WORKLOAD_DOWN, "the program has closed its standard input or output", false);
@@ -302,6 +307,7 @@ workload_call(struct workload *w, const struct workload_request *q,
 	c->deadline = q->deadline;
 	c->waiting_gauge = q->waiting;
 	c->progress = q->progress;
+	c->may = q->may;
 	c->any_body = q->type == WORKLOAD_EVENT;
 	if (q->type == WORKLOAD_COMMAND)
 		c->name = mem_text(q->method);

@@ -74,6 +74,9 @@ struct workload_request {
 	struct mono deadline;
 	atomic_int *waiting;			/* a gauge that counts this call while it waits for a place;
 						   NULL, or it outlives the call */
+	/* may(arg): asked right before it is sent, perhaps after a wait; false: it is not, and ends with BUSY.  arg is that of
+	 * done; may be NULL. */
+	bool (*may)(void *arg);
 	/* progress(arg, percent, status): a line of progress came; arg is that of done.  stdio only;
 	 * may be NULL.  status is absent when not told, else lives during the call. */
 	void (*progress)(void *arg, double percent, struct text status);

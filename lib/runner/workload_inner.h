@@ -25,6 +25,7 @@ struct call {
 	char *id;			/* stdio: the id under which it is known; HTTP: a command's own */
 	char *name;			/* of a command */
 	bool any_body;			/* what a 2xx says does not matter */
+	bool (*may)(void *arg);
 	void (*progress)(void *arg, double percent, struct text status);
 };
 

@@ -10,6 +10,7 @@
 #include "base/magic.h"
 #include "sys/child.h"
 #include "sys/thread.h"
+#include "usurp.h"
 
 #define SERVICE "pay-service"
 
@@ -131,6 +132,28 @@ fenced(struct one *m, const char *service, const char *instance)
 	    .arg = &m->told }, &e);
 	assert_non_null(m->l);
 	ok(enrol(m->a, service, instance));
+}
+
+/* block: a handler that the test holds up. */
+static _Atomic unsigned blocked, ran;
+static atomic_bool may_go;
+
+static void
+block(void *arg, aegis_request *r)
+{
+	(void)arg;
+	atomic_fetch_add(&blocked, 1);
+	while (!atomic_load(&may_go))
+		thread_pause(NS_PER_MS);
+	atomic_fetch_add(&ran, 1);
+	aegis_reply(r, NULL);
+}
+
+/* asked: a call's end: its code, -1 before. */
+static void
+asked(void *arg, const aegis_result *r, const aegis_error *why)
+{
+	atomic_store((atomic_int *)arg, r != NULL ? AEGIS_OK : why->code);
 }
 
 /* --- the tests ---------------------------------------------------------------------------- */
@@ -287,6 +310,48 @@ another_one_follows_when_the_leader_is_killed(void **state)
 	assert_int_equal(atomic_load(&b.told.ended), 1);
 }
 
+/* Two calls have passed the gate, and a worker has the first: the lead is lost, and the second one's handler never runs. */
+static void
+what_waits_for_a_worker_when_the_lead_ends_is_not_run(void **state)
+{
+	const aegis_call_options once = { .retry = AEGIS_RETRY_NONE, .timeout_ms = 20000 };
+	static struct one m;
+	static atomic_int code[2] = { -1, -1 };
+	struct err err;
+
+	(void)state;
+	m.a = connect_as(NULL);
+	ok(aegis_serve(m.a, "any", who, (void *)(uintptr_t)"queue-a", 0, &e));
+	ok(aegis_serve_with(m.a, "block", block, NULL, &(aegis_serve_options){ .exclusive = true, .concurrency = 1, .max_queue = 1 }, &e));
+	m.l = aegis_elect_join(m.a, &(aegis_elect_options){ .profile = "relaxed", .role = on_role, .arg = &m.told }, &e);
+	assert_non_null(m.l);
+	ok(enrol(m.a, "queue-service", "queue-a"));
+	WAIT_FOR(leads(&m));
+	uint64_t first = aegis_elect_epoch(m.l);
+	ask(caller, "queue-service", "any", "queue-a", NULL);
+	for (unsigned i = 0; i < 2; i++)
+		ok(aegis_call_start(caller, "queue-service", "block", NULL, &once, asked, &code[i], &e));
+	/* It comes after them, and there is no room for it. */
+	fails(aegis_call(caller, "queue-service", "block", NULL, &once, NULL, &e), AEGIS_BUSY, "may wait");
+	WAIT_FOR(atomic_load(&blocked) == 1);
+
+	struct conn *c = conn_new(&(struct conn_opts){ .servers = bus_url(&bus) }, &err);
+	assert_non_null(c);
+	assert_true(usurp(c, "AEGIS_L0", "queue-service__default", first + 1000, 1050));
+	WAIT_FOR(aegis_elect_role(m.l) == AEGIS_STANDBY);
+	atomic_store(&may_go, true);
+	WAIT_FOR(atomic_load(&code[0]) != -1 && atomic_load(&code[1]) != -1);
+	assert_int_equal(atomic_load(&code[0]), AEGIS_OUTCOME_UNKNOWN);
+	assert_int_equal(atomic_load(&code[1]), AEGIS_NOT_ACTIVE);
+	WAIT_FOR(leads(&m));
+	assert_true(aegis_elect_epoch(m.l) > first + 1000);
+	assert_int_equal(atomic_load(&ran), 1);
+	ok(aegis_call(caller, "queue-service", "block", NULL, &sticky, NULL, &e));
+	assert_int_equal(atomic_load(&ran), 2);
+	conn_free(c);
+	aegis_close(m.a);
+}
+
 static void
 through_a_fence_only_the_leader_publishes(void **state)
 {
@@ -326,6 +391,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(only_the_leader_executes_and_the_lead_is_handed_over),
 		cmocka_unit_test(nobody_leads_before_the_last_one_has_ended_its_work),
 		cmocka_unit_test(another_one_follows_when_the_leader_is_killed),
+		cmocka_unit_test(what_waits_for_a_worker_when_the_lead_ends_is_not_run),
 		cmocka_unit_test(through_a_fence_only_the_leader_publishes),
 	};
 

@@ -59,6 +59,15 @@ is_done(void *r)
 	return ((struct result *)r)->done > 0;
 }
 
+static bool may_run = true;
+
+static bool
+may(void *arg)
+{
+	(void)arg;
+	return may_run;
+}
+
 static void
 begin_with(struct workload *w, const char *method, const char *id, const char *params, int64_t timeout_ns,
     struct result *r)
@@ -69,7 +78,7 @@ begin_with(struct workload *w, const char *method, const char *id, const char *p
 	};
 	struct workload_request q = {
 		.method = method, .message_id = text_of(id), .params = text_of(params), .headers = h, .nheaders = COUNT_OF(h),
-		.deadline = mono_after(clock_mono(clock_system()), timeout_ns),
+		.deadline = mono_after(clock_mono(clock_system()), timeout_ns), .may = may,
 	};
 
 	memset(r, 0, sizeof *r);
@@ -427,6 +436,30 @@ stdio_what_waits_times_out_too(void **state)
 	assert_int_equal(counters(w).waiting, 0);
 	stdio_down(w);
 	assert_int_equal(a.outcome, WORKLOAD_DOWN);
+}
+
+/* What waited is asked about once more, and what comes, too; what runs is not. */
+static void
+stdio_what_may_not_run_any_more_is_not_sent(void **state)
+{
+	struct workload *w = stdio_up(1, 3);
+	struct result r[4];
+
+	(void)state;
+	begin(w, "later", &r[0]);
+	for (size_t i = 1; i < 3; i++)
+		begin(w, "null", &r[i]);
+	may_run = false;
+	expect(&r[0], WORKLOAD_OK, "1");
+	expect(&r[1], WORKLOAD_BUSY, "not have it any more");
+	expect(&r[2], WORKLOAD_BUSY, "");
+	begin(w, "null", &r[3]);
+	expect(&r[3], WORKLOAD_BUSY, "");
+	assert_false(r[1].maybe_executed || r[3].maybe_executed);
+	may_run = true;
+	assert_int_equal(counters(w).inflight + counters(w).waiting, 0);
+	call(w, "null", WORKLOAD_OK, "null");
+	stdio_down(w);
 }
 
 static void
@@ -790,6 +823,7 @@ main(void)
 		cmocka_unit_test(stdio_a_program_that_closes_its_ends_is_down),
 		cmocka_unit_test(stdio_back_pressure),
 		cmocka_unit_test(stdio_what_waits_times_out_too),
+		cmocka_unit_test(stdio_what_may_not_run_any_more_is_not_sent),
 		cmocka_unit_test(stdio_a_program_that_does_not_read_costs_a_bounded_buffer),
 		cmocka_unit_test(stdio_a_new_program_begins_afresh),
 		cmocka_unit_test(http_answers_are_judged),
