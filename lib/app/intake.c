@@ -12,7 +12,7 @@ struct intake {
 	struct intake_opts o;
 	struct worker **workers;	/* one for each command, from the first READY on */
 	size_t nworkers;
-	bool started;
+	bool started, yielded;		/* yielded: the workers have left */
 	struct events *events;		/* while the program is ready; NULL without event patterns */
 };
 
@@ -100,11 +100,26 @@ start_events(struct intake *t)
 
 /* --- its life ---------------------------------------------------------------------------- */
 
+static void
+free_workers(struct intake *t)
+{
+	for (size_t i = 0; i < t->nworkers; i++)
+		worker_free(t->workers[i]);
+	mem_free(t->workers);
+	t->workers = NULL;
+	t->nworkers = 0;
+}
+
 void
 intake_ready(struct intake *t)
 {
 	struct err err;
 
+	if (t->yielded) {
+		/* Not before: what the last program had in its hands was settled since. */
+		free_workers(t);
+		t->started = t->yielded = false;
+	}
 	if (!t->started && start_workers(t, &err) != ERR_OK)
 		log_error(EV_COMMAND_WORKER, LOG_F(LOG_S("err", err.text)), "cannot take commands");
 	t->started = true;
@@ -117,6 +132,16 @@ intake_pause(struct intake *t)
 	if (t->events != NULL)
 		events_leave(t->events, false);
 	intake_close(t);
+}
+
+void
+intake_yield(struct intake *t)
+{
+	if (!t->started)
+		return;
+	t->yielded = true;
+	for (size_t i = 0; i < t->nworkers; i++)
+		worker_leave(t->workers[i]);
 }
 
 void
@@ -163,8 +188,6 @@ intake_free(struct intake *t)
 	if (t == NULL)
 		return;
 	intake_close(t);
-	for (size_t i = 0; i < t->nworkers; i++)
-		worker_free(t->workers[i]);
-	mem_free(t->workers);
+	free_workers(t);
 	mem_free(t);
 }

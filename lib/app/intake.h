@@ -32,13 +32,17 @@ struct intake_opts {
 
 struct intake *intake_new(const struct intake_opts *o);
 
-/* intake_ready(t): the program can take them.  The first time, workers begin; events do each time.
+/* intake_ready(t): the program can take them.  The first time, and after intake_yield, workers begin; events do each time.
  * What cannot begin is told in the log. */
 void intake_ready(struct intake *t);
 
 /* intake_pause(t): it cannot: its events go to other members, or wait in the stream, since handing
  * them out only to take them back would use up their attempts.  Commands wait with the workers. */
 void intake_pause(struct intake *t);
+
+/* intake_yield(t): it runs elsewhere from now on: commands that were fetched and not begun go back, too, and none is taken before
+ * intake_ready.  What runs may end. */
+void intake_yield(struct intake *t);
 
 /* intake_leave(t): takes no more; what was handed over may be finished.  intake_drain(t, end): waits
  * until it is; how many are not.  Blocks; any thread but the loop's, after intake_leave. */

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "app/intake.h"
 #include "app/lead.h"
 #include "app/outgoing.h"
 #include "base/log.h"
@@ -48,6 +49,9 @@ on_role(void *arg)
 	if (runner_status(s->runner) == RUNNER_READY)
 		workload_role(runner_workload(s->runner), r.name, r.epoch);
 	outgoing_role(s->outgoing, r.name, r.epoch);
+	/* A cold program is the leader's; what was fetched for it would wait here for as long as we live. */
+	if (lead_is_cold(s->lead) && r.epoch == 0)
+		intake_yield(s->intake);
 }
 
 static void
