@@ -1,7 +1,11 @@
 /* slots.h - numbers for things in flight: a table of bounded size whose numbers never repeat.
  *
  * A number is a place and how often that place was used, so that a late answer to an earlier
- * thing cannot be taken for a later one's.  Not thread-safe: the owner's lock guards it. */
+ * thing cannot be taken for a later one's.  Not thread-safe: the owner's lock guards it.
+ *
+ * The values are their owners'.  RPC calls have messaging/places.h instead: the same trick of numbering, but in
+ * 32 bits, which come round again, for subjects that are short and of one length; and places that are the
+ * values, with buffers that outlive a use. */
 #ifndef BASE_SLOTS_H
 #define BASE_SLOTS_H
 
