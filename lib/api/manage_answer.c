@@ -1,6 +1,20 @@
 /* manage_answer.c - how the management API answers: JSON, and refusals with what they are about. */
+#include <stdarg.h>
+#include <stdio.h>
+
 #include "api/manage_inner.h"
 #include "base/magic.h"
+#include "base/mem.h"
+
+#define REVISION_MAX 24
+
+/* tag: a revision as the tag of what has it; NULL for 0, which nothing has. */
+static const char *
+tag(uint64_t revision, char out[REVISION_MAX])
+{
+	snprintf(out, REVISION_MAX, "%llu", (unsigned long long)revision);
+	return revision > 0 ? out : NULL;
+}
 
 void
 manage_json(struct web_request *r, int status, struct str *out, const char *etag)
@@ -15,11 +29,45 @@ manage_json(struct web_request *r, int status, struct str *out, const char *etag
 }
 
 void
-manage_fail(struct web_request *r, enum err_code code, int status, const char *service, const char *detail)
+manage_json_revision(struct web_request *r, int status, struct str *out, uint64_t revision)
+{
+	char etag[REVISION_MAX];
+
+	manage_json(r, status, out, tag(revision, etag));
+}
+
+bool
+manage_condition(struct web_request *r, uint64_t revision, bool required, const char *service)
+{
+	char etag[REVISION_MAX];
+	struct err err;
+	enum err_code code = web_precondition(r, tag(revision, etag), required, &err);
+
+	if (code != ERR_OK)
+		manage_fail(r, code, 0, code == ERR_PRECONDITION ? service : NULL, "%s", err.text);
+	return code == ERR_OK;
+}
+
+void
+manage_location(const struct manage *m, struct web_request *r, const char *what, const char *id)
+{
+	char *where = mem_printf("%s/api/%s/%s", m->base_path, what, id);
+
+	web_set_header(r, "Location", where);
+	mem_free(where);
+}
+
+void
+manage_fail(struct web_request *r, enum err_code code, int status, const char *service, const char *fmt, ...)
 {
 	struct str details = STR_INIT;
+	char detail[sizeof ((struct err *)NULL)->text];
 	struct pack k;
+	va_list ap;
 
+	va_start(ap, fmt);
+	vsnprintf(detail, sizeof detail, fmt, ap);
+	va_end(ap);
 	if (service != NULL) {
 		pack_init(&k, &details, DATA_JSON, PACK_COMPACT);
 		pack_map(&k, 1);

@@ -94,17 +94,6 @@ add(void *arg, uint64_t seq, const struct value *record)
 	str_release(&one);
 }
 
-/* put_filter: &name=value of the link; the values were checked and need few escapes. */
-static void
-put_filter(struct str *out, const char *name, const char *value)
-{
-	str_printf(out, "&%s=", name);
-	for (const char *c = value; *c != '\0'; c++) {
-		bool plain = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || *c == '-' || *c == '_';
-		str_printf(out, plain ? "%c" : "%%%02X", (unsigned char)*c);
-	}
-}
-
 static void
 link_next(struct web_request *r, const struct audit_query *q, uint64_t next)
 {
@@ -112,9 +101,9 @@ link_next(struct web_request *r, const struct audit_query *q, uint64_t next)
 
 	str_printf(&link, "<%s?limit=%zu&cursor=%llu", web_path(r), q->limit, (unsigned long long)next);
 	if (q->service != NULL)
-		put_filter(&link, "service", q->service);
+		manage_link(&link, "service", q->service);
 	if (q->actor != NULL)
-		put_filter(&link, "actor", q->actor);
+		manage_link(&link, "actor", q->actor);
 	str_puts(&link, ">; rel=\"next\"");
 	web_set_header(r, "Link", str_text(&link));
 	str_release(&link);

@@ -16,8 +16,6 @@
 #include "settings/settings.h"
 #include "sys/clock.h"
 
-#define TAG_MAX 24
-
 /* --- the store ---------------------------------------------------------------------------- */
 
 /* open: the bucket, once it could be looked at. */
@@ -34,10 +32,7 @@ open_settings(struct manage *m, struct settings **out, struct err *err)
 static void
 no_document(struct web_request *r, const char *service)
 {
-	char detail[200];
-
-	snprintf(detail, sizeof detail, "service '%.100s' has no central settings", service);
-	manage_fail(r, ERR_NOT_FOUND, 0, NULL, detail);
+	manage_fail(r, ERR_NOT_FOUND, 0, NULL, "service '%.100s' has no central settings", service);
 }
 
 /* look: the document that the path names.  *there says whether there is one; one that cannot be read is there, too.
@@ -63,11 +58,9 @@ static void
 reply_one(struct web_request *r, int status, const struct settings_document *d)
 {
 	struct str out = STR_INIT;
-	char etag[TAG_MAX];
 
 	settings_write(d, true, &out);
-	snprintf(etag, sizeof etag, "%llu", (unsigned long long)d->revision);
-	manage_json(r, status, &out, etag);
+	manage_json_revision(r, status, &out, d->revision);
 }
 
 enum err_code
@@ -92,7 +85,6 @@ static const char *
 field_of(const void *item, size_t i, char buf[MANAGE_FIELD_MAX])
 {
 	const struct settings_document *d = item;
-	char when[WALL_TEXT_MAX];
 
 	switch (i) {
 	case 0:
@@ -101,8 +93,7 @@ field_of(const void *item, size_t i, char buf[MANAGE_FIELD_MAX])
 		snprintf(buf, MANAGE_FIELD_MAX, "%020llu", (unsigned long long)d->revision);
 		return buf;
 	case 2:
-		wall_rfc3339(d->at, when);
-		snprintf(buf, MANAGE_FIELD_MAX, "%s", when);
+		wall_rfc3339(d->at, buf);
 		return buf;
 	default:
 		return d->by != NULL ? d->by : "";
@@ -185,11 +176,7 @@ manage_configs(void *arg, struct web_request *r, struct err *err)
 	}
 	if (p.n > 1)
 		qsort(p.v, p.n, sizeof *p.v, by_service);
-	const void **items = mem_array(p.n + 1, sizeof *items);
-	for (size_t i = 0; i < p.n; i++)
-		items[i] = &p.v[i];
-	manage_list_reply(r, &list, items, p.n);
-	mem_free(items);
+	manage_list_array(r, &list, p.v, p.n, sizeof *p.v);
 	pile_release(&p);
 	return ERR_OK;
 }
@@ -249,15 +236,9 @@ struct write {
 static bool
 begin(struct write *w, enum err_code *code, struct err *err)
 {
-	char etag[TAG_MAX];
-
 	if ((*code = look(w->m, w->r, &w->all, &w->was, &w->there, err)) != ERR_OK || !manage_flag(w->r, "dry_run", &w->dry_run))
 		return false;
-	snprintf(etag, sizeof etag, "%llu", (unsigned long long)w->was.revision);
-	enum err_code held = web_precondition(w->r, w->there ? etag : NULL, true, err);
-	if (held != ERR_OK)
-		manage_fail(w->r, held, 0, held == ERR_PRECONDITION ? web_param(w->r, "service") : NULL, err->text);
-	return held == ERR_OK;
+	return manage_condition(w->r, w->there ? w->was.revision : 0, true, web_param(w->r, "service"));
 }
 
 static void
@@ -334,7 +315,7 @@ put(struct write *w, const char *action, const char *json, struct err *err)
 		return ERR_OK;
 	}
 	if (code == ERR_REVISION || code == ERR_EXISTS) {
-		manage_fail(w->r, ERR_PRECONDITION, 0, web_param(w->r, "service"), err->text);
+		manage_fail(w->r, ERR_PRECONDITION, 0, web_param(w->r, "service"), "%s", err->text);
 		return ERR_OK;
 	}
 	if (code == ERR_TOO_LARGE)
@@ -429,7 +410,7 @@ remove_it(struct write *w, struct err *err)
 	enum err_code code = w->dry_run ? ERR_OK : settings_remove(w->all, web_param(w->r, "service"), w->was.revision, err);
 
 	if (code == ERR_REVISION) {
-		manage_fail(w->r, ERR_PRECONDITION, 0, web_param(w->r, "service"), err->text);
+		manage_fail(w->r, ERR_PRECONDITION, 0, web_param(w->r, "service"), "%s", err->text);
 		return ERR_OK;
 	}
 	if (code != ERR_OK)
@@ -458,23 +439,6 @@ manage_config_remove(void *arg, struct web_request *r, struct err *err)
 
 /* --- going back ---------------------------------------------------------------------------- */
 
-static bool
-read_target(struct web_request *r, uint64_t *revision)
-{
-	static const char *const known[] = { "revision", NULL };
-	struct manage_faults f = { 0 };
-	struct value body;
-	int64_t n = 0;
-
-	if (!manage_body(r, &body))
-		return false;
-	manage_members(&body, known, &f);
-	if (!value_int(value_field(&body, "revision"), &n) || n < 1)
-		manage_fault(&f, "body.revision", "int_type", "must be a whole number above 0: the revision to go back to");
-	*revision = (uint64_t)n;
-	return !manage_refused(r, &f);
-}
-
 enum err_code
 manage_config_revert(void *arg, struct web_request *r, struct err *err)
 {
@@ -483,12 +447,12 @@ manage_config_revert(void *arg, struct web_request *r, struct err *err)
 	uint64_t target;
 	enum err_code code;
 
-	if (begin(&w, &code, err) && read_target(r, &target)) {
+	if (begin(&w, &code, err) && manage_target(r, &target)) {
 		code = settings_at(w.all, web_param(r, "service"), target, &d, err);
 		if (code == ERR_OK && d.deleted)
 			code = err_set(err, ERR_NOT_FOUND, "revision %llu is a removal", (unsigned long long)target);
 		if (code == ERR_NOT_FOUND || code == ERR_CORRUPT) {
-			manage_fail(r, ERR_NOT_FOUND, 0, NULL, err->text);
+			manage_fail(r, ERR_NOT_FOUND, 0, NULL, "%s", err->text);
 			code = ERR_OK;
 		} else if (code == ERR_OK) {
 			code = put(&w, "config.revert", d.json, err);

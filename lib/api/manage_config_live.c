@@ -1,11 +1,8 @@
 /* manage_config_live.c - what one instance is configured with: as the registry and the store have it, and as the instance
  * itself says when it is asked. */
-#include <stdio.h>
 #include <string.h>
 
 #include "api/manage_inner.h"
-#include "base/magic.h"
-#include "base/mem.h"
 #include "codec/record.h"
 #include "codec/subject.h"
 #include "discovery/discovery.h"
@@ -29,12 +26,10 @@ record(struct web_request *r, const struct directory *d)
 static bool
 unknown(struct web_request *r, const struct directory *d)
 {
-	char detail[320];
-
 	if (record(r, d) != NULL)
 		return false;
-	snprintf(detail, sizeof detail, "service '%.128s' has no instance '%.128s'", web_param(r, "service"), web_param(r, "instance"));
-	manage_fail(r, ERR_INSTANCE_UNKNOWN, 0, NULL, detail);
+	manage_fail(r, ERR_INSTANCE_UNKNOWN, 0, NULL, "service '%.128s' has no instance '%.128s'", web_param(r, "service"),
+	    web_param(r, "instance"));
 	return true;
 }
 
@@ -70,7 +65,6 @@ manage_instance_settings(void *arg, struct web_request *r, struct err *err)
 {
 	struct manage *m = arg;
 	struct str out = STR_INIT;
-	char detail[320];
 	bool silent = false;
 	enum err_code code = manage_up(m, err);
 
@@ -83,8 +77,8 @@ manage_instance_settings(void *arg, struct web_request *r, struct err *err)
 		return ERR_OK;
 	code = ask(m, r, &out, &silent, err);
 	if (silent) {
-		snprintf(detail, sizeof detail, "instance '%.128s' does not answer: it is gone, frozen, or no aegis", web_param(r, "instance"));
-		manage_fail(r, ERR_TIMEOUT, 0, NULL, detail);
+		manage_fail(r, ERR_TIMEOUT, 0, NULL, "instance '%.128s' does not answer: it is gone, frozen, or no aegis",
+		    web_param(r, "instance"));
 		code = ERR_OK;
 	} else if (code == ERR_OK) {
 		manage_json(r, 200, &out, NULL);

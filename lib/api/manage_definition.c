@@ -7,6 +7,7 @@
 #include "api/manage_inner.h"
 #include "base/magic.h"
 #include "base/mem.h"
+#include "codec/record.h"
 #include "model/definition.h"
 #include "model/names.h"
 
@@ -73,23 +74,25 @@ check_member(const struct member *x, const char *text, struct manage_faults *f)
 static void
 take_member(const struct value *body, const struct member *x, bool needed, struct definition *d, struct manage_faults *f)
 {
-	const struct value *v = value_field(body, x->name);
-	char field[48];
-	struct text t;
+	char *text = manage_text(body, x->name, needed, f);
 
-	snprintf(field, sizeof field, "body.%s", x->name);
-	if (v == NULL || (v->type == VALUE_NULL && !needed)) {
-		if (needed)
-			manage_fault(f, field, "missing", "is missing");
+	if (text == NULL)
 		return;
-	}
-	if (!value_text(v, &t) || memchr(t.p, '\0', t.n) != NULL) {
-		manage_fault(f, field, "string_type", "must be text");
-		return;
-	}
 	mem_free(*place(d, x));
-	*place(d, x) = mem_text_n(t.p, t.n);
-	check_member(x, *place(d, x), f);
+	*place(d, x) = text;
+	check_member(x, text, f);
+}
+
+void
+manage_definition_reply(struct web_request *r, int status, const struct definition *d, uint64_t revision)
+{
+	struct str out = STR_INIT;
+	struct pack k;
+
+	pack_init(&k, &out, DATA_JSON, PACK_COMPACT);
+	definition_pack(&k, d);
+	MUST(pack_end(&k, NULL) == ERR_OK);
+	manage_json_revision(r, status, &out, revision);
 }
 
 void

@@ -152,8 +152,7 @@ key_of(const void *item, char buf[MANAGE_FIELD_MAX])
 {
 	const struct observed *s = ((const struct item *)item)->s;
 
-	snprintf(buf, MANAGE_FIELD_MAX, "%s\x01%s", s->service, s->group);
-	return buf;
+	return manage_list_key(s->service, s->group, buf);
 }
 
 static void
@@ -199,16 +198,10 @@ manage_groups(void *arg, struct web_request *r, struct err *err)
 	const struct groups_list *l = groups_take(m->groups);
 	const struct directory *d = discovery_take(m->discovery);
 	struct item *items = mem_array(l->n + 1, sizeof *items);
-	const void **v = mem_array(l->n + 1, sizeof *v);
-	for (size_t i = 0; i < l->n; i++) {
-		if (bound != NULL && strcmp(bound, l->v[i].service) != 0)
-			continue;
-		items[n] = item_of(m, d, &l->v[i]);
-		v[n] = &items[n];
-		n++;
-	}
-	manage_list_reply(r, &list, v, n);
-	mem_free(v);
+	for (size_t i = 0; i < l->n; i++)
+		if (bound == NULL || strcmp(bound, l->v[i].service) == 0)
+			items[n++] = item_of(m, d, &l->v[i]);
+	manage_list_array(r, &list, items, n, sizeof *items);
 	mem_free(items);
 	discovery_drop(d);
 	groups_drop(l);
@@ -246,7 +239,6 @@ reply_group(struct manage *m, struct web_request *r)
 	const struct observed *s = groups_list_find(l, service, group);
 	struct str out = STR_INIT;
 	struct pack k;
-	char detail[320];
 
 	if (s != NULL) {
 		const struct directory *d = discovery_take(m->discovery);
@@ -257,8 +249,7 @@ reply_group(struct manage *m, struct web_request *r)
 		discovery_drop(d);
 		manage_json(r, 200, &out, NULL);
 	} else {
-		snprintf(detail, sizeof detail, "service '%.128s' has no group '%.128s': nobody ever took part in it", service, group);
-		manage_fail(r, ERR_NOT_FOUND, 0, NULL, detail);
+		manage_fail(r, ERR_NOT_FOUND, 0, NULL, "service '%.128s' has no group '%.128s': nobody ever took part in it", service, group);
 	}
 	groups_drop(l);
 }
@@ -354,7 +345,7 @@ manage_step_down(void *arg, struct web_request *r, struct err *err)
 {
 	const char *service = web_param(r, "service"), *group = web_param(r, "group");
 	struct manage *m = arg;
-	char to[129], detail[360];
+	char to[129];
 	bool there;
 	enum err_code code = manage_up(m, err);
 
@@ -366,14 +357,13 @@ manage_step_down(void *arg, struct web_request *r, struct err *err)
 		return ERR_OK;
 	}
 	if (to[0] == '\0' && alone(m, service, group)) {
-		snprintf(detail, sizeof detail, "nobody else is there to lead group '%.128s' of '%.128s'; it would be without a leader", group,
-		    service);
-		manage_fail(r, ERR_NOT_ACTIVE, 409, NULL, detail);
+		manage_fail(r, ERR_NOT_ACTIVE, 409, NULL,
+		    "nobody else is there to lead group '%.128s' of '%.128s'; it would be without a leader", group, service);
 		return ERR_OK;
 	}
 	code = observe_step_down(m->conn, service, group, to[0] != '\0' ? to : NULL, STEP_DOWN_NS, err);
 	if (code == ERR_NOT_ACTIVE) {
-		manage_fail(r, code, 409, NULL, err->text);
+		manage_fail(r, code, 409, NULL, "%s", err->text);
 		return ERR_OK;
 	}
 	if (code != ERR_OK)

@@ -17,7 +17,6 @@ read_history(struct manage *m, struct web_request *r, struct registry_list *l, b
 {
 	const char *name = web_param(r, "name");
 	enum err_code code = manage_up(m, err);
-	char detail[200];
 
 	*l = (struct registry_list){ 0 };
 	*done = false;
@@ -31,8 +30,7 @@ read_history(struct manage *m, struct web_request *r, struct registry_list *l, b
 		return ERR_OK;
 	registry_list_release(l);
 	*done = true;
-	snprintf(detail, sizeof detail, "there never was a definition of '%.100s', as far as the store remembers", name);
-	manage_fail(r, ERR_SERVICE_UNKNOWN, 0, name, detail);
+	manage_fail(r, ERR_SERVICE_UNKNOWN, 0, name, "there never was a definition of '%.100s', as far as the store remembers", name);
 	return ERR_OK;
 }
 
@@ -56,7 +54,6 @@ manage_service_history(void *arg, struct web_request *r, struct err *err)
 	struct str out = STR_INIT;
 	struct registry_list l;
 	struct pack k;
-	char etag[24];
 	bool done;
 	enum err_code code = read_history(arg, r, &l, &done, err);
 
@@ -67,47 +64,12 @@ manage_service_history(void *arg, struct web_request *r, struct err *err)
 	for (size_t i = l.n; i > 0; i--)
 		pack_item(&k, &l.v[i - 1]);
 	MUST(pack_end(&k, NULL) == ERR_OK);
-	snprintf(etag, sizeof etag, "%llu", (unsigned long long)l.v[l.n - 1].revision);
-	manage_json(r, 200, &out, etag);
+	manage_json_revision(r, 200, &out, l.v[l.n - 1].revision);
 	registry_list_release(&l);
 	return ERR_OK;
 }
 
 /* --- going back ---------------------------------------------------------------------------- */
-
-/* read_target: the revision that the body names; false: answered. */
-static bool
-read_target(struct web_request *r, uint64_t *revision, bool *dry_run)
-{
-	static const char *const known[] = { "revision", NULL };
-	struct manage_faults f = { 0 };
-	struct value body;
-	int64_t n = 0;
-
-	if (!manage_flag(r, "dry_run", dry_run) || !manage_body(r, &body))
-		return false;
-	manage_members(&body, known, &f);
-	if (value_field(&body, "revision") == NULL)
-		manage_fault(&f, "body.revision", "missing", "is missing; name the revision to go back to");
-	else if (!value_int(value_field(&body, "revision"), &n) || n < 1)
-		manage_fault(&f, "body.revision", "int_type", "must be a whole number above 0");
-	*revision = (uint64_t)n;
-	return !manage_refused(r, &f);
-}
-
-static void
-reply_reverted(struct web_request *r, const struct definition *d, uint64_t revision)
-{
-	struct str out = STR_INIT;
-	struct pack k;
-	char etag[24];
-
-	pack_init(&k, &out, DATA_JSON, PACK_COMPACT);
-	definition_pack(&k, d);
-	MUST(pack_end(&k, NULL) == ERR_OK);
-	snprintf(etag, sizeof etag, "%llu", (unsigned long long)revision);
-	manage_json(r, 200, &out, etag);
-}
 
 /* reply_repeated: the request with that Idempotency-Key was done before, as `revision`. */
 static enum err_code
@@ -121,7 +83,7 @@ reply_repeated(struct manage *m, struct web_request *r, const struct definition 
 		return manage_store(code, err);
 	bool fits = code == ERR_OK && (current > revision || definition_same(&now, d));
 	if (fits)
-		reply_reverted(r, &now, current);
+		manage_definition_reply(r, 200, &now, current);
 	if (code == ERR_OK)
 		definition_release(&now);
 	return fits ? ERR_OK : err_set(err, ERR_INVALID, "this Idempotency-Key came with another request a moment ago");
@@ -149,7 +111,7 @@ write_back(struct manage *m, struct web_request *r, const struct way_back *w, st
 		d.updated_at = d.created_at;
 	enum err_code code = w->dry_run ? ERR_OK : registry_put_once(atomic_load(&m->registry), &d, w->expect, w->id, &repeated, &revision, err);
 	if (code == ERR_REVISION || code == ERR_EXISTS) {
-		manage_fail(r, ERR_PRECONDITION, 0, d.service, err->text);
+		manage_fail(r, ERR_PRECONDITION, 0, d.service, "%s", err->text);
 		return ERR_OK;
 	}
 	if (code != ERR_OK)
@@ -162,7 +124,7 @@ write_back(struct manage *m, struct web_request *r, const struct way_back *w, st
 		manage_audit_definition(m, r, "definition.revert", d.service, &before, &after);
 		manage_settle(m, d.service, revision);
 	}
-	reply_reverted(r, &d, revision);
+	manage_definition_reply(r, 200, &d, revision);
 	return ERR_OK;
 }
 
@@ -192,10 +154,11 @@ manage_service_revert(void *arg, struct web_request *r, struct err *err)
 	struct registry_list l;
 	uint64_t target;
 	bool has_id, done;
-	char etag[24], detail[128], id[MANAGE_KEY_MAX];
+	char etag[24], id[MANAGE_KEY_MAX];
 	enum err_code code = manage_up(arg, err);
 
-	if (code != ERR_OK || (code = manage_idempotency(r, id, &has_id, err)) != ERR_OK || !read_target(r, &target, &w.dry_run) ||
+	if (code != ERR_OK || (code = manage_idempotency(r, id, &has_id, err)) != ERR_OK ||
+	    !manage_flag(r, "dry_run", &w.dry_run) || !manage_target(r, &target) ||
 	    (code = read_history(arg, r, &l, &done, err)) != ERR_OK || done)
 		return code;
 	const struct registry_item *last = &l.v[l.n - 1];
@@ -211,12 +174,11 @@ manage_service_revert(void *arg, struct web_request *r, struct err *err)
 	if (code == ERR_PRECONDITION && w.id != NULL && was_true(r, &w.expect))
 		code = ERR_OK;
 	if (code != ERR_OK) {
-		manage_fail(r, code, 0, code == ERR_PRECONDITION ? web_param(r, "name") : NULL, err->text);
+		manage_fail(r, code, 0, code == ERR_PRECONDITION ? web_param(r, "name") : NULL, "%s", err->text);
 		code = ERR_OK;
 	} else if (x == NULL || x->definition == NULL) {
-		snprintf(detail, sizeof detail, "revision %llu is %s; the history tells which there are", (unsigned long long)target,
-		    x == NULL ? "not kept" : "a removal");
-		manage_fail(r, ERR_NOT_FOUND, 0, NULL, detail);
+		manage_fail(r, ERR_NOT_FOUND, 0, NULL, "revision %llu is %s; the history tells which there are",
+		    (unsigned long long)target, x == NULL ? "not kept" : "a removal");
 	} else {
 		code = write_back(arg, r, &w, err);
 	}

@@ -111,6 +111,13 @@ bool manage_body(struct web_request *r, struct value *out);
 /* manage_members(body, known, f): a fault for each member that is none of known (NULL-terminated). */
 void manage_members(const struct value *body, const char *const *known, struct manage_faults *f);
 
+/* manage_text(body, name, needed, f): the member as text that the caller frees; NULL when it is not there, or is null
+ * where it is not needed, or with a fault. */
+char *manage_text(const struct value *body, const char *name, bool needed, struct manage_faults *f);
+
+/* manage_target(r, revision): the body names a revision to go back to; false: answered. */
+bool manage_target(struct web_request *r, uint64_t *revision);
+
 /* manage_query_known(r, route): that a route which is no older client's is asked nothing it does not know; else it was
  * answered, as a typing mistake in a parameter must not look like an answer. */
 bool manage_query_known(struct web_request *r, const struct web_route *route);
@@ -125,9 +132,21 @@ enum err_code manage_idempotency(struct web_request *r, char id[MANAGE_KEY_MAX],
 /* manage_json(r, status, out, etag): out, which is released, as JSON; etag as of web_reply_etag, or NULL. */
 void manage_json(struct web_request *r, int status, struct str *out, const char *etag);
 
-/* manage_fail(r, code, status, service, detail): a problem whose details are {"service_name"}, or null
+/* manage_json_revision: as manage_json; the tag is the revision, unless that is 0. */
+void manage_json_revision(struct web_request *r, int status, struct str *out, uint64_t revision);
+
+/* manage_condition(r, revision, required, service): the request's If-Match or If-None-Match holds for what has that
+ * revision (0: nothing is there), or there is none and none is required; else it was answered, about service as
+ * by manage_fail. */
+bool manage_condition(struct web_request *r, uint64_t revision, bool required, const char *service);
+
+/* manage_location(m, r, what, id): sets Location to /api/what/id. */
+void manage_location(const struct manage *m, struct web_request *r, const char *what, const char *id);
+
+/* manage_fail(r, code, status, service, fmt, …): a problem whose details are {"service_name"}, or null
  * when service is NULL; status 0: the code's. */
-void manage_fail(struct web_request *r, enum err_code code, int status, const char *service, const char *detail);
+void manage_fail(struct web_request *r, enum err_code code, int status, const char *service, const char *fmt, ...)
+    __attribute__((format(printf, 5, 6)));
 
 /* manage_settle(m, name, revision): waits, not for ever, until the snapshot has what was just written of a definition (0:
  * its removal), so that who wrote finds it in the next list. */
@@ -154,6 +173,15 @@ struct manage_list {
 /* manage_list_reply(r, l, items, n): 200 with those that ?filter, ?sort, ?limit and ?cursor leave, and a
  * Link to the next; the array is sorted in place.  What of the query cannot be read is answered 422. */
 void manage_list_reply(struct web_request *r, const struct manage_list *l, const void **items, size_t n);
+
+/* manage_list_array: as manage_list_reply, of n items of `size` bytes that stand in an array. */
+void manage_list_array(struct web_request *r, const struct manage_list *l, const void *items, size_t n, size_t size);
+
+/* manage_list_key(first, second, buf): a key of two names, ordered by the first. */
+const char *manage_list_key(const char *first, const char *second, char buf[MANAGE_FIELD_MAX]);
+
+/* manage_link(link, name, text): adds &name=text to the address of a next page, with the escapes that it needs. */
+void manage_link(struct str *link, const char *name, const char *text);
 
 /* manage_list_keep: as manage_list_reply, and keeps the answer for those who ask the same (manage_kept.h). */
 struct manage_keep;

@@ -9,6 +9,7 @@
 
 #include "api/manage_inner.h"
 #include "base/magic.h"
+#include "base/mem.h"
 #include "base/near.h"
 #include "base/num.h"
 #include "base/utf8.h"
@@ -232,6 +233,45 @@ manage_members(const struct value *body, const char *const *known, struct manage
 		else
 			manage_fault(f, field, "extra_forbidden", "there is no such member");
 	}
+}
+
+char *
+manage_text(const struct value *body, const char *name, bool needed, struct manage_faults *f)
+{
+	const struct value *v = value_field(body, name);
+	char field[80];
+	struct text t;
+
+	snprintf(field, sizeof field, "body.%s", name);
+	if (v == NULL || (v->type == VALUE_NULL && !needed)) {
+		if (needed)
+			manage_fault(f, field, "missing", "is missing");
+		return NULL;
+	}
+	if (!value_text(v, &t) || memchr(t.p, '\0', t.n) != NULL) {
+		manage_fault(f, field, "string_type", "must be text");
+		return NULL;
+	}
+	return mem_text_n(t.p, t.n);
+}
+
+bool
+manage_target(struct web_request *r, uint64_t *revision)
+{
+	static const char *const known[] = { "revision", NULL };
+	struct manage_faults f = { 0 };
+	struct value body;
+	int64_t n = 0;
+
+	if (!manage_body(r, &body))
+		return false;
+	manage_members(&body, known, &f);
+	if (value_field(&body, "revision") == NULL)
+		manage_fault(&f, "body.revision", "missing", "is missing; name the revision to go back to");
+	else if (!value_int(value_field(&body, "revision"), &n) || n < 1)
+		manage_fault(&f, "body.revision", "int_type", "must be a whole number above 0");
+	*revision = (uint64_t)n;
+	return !manage_refused(r, &f);
 }
 
 enum err_code

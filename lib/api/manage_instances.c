@@ -1,7 +1,6 @@
 /* manage_instances.c - instances over HTTP, from the snapshot (wire.md §11).
  *
  * Only those that were heard of within the threshold: to all of these routes a stale one is not there. */
-#include <stdio.h>
 #include <string.h>
 
 #include "api/manage_inner.h"
@@ -30,19 +29,15 @@ field_of(const void *item, size_t i, char buf[MANAGE_FIELD_MAX])
 	const char *const texts[] = {
 		x->service, x->id, x->version, instance_status_name(x->status), buf, x->group != NULL ? x->group : "",
 	};
-	char when[WALL_TEXT_MAX];
 
-	wall_utc(x->last_heartbeat, when);
-	snprintf(buf, MANAGE_FIELD_MAX, "%s", when);
+	wall_utc(x->last_heartbeat, buf);
 	return texts[i];
 }
 
-/* key_of: no name holds the byte between. */
 static const char *
 key_of(const void *item, char buf[MANAGE_FIELD_MAX])
 {
-	snprintf(buf, MANAGE_FIELD_MAX, "%s\x01%s", instance_of(item)->service, instance_of(item)->id);
-	return buf;
+	return manage_list_key(instance_of(item)->service, instance_of(item)->id, buf);
 }
 
 static void
@@ -168,12 +163,10 @@ enum err_code
 manage_instances_with(void *arg, struct web_request *r, struct err *err)
 {
 	enum instance_status status;
-	char detail[160];
 
 	if (instance_status_parse(text_of(web_param(r, "status")), &status))
 		return reply_list(arg, r, NULL, (int)status, err);
-	snprintf(detail, sizeof detail, "'%.60s' is no status; write ACTIVE, UNHEALTHY or STANDBY", web_param(r, "status"));
-	manage_fail(r, ERR_OK, 400, NULL, detail);
+	manage_fail(r, ERR_OK, 400, NULL, "'%.60s' is no status; write ACTIVE, UNHEALTHY or STANDBY", web_param(r, "status"));
 	return ERR_OK;
 }
 
@@ -185,7 +178,6 @@ manage_instance(void *arg, struct web_request *r, struct err *err)
 	struct str out = STR_INIT;
 	struct chosen c;
 	struct pack k;
-	char etag[24], detail[320];
 	enum err_code code = choose(arg, r, service, -1, &c, err);
 
 	if (code != ERR_OK)
@@ -197,11 +189,9 @@ manage_instance(void *arg, struct web_request *r, struct err *err)
 		pack_init(&k, &out, DATA_JSON, PACK_COMPACT);
 		pack_one(&k, found);
 		MUST(pack_end(&k, NULL) == ERR_OK);
-		snprintf(etag, sizeof etag, "%llu", (unsigned long long)found->revision);
-		manage_json(r, 200, &out, etag);
+		manage_json_revision(r, 200, &out, found->revision);
 	} else {
-		snprintf(detail, sizeof detail, "service '%.128s' has no live instance '%.128s'", service, id);
-		manage_fail(r, ERR_INSTANCE_UNKNOWN, 0, NULL, detail);
+		manage_fail(r, ERR_INSTANCE_UNKNOWN, 0, NULL, "service '%.128s' has no live instance '%.128s'", service, id);
 	}
 	release(&c);
 	return ERR_OK;

@@ -219,15 +219,13 @@ put_hex(struct str *out, const char *p, size_t n)
 		str_printf(out, "%02x", (unsigned char)p[i]);
 }
 
-static void
-put_query(struct str *out, const char *name, const char *text)
+void
+manage_link(struct str *link, const char *name, const char *text)
 {
-	if (text[0] == '\0')
-		return;
-	str_printf(out, "&%s=", name);
+	str_printf(link, "&%s=", name);
 	for (const char *c = text; *c != '\0'; c++) {
 		bool plain = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || strchr("-_.:,*", *c) != NULL;
-		str_printf(out, plain ? "%c" : "%%%02X", (unsigned char)*c);
+		str_printf(link, plain ? "%c" : "%%%02X", (unsigned char)*c);
 	}
 }
 
@@ -242,8 +240,10 @@ link_next(struct web_request *r, const struct query *q, const void *last)
 	str_printf(&link, "<%s?limit=%llu&cursor=", web_path(r), (unsigned long long)q->limit);
 	put_hex(&link, v, strlen(v) + 1);
 	put_hex(&link, k, strlen(k));
-	put_query(&link, "sort", q->sort_text);
-	put_query(&link, "filter", q->filter_text);
+	if (q->sort_text[0] != '\0')
+		manage_link(&link, "sort", q->sort_text);
+	if (q->filter_text[0] != '\0')
+		manage_link(&link, "filter", q->filter_text);
 	str_puts(&link, ">; rel=\"next\"");
 	web_set_header(r, "Link", str_text(&link));
 	str_release(&link);
@@ -274,6 +274,25 @@ put_item(struct str *out, const struct manage_list *l, const void *item)
 	char key[MANAGE_FIELD_MAX];
 	log_error(EV_WATCH_BAD_RECORD, LOG_F(LOG_S("key", l->key(item, key))), "an item of a list cannot be shown: %s", why.text);
 	str_puts(out, "null");
+}
+
+/* No name holds the byte between. */
+const char *
+manage_list_key(const char *first, const char *second, char buf[MANAGE_FIELD_MAX])
+{
+	snprintf(buf, MANAGE_FIELD_MAX, "%s\x01%s", first, second);
+	return buf;
+}
+
+void
+manage_list_array(struct web_request *r, const struct manage_list *l, const void *items, size_t n, size_t size)
+{
+	const void **v = mem_array(n + 1, sizeof *v);
+
+	for (size_t i = 0; i < n; i++)
+		v[i] = (const char *)items + i * size;
+	manage_list_reply(r, l, v, n);
+	mem_free(v);
 }
 
 void

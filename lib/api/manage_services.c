@@ -22,7 +22,6 @@
 #include "sys/thread.h"
 
 #define ATTEMPTS 8		/* of a change without a condition, against others */
-#define REVISION_TEXT 24
 #define SETTLE_NS (500 * NS_PER_MS)
 
 /* --- the store ---------------------------------------------------------------------------- */
@@ -40,15 +39,13 @@ unknown(struct manage *m, struct web_request *r, const char *name)
 	const struct directory *d = discovery_take(m->discovery);
 	size_t room = d != NULL ? d->n + d->ndefined : 0, n = 0;
 	const char **all = mem_array(room + 1, sizeof *all), *near = NULL;
-	char detail[256];
 
 	if (d != NULL && manage_bound(r) == NULL)
 		n = directory_names(d, all, room);
 	if (near_pick(name, all, n, &near, 1) > 0)
-		snprintf(detail, sizeof detail, "there is no definition of '%.100s'; did you mean '%.100s'?", name, near);
+		manage_fail(r, ERR_SERVICE_UNKNOWN, 0, name, "there is no definition of '%.100s'; did you mean '%.100s'?", name, near);
 	else
-		snprintf(detail, sizeof detail, "there is no definition of '%.100s'", name);
-	manage_fail(r, ERR_SERVICE_UNKNOWN, 0, name, detail);
+		manage_fail(r, ERR_SERVICE_UNKNOWN, 0, name, "there is no definition of '%.100s'", name);
 	mem_free(all);
 	discovery_drop(d);
 }
@@ -71,26 +68,6 @@ read_one(struct manage *m, struct web_request *r, struct definition *d, uint64_t
 		return ERR_OK;
 	}
 	return code == ERR_OK ? ERR_OK : manage_store(code, err);
-}
-
-static const char *
-tag(uint64_t revision, char out[REVISION_TEXT])
-{
-	snprintf(out, REVISION_TEXT, "%llu", (unsigned long long)revision);
-	return out;
-}
-
-static void
-reply_one(struct web_request *r, int status, const struct definition *d, uint64_t revision)
-{
-	struct str out = STR_INIT;
-	char etag[REVISION_TEXT];
-	struct pack k;
-
-	pack_init(&k, &out, DATA_JSON, PACK_COMPACT);
-	definition_pack(&k, d);
-	MUST(pack_end(&k, NULL) == ERR_OK);
-	manage_json(r, status, &out, revision > 0 ? tag(revision, etag) : NULL);
 }
 
 void
@@ -118,12 +95,10 @@ field_of(const void *item, size_t i, char buf[MANAGE_FIELD_MAX])
 {
 	const struct definition *d = ((const struct defined *)item)->definition;
 	const char *const texts[] = { d->service, d->owner, d->version };
-	char when[WALL_TEXT_MAX];
 
 	if (i < COUNT_OF(texts))
 		return texts[i];
-	wall_cst(i == COUNT_OF(texts) ? d->created_at : d->updated_at, when);
-	snprintf(buf, MANAGE_FIELD_MAX, "%s", when);
+	wall_cst(i == COUNT_OF(texts) ? d->created_at : d->updated_at, buf);
 	return buf;
 }
 
@@ -182,7 +157,7 @@ manage_service(void *arg, struct web_request *r, struct err *err)
 
 	if (code != ERR_OK || done)
 		return code;
-	reply_one(r, 200, &d, revision);
+	manage_definition_reply(r, 200, &d, revision);
 	definition_release(&d);
 	return ERR_OK;
 }
@@ -192,7 +167,6 @@ manage_service_revision(void *arg, struct web_request *r, struct err *err)
 {
 	struct str out = STR_INIT;
 	struct definition d;
-	char etag[REVISION_TEXT];
 	uint64_t revision;
 	struct pack k;
 	bool done;
@@ -206,21 +180,12 @@ manage_service_revision(void *arg, struct web_request *r, struct err *err)
 	definition_pack(&k, &d);
 	pack_key_uint(&k, "revision", revision);
 	MUST(pack_end(&k, NULL) == ERR_OK);
-	manage_json(r, 200, &out, tag(revision, etag));
+	manage_json_revision(r, 200, &out, revision);
 	definition_release(&d);
 	return ERR_OK;
 }
 
 /* --- creating ----------------------------------------------------------------------------- */
-
-static void
-location(const struct manage *m, struct web_request *r, const char *name)
-{
-	char *where = mem_printf("%s/api/services/%s", m->base_path, name);
-
-	web_set_header(r, "Location", where);
-	mem_free(where);
-}
 
 /* reply_repeated: the request with that Idempotency-Key was stored before, as `revision`. */
 static enum err_code
@@ -234,8 +199,8 @@ reply_repeated(struct manage *m, struct web_request *r, const struct definition 
 		return manage_store(code, err);
 	bool fits = code == ERR_OK && current >= revision && (current > revision || definition_same(&now, d));
 	if (fits) {
-		location(m, r, d->service);
-		reply_one(r, 201, &now, current);
+		manage_location(m, r, "services", d->service);
+		manage_definition_reply(r, 201, &now, current);
 	}
 	if (code == ERR_OK)
 		definition_release(&now);
@@ -249,7 +214,7 @@ reply_repeated(struct manage *m, struct web_request *r, const struct definition 
 static enum err_code
 put_new(struct manage *m, struct web_request *r, struct definition *d, struct err *err)
 {
-	char id[MANAGE_KEY_MAX], detail[200];
+	char id[MANAGE_KEY_MAX];
 	uint64_t revision = 0;
 	bool has_id, repeated = false;
 	enum err_code code = manage_idempotency(r, id, &has_id, err);
@@ -260,8 +225,7 @@ put_new(struct manage *m, struct web_request *r, struct definition *d, struct er
 	if (code == ERR_OK && repeated)
 		return reply_repeated(m, r, d, revision, err);
 	if (code == ERR_EXISTS) {
-		snprintf(detail, sizeof detail, "'%s' is defined already", d->service);
-		manage_fail(r, ERR_EXISTS, 0, d->service, detail);
+		manage_fail(r, ERR_EXISTS, 0, d->service, "'%s' is defined already", d->service);
 		return ERR_OK;
 	}
 	if (code != ERR_OK)
@@ -270,8 +234,8 @@ put_new(struct manage *m, struct web_request *r, struct definition *d, struct er
 	manage_version_take(&made, d, revision);
 	manage_audit_definition(m, r, "definition.create", d->service, &none, &made);
 	manage_settle(m, d->service, revision);
-	location(m, r, d->service);
-	reply_one(r, 201, d, revision);
+	manage_location(m, r, "services", d->service);
+	manage_definition_reply(r, 201, d, revision);
 	return ERR_OK;
 }
 
@@ -295,7 +259,7 @@ manage_service_create(void *arg, struct web_request *r, struct err *err)
 	if (manage_refused(r, &f))
 		code = ERR_OK;
 	else if (dry_run)
-		reply_one(r, 200, &d, 0);
+		manage_definition_reply(r, 200, &d, 0);
 	else
 		code = put_new(m, r, &d, err);
 	definition_release(&d);
@@ -307,24 +271,8 @@ manage_service_create(void *arg, struct web_request *r, struct err *err)
 static void
 stale_revision(struct web_request *r, const char *name, uint64_t is, uint64_t named)
 {
-	char detail[200];
-
-	snprintf(detail, sizeof detail, "%s is at revision %llu, the request names %llu", name, (unsigned long long)is,
+	manage_fail(r, ERR_REVISION, 0, name, "%s is at revision %llu, the request names %llu", name, (unsigned long long)is,
 	    (unsigned long long)named);
-	manage_fail(r, ERR_REVISION, 0, name, detail);
-}
-
-/* may_change: the request's conditions against what is there; false: answered. */
-static bool
-may_change(struct web_request *r, const char *name, uint64_t revision, bool required)
-{
-	char etag[REVISION_TEXT];
-	struct err err;
-	enum err_code code = web_precondition(r, revision > 0 ? tag(revision, etag) : NULL, required, &err);
-
-	if (code != ERR_OK)
-		manage_fail(r, code, 0, code == ERR_PRECONDITION ? name : NULL, err.text);
-	return code == ERR_OK;
 }
 
 static bool
@@ -407,12 +355,12 @@ change_once(struct manage *m, struct web_request *r, const struct change *c, boo
 		stale_revision(r, d.service, revision, (uint64_t)c->revision);
 		goto out;
 	}
-	if (!may_change(r, d.service, revision, false))
+	if (!manage_condition(r, revision, false, d.service))
 		goto out;
 	manage_version_take(&before, &d, revision);
 	definition_apply(&d, &c->patch, clock_wall(clock_system()));
 	if (c->dry_run) {
-		reply_one(r, 200, &d, revision);
+		manage_definition_reply(r, 200, &d, revision);
 		goto out;
 	}
 	code = registry_put(store(m), &d, revision, &written, err);
@@ -420,9 +368,9 @@ change_once(struct manage *m, struct web_request *r, const struct change *c, boo
 		manage_version_take(&after, &d, written);
 		manage_audit_definition(m, r, "definition.update", d.service, &before, &after);
 		manage_settle(m, d.service, written);
-		reply_one(r, 200, &d, written);
+		manage_definition_reply(r, 200, &d, written);
 	} else if (code == ERR_REVISION && (has_condition(r) || c->has_revision)) {
-		manage_fail(r, has_condition(r) ? ERR_PRECONDITION : ERR_REVISION, 0, d.service, err->text);
+		manage_fail(r, has_condition(r) ? ERR_PRECONDITION : ERR_REVISION, 0, d.service, "%s", err->text);
 		code = ERR_OK;
 	} else if (code == ERR_REVISION) {
 		*done = false;
@@ -476,7 +424,7 @@ remove_once(struct manage *m, struct web_request *r, bool dry_run, bool *done, s
 	if (code != ERR_OK || *done)
 		return code;
 	*done = true;
-	if (!may_change(r, d.service, revision, false))
+	if (!manage_condition(r, revision, false, d.service))
 		goto out;
 	if (!dry_run)
 		code = registry_remove(store(m), d.service, revision, err);
@@ -488,7 +436,7 @@ remove_once(struct manage *m, struct web_request *r, bool dry_run, bool *done, s
 		}
 		web_reply(r, 204, NULL, (struct text){ NULL, 0 });
 	} else if (code == ERR_REVISION && has_condition(r)) {
-		manage_fail(r, ERR_PRECONDITION, 0, d.service, err->text);
+		manage_fail(r, ERR_PRECONDITION, 0, d.service, "%s", err->text);
 		code = ERR_OK;
 	} else if (code == ERR_REVISION || code == ERR_SERVICE_UNKNOWN) {
 		code = ERR_REVISION;

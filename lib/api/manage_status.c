@@ -1,5 +1,4 @@
 /* manage_status.c - the four health routes of the Python API, with true values (wire.md §11). */
-#include <string.h>
 
 #include "api/manage_inner.h"
 #include "base/magic.h"
@@ -34,7 +33,7 @@ manage_health(void *arg, struct web_request *r, struct err *err)
 	struct pack k;
 
 	if (manage_up(m, err) != ERR_OK) {
-		manage_fail(r, ERR_HEALTH, 0, NULL, err->text);
+		manage_fail(r, ERR_HEALTH, 0, NULL, "%s", err->text);
 		return ERR_OK;
 	}
 	pack_init(&k, &out, DATA_JSON, PACK_COMPACT);
@@ -53,7 +52,7 @@ manage_ready(void *arg, struct web_request *r, struct err *err)
 	struct pack k;
 
 	if (manage_up(m, err) != ERR_OK || atomic_load(&m->draining)) {
-		manage_fail(r, ERR_UNAVAILABLE, 0, NULL, atomic_load(&m->draining) ? "this process is stopping" : err->text);
+		manage_fail(r, ERR_UNAVAILABLE, 0, NULL, "%s", atomic_load(&m->draining) ? "this process is stopping" : err->text);
 		return ERR_OK;
 	}
 	pack_init(&k, &out, DATA_JSON, PACK_COMPACT);

@@ -5,24 +5,19 @@
 #include "api/manage_inner.h"
 #include "audit/audit.h"
 #include "auth/record.h"
-#include "base/magic.h"
 #include "base/mem.h"
 #include "base/wall.h"
 
 #define TTL_MAX_S (INT64_C(100) * 365 * 24 * 3600)
-#define TAG_MAX 24
 
 static const char *const fields[] = { "name", "role", "service", "created_at", "expires_at", "last_used_at", NULL };
 
 static const char *
 time_text(struct wall t, char buf[MANAGE_FIELD_MAX])
 {
-	char when[WALL_TEXT_MAX];
-
 	if (t.ns == 0)
 		return "";
-	wall_rfc3339(t, when);
-	snprintf(buf, MANAGE_FIELD_MAX, "%s", when);
+	wall_rfc3339(t, buf);
 	return buf;
 }
 
@@ -41,14 +36,13 @@ field_of(const void *item, size_t i, char buf[MANAGE_FIELD_MAX])
 	}
 }
 
-/* key_of: lists come by name and id; no name holds the byte between. */
+/* key_of: lists come by name and id. */
 static const char *
 key_of(const void *item, char buf[MANAGE_FIELD_MAX])
 {
 	const struct auth_token *t = item;
 
-	snprintf(buf, MANAGE_FIELD_MAX, "%s\x01%s", t->name, t->id);
-	return buf;
+	return manage_list_key(t->name, t->id, buf);
 }
 
 static void
@@ -79,11 +73,7 @@ manage_tokens(void *arg, struct web_request *r, struct err *err)
 		return code;
 	if ((code = auth_store_tokens(auth_store_of(m->auth), &all, err)) != ERR_OK)
 		return manage_store(code, err);
-	const void **items = mem_array(all.n + 1, sizeof *items);
-	for (size_t i = 0; i < all.n; i++)
-		items[i] = &all.v[i];
-	manage_list_reply(r, &list, items, all.n);
-	mem_free(items);
+	manage_list_array(r, &list, all.v, all.n, sizeof *all.v);
 	auth_tokens_release(&all);
 	return ERR_OK;
 }
@@ -92,11 +82,9 @@ static void
 reply_one(struct web_request *r, int status, const struct auth_token *t, const char *secret)
 {
 	struct str out = STR_INIT;
-	char etag[TAG_MAX];
 
 	auth_token_show(&out, t, secret != NULL ? "token" : NULL, secret);
-	snprintf(etag, sizeof etag, "%llu", (unsigned long long)t->revision);
-	manage_json(r, status, &out, etag);
+	manage_json_revision(r, status, &out, t->revision);
 }
 
 /* read_one: the token that the path names; done: answered already (404). */
@@ -111,7 +99,7 @@ read_one(struct manage *m, struct web_request *r, struct auth_token *t, bool *do
 	code = auth_store_token(auth_store_of(m->auth), web_param(r, "id"), true, t, err);
 	if (code == ERR_NOT_FOUND) {
 		*done = true;
-		manage_fail(r, ERR_NOT_FOUND, 0, NULL, err->text);
+		manage_fail(r, ERR_NOT_FOUND, 0, NULL, "%s", err->text);
 		return ERR_OK;
 	}
 	return code == ERR_OK ? ERR_OK : manage_store(code, err);
@@ -144,27 +132,6 @@ write_down(struct manage *m, struct web_request *r, const struct auth_token *t, 
 }
 
 /* --- making ------------------------------------------------------------------------------- */
-
-/* take_text: a member that is text; NULL when it is not there, or null where that may be. */
-static char *
-take_text(const struct value *body, const char *name, bool needed, struct manage_faults *f)
-{
-	const struct value *v = value_field(body, name);
-	char field[32];
-	struct text t;
-
-	snprintf(field, sizeof field, "body.%s", name);
-	if (v == NULL || (v->type == VALUE_NULL && !needed)) {
-		if (needed)
-			manage_fault(f, field, "missing", "is missing");
-		return NULL;
-	}
-	if (!value_text(v, &t) || memchr(t.p, '\0', t.n) != NULL) {
-		manage_fault(f, field, "string_type", "must be text");
-		return NULL;
-	}
-	return mem_text_n(t.p, t.n);
-}
 
 static int64_t
 take_ttl(const struct value *body, struct manage_faults *f)
@@ -210,9 +177,9 @@ read_wanted(struct web_request *r, struct wanted *w)
 	if (!manage_body(r, &body))
 		return false;
 	manage_members(&body, known, &f);
-	w->name = take_text(&body, "name", true, &f);
-	w->role = take_text(&body, "role", true, &f);
-	w->service = take_text(&body, "service", false, &f);
+	w->name = manage_text(&body, "name", true, &f);
+	w->role = manage_text(&body, "role", true, &f);
+	w->service = manage_text(&body, "service", false, &f);
 	snprintf(w->by, sizeof w->by, "%s", manage_who(r)->name);
 	w->wish = (struct auth_wish){ .name = w->name, .service = w->service, .by = w->by, .ttl_ns = take_ttl(&body, &f) };
 	if (w->role != NULL && !auth_role_parse(w->role, &w->wish.role))
@@ -237,14 +204,12 @@ create(struct manage *m, struct web_request *r, struct wanted *w, struct err *er
 	w->wish.once = has_key ? once : NULL;
 	code = auth_create(m->auth, &w->wish, secret, &t, err);
 	if (code == ERR_EXISTS) {
-		manage_fail(r, ERR_OK, 409, NULL, err->text);
+		manage_fail(r, ERR_OK, 409, NULL, "%s", err->text);
 		return ERR_OK;
 	}
 	if (code != ERR_OK)
 		return manage_store(code, err);
-	char *where = mem_printf("%s/api/tokens/%s", m->base_path, t.id);
-	web_set_header(r, "Location", where);
-	mem_free(where);
+	manage_location(m, r, "tokens", t.id);
 	write_down(m, r, &t, true);
 	reply_one(r, 201, &t, secret);
 	explicit_bzero(secret, sizeof secret);
@@ -270,20 +235,14 @@ manage_token_revoke(void *arg, struct web_request *r, struct err *err)
 {
 	struct manage *m = arg;
 	struct auth_token t;
-	char etag[TAG_MAX];
 	bool done;
 	enum err_code code = read_one(m, r, &t, &done, err);
 
-	if (code != ERR_OK || done)
+	if (code != ERR_OK || done || !manage_condition(r, t.revision, true, NULL))
 		return code;
-	snprintf(etag, sizeof etag, "%llu", (unsigned long long)t.revision);
-	if ((code = web_precondition(r, etag, true, err)) != ERR_OK) {
-		manage_fail(r, code, 0, NULL, err->text);
-		return ERR_OK;
-	}
 	code = auth_revoke(m->auth, t.id, t.revision, NULL, err);
 	if (code == ERR_REVISION || code == ERR_NOT_FOUND) {
-		manage_fail(r, code == ERR_REVISION ? ERR_PRECONDITION : ERR_NOT_FOUND, 0, NULL, err->text);
+		manage_fail(r, code == ERR_REVISION ? ERR_PRECONDITION : ERR_NOT_FOUND, 0, NULL, "%s", err->text);
 		return ERR_OK;
 	}
 	if (code != ERR_OK)
