@@ -15,6 +15,7 @@
 #include "election/elector.h"
 #include "election/groups.h"
 #include "model/names.h"
+#include "monitor/group.h"
 #include "sys/clock.h"
 #include "sys/thread.h"
 
@@ -31,40 +32,26 @@ struct item {
 
 /* --- one group as JSON ------------------------------------------------------------------------ */
 
-static void
-pack_leader(struct pack *k, const struct observed *s)
-{
-	pack_key(k, "leader");
-	if (!s->led) {
-		pack_null(k);
-		return;
-	}
-	pack_map(k, 3);
-	pack_key_puts(k, "instance", s->instance);
-	pack_key_uint(k, "epoch", s->epoch);
-	pack_key_time(k, "since", s->since);
-}
-
-/* warnings: what is not as it should be although somebody may lead. */
-static void
-pack_warnings(struct pack *k, const struct observed *s)
-{
+/* What is wrong with a group although somebody may lead. */
+struct warnings {
 	char text[LEASE_REGISTERS][320];
 	const char *all[LEASE_REGISTERS + 2];
-	uint32_t n = 0;
+	uint32_t n;
+};
 
+static void
+warn(struct warnings *w, const struct observed *s)
+{
+	w->n = 0;
 	if (s->site.lonely)
-		all[n++] = "one register (N=1) in a cluster of three nodes: nobody leads while its node is away";
+		w->all[w->n++] = "one register (N=1) in a cluster of three nodes: nobody leads while its node is away";
 	if (s->site.n == 1 && s->site.replicated)
-		all[n++] = "the only register is replicated: nobody leads for 4 to 9 s when the node that leads its stream dies";
+		w->all[w->n++] = "the only register is replicated: nobody leads for 4 to 9 s when the node that leads its stream dies";
 	for (unsigned r = 0; r < s->site.n; r++)
 		if (s->reg[r].why[0] != '\0') {
-			snprintf(text[r], sizeof text[r], "register %u: %s", s->reg[r].number, s->reg[r].why);
-			all[n++] = utf8_clean(text[r]);
+			snprintf(w->text[r], sizeof w->text[r], "register %u: %s", s->reg[r].number, s->reg[r].why);
+			w->all[w->n++] = utf8_clean(w->text[r]);
 		}
-	pack_key_array(k, "warnings", n);
-	for (uint32_t i = 0; i < n; i++)
-		pack_puts(k, all[i]);
 }
 
 static uint32_t
@@ -79,54 +66,45 @@ lease_ms(const struct observed *s)
 }
 
 static bool
-belongs(const struct item *it, const struct instance *i)
+belongs(const struct instance *i, const struct observed *s)
 {
-	return i->group != NULL && strcmp(i->group, it->s->group) == 0;
+	return i->group != NULL && strcmp(i->group, s->group) == 0;
 }
 
-/* role_of: the registers say who leads; a record that says so of somebody else is old. */
-static const char *
-role_of(const struct observed *s, const struct instance *i)
+/* members_of: those of the service that belong to the group; freed by the caller. */
+static struct group_member *
+members_of(const struct item *it, size_t *n)
 {
-	if (s->led && strcmp(s->instance, i->id) == 0)
-		return "leader";
-	return i->sticky == STICKY_ELECTING ? "electing" : "standby";
-}
+	const struct service_group *all = it->members;
+	struct group_member *v = mem_array(all != NULL ? all->n + 1 : 1, sizeof *v);
 
-static void
-pack_members(struct pack *k, const struct item *it)
-{
-	uint32_t n = 0;
-
-	for (size_t i = 0; it->members != NULL && i < it->members->n; i++)
-		n += belongs(it, it->members->v[i]->instance);
-	pack_key_array(k, "members", n);
-	for (size_t i = 0; it->members != NULL && i < it->members->n; i++) {
-		const struct instance *x = it->members->v[i]->instance;
-		if (!belongs(it, x))
-			continue;
-		pack_map(k, 4);
-		pack_key_puts(k, "instance", x->id);
-		pack_key_puts(k, "role", role_of(it->s, x));
-		pack_key_puts(k, "status", instance_status_name(x->status));
-		pack_key_bool(k, "stale", !instance_is_fresh(x, it->now, it->stale_ns));
+	*n = 0;
+	for (size_t i = 0; all != NULL && i < all->n; i++) {
+		const struct instance *x = all->v[i]->instance;
+		if (belongs(x, it->s))
+			v[(*n)++] = (struct group_member){ x, !instance_is_fresh(x, it->now, it->stale_ns) };
 	}
+	return v;
 }
 
 static void
 pack_item(struct pack *k, const struct item *it, bool whole)
 {
 	const struct observed *s = it->s;
+	struct warnings w;
+	size_t n;
+	struct group_member *members = members_of(it, &n);
 
-	pack_map(k, whole ? 10 : 8);
-	pack_key_puts(k, "service", s->service);
-	pack_key_puts(k, "group", s->group);
-	pack_leader(k, s);
-	pack_key_puts(k, "obstacle", s->led ? NULL : s->certain ? obstacle_sentence(s->obstacle) : "it is not known yet who leads");
-	pack_warnings(k, s);
-	pack_key_puts(k, "profile", s->known ? s->record.profile : NULL);
-	pack_key_nonzero(k, "lease_ms", lease_ms(s));
-	pack_members(k, it);
+	warn(&w, s);
+	group_pack(k, &(struct group){
+		.service = s->service, .name = s->group,
+		.leader = s->led ? s->instance : NULL, .epoch = s->epoch, .since = s->since,
+		.obstacle = s->led ? NULL : s->certain ? obstacle_sentence(s->obstacle) : "it is not known yet who leads",
+		.warnings = w.all, .nwarnings = w.n,
+		.profile = s->known ? s->record.profile : NULL, .lease_ms = lease_ms(s),
+		.members = members, .nmembers = n,
+	}, whole ? 2 : 0);
+	mem_free(members);
 	if (!whole)
 		return;
 	observed_pack_registers(k, s);
@@ -314,7 +292,7 @@ alone(struct manage *m, const char *service, const char *group)
 		struct item it = item_of(m, d, s);
 		for (size_t i = 0; it.members != NULL && i < it.members->n; i++) {
 			const struct instance *x = it.members->v[i]->instance;
-			if (belongs(&it, x) && strcmp(x->id, s->instance) != 0 && x->status != INSTANCE_UNHEALTHY &&
+			if (belongs(x, s) && strcmp(x->id, s->instance) != 0 && x->status != INSTANCE_UNHEALTHY &&
 			    instance_is_fresh(x, it.now, it.stale_ns))
 				alone = false;
 		}

@@ -1,10 +1,9 @@
 /* cards.c - states as JSON: made once for each change, whoever reads them.
  *
- * Groups are made anew from their members whenever one of them changed its part, and put only where the
- * text differs: there are few, and a difference is easier to trust than a list of causes. */
+ * An instance's card is its record with what is known beyond that behind it, so that whoever asks for records can have
+ * them out of the cards. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/magic.h"
@@ -55,8 +54,8 @@ json_text(struct str *out, const char *text)
 		str_puts(out, "null");		/* a key that is no UTF-8 */
 }
 
-static char *
-place_of(const char *service, const char *name)
+char *
+card_key(const char *service, const char *name)
 {
 	return mem_printf("%s/%s", service, name);
 }
@@ -80,7 +79,7 @@ card_put(struct monitor *m, struct watched *w, uint64_t revision, bool urgent)
 	const struct instance *i = w->entry->instance;
 	struct leader l = { .epoch = 0 };
 	struct str data = STR_INIT;
-	char *key = place_of(i->service, i->id);
+	char *key = card_key(i->service, i->id);
 	bool leader = leads(m, w, &l);
 	uint64_t epoch = leader ? l.epoch : i->epoch;
 
@@ -107,7 +106,7 @@ void
 card_gone(struct monitor *m, const struct instance *i, const char *cause, struct wall at, uint64_t revision)
 {
 	struct str data = STR_INIT;
-	char *key = place_of(i->service, i->id);
+	char *key = card_key(i->service, i->id);
 
 	str_puts(&data, "{\"service\":");
 	json_text(&data, i->service);
@@ -177,7 +176,7 @@ card_figures(struct monitor *m, struct watched *w)
 {
 	const struct instance *i = w->entry->instance;
 	struct str data = STR_INIT;
-	char *key = place_of(i->service, i->id);
+	char *key = card_key(i->service, i->id);
 
 	json_text(&data, key);
 	str_putc(&data, ':');
@@ -189,258 +188,6 @@ card_figures(struct monitor *m, struct watched *w)
 	}, false);
 	str_release(&data);
 	mem_free(key);
-}
-
-/* --- groups ------------------------------------------------------------------------------- */
-
-struct part {
-	struct watched *w;
-	const struct instance *i;
-};
-
-static int
-by_group(const void *a, const void *b)
-{
-	const struct instance *x = ((const struct part *)a)->i, *y = ((const struct part *)b)->i;
-	int order = strcmp(x->service, y->service);
-
-	if (order == 0)
-		order = strcmp(x->group, y->group);
-	return order != 0 ? order : strcmp(x->id, y->id);
-}
-
-/* members: all that belong to a group, group by group. */
-static struct part *
-members(struct monitor *m, size_t *n)
-{
-	struct part *v = NULL;
-	const struct map_slot *slot;
-	size_t cap = 0;
-
-	*n = 0;
-	for (size_t i = 0; (slot = map_next(&m->watched, &i)) != NULL;) {
-		struct watched *w = slot->value;
-		if (w->entry == NULL || w->entry->instance->group == NULL)
-			continue;
-		mem_grow(&v, &cap, *n + 1, sizeof *v);
-		v[(*n)++] = (struct part){ w, w->entry->instance };
-	}
-	if (*n > 1)
-		qsort(v, *n, sizeof *v, by_group);
-	return v;
-}
-
-/* since_of: when this lead began: as the leader's record says, else when it was first seen. */
-static struct wall
-since_of(const struct instance *i, uint64_t epoch, struct wall now)
-{
-	struct value v;
-	struct text t;
-	struct wall at;
-
-	if (i->epoch == epoch && codec_parse(codec_mine(), (struct data){ DATA_JSON, i->metadata, strlen(i->metadata) }, &v, NULL) ==
-	    ERR_OK && value_text(value_field(&v, "since"), &t) && wall_parse(t.p, t.n, &at))
-		return at;
-	return now;
-}
-
-static struct led *
-led_of(struct monitor *m, const char *key, const struct leader *l, const struct instance *leader)
-{
-	struct led *e = map_get(&m->led, key);
-
-	if (e == NULL) {
-		e = mem_new(sizeof *e);
-		map_set(&m->led, key, e);
-	}
-	e->seen = true;
-	e->told = false;
-	if (leader == NULL) {
-		e->instance[0] = '\0';
-		e->epoch = 0;
-	} else if (e->epoch != l->epoch || strcmp(e->instance, leader->id) != 0) {
-		snprintf(e->instance, sizeof e->instance, "%s", leader->id);
-		e->epoch = l->epoch;
-		e->since = since_of(leader, l->epoch, monitor_wall(m));
-	}
-	return e;
-}
-
-static void
-group_write(struct str *out, const struct part *v, size_t n, const struct led *led)
-{
-	str_puts(out, "{\"service\":");
-	json_text(out, v[0].i->service);
-	str_puts(out, ",\"group\":");
-	json_text(out, v[0].i->group);
-	str_puts(out, ",\"leader\":");
-	if (led->instance[0] == '\0') {
-		str_puts(out, "null");
-	} else {
-		str_puts(out, "{\"instance\":");
-		json_text(out, led->instance);
-		str_printf(out, ",\"epoch\":%llu,\"since\":", (unsigned long long)led->epoch);
-		json_time(out, led->since);
-		str_putc(out, '}');
-	}
-	str_puts(out, ",\"obstacle\":null,\"warnings\":[],\"profile\":null,\"lease_ms\":null,\"members\":[");
-	for (size_t i = 0; i < n; i++) {
-		const char *part = strcmp(led->instance, v[i].i->id) == 0 ? "leader" : v[i].i->sticky == STICKY_ELECTING ? "electing" :
-		    "standby";
-		str_puts(out, i > 0 ? ",{\"instance\":" : "{\"instance\":");
-		json_text(out, v[i].i->id);
-		str_printf(out, ",\"role\":\"%s\",\"status\":\"%s\",\"stale\":%s}", part, instance_status_name(v[i].i->status),
-		    v[i].w->fresh ? "false" : "true");
-	}
-	str_puts(out, "]}");
-}
-
-/* put_changed: only when it says something else than before. */
-static bool
-put_changed(struct monitor *m, enum hub_topic topic, const char *event, const char *key, const char *service, const struct str *data)
-{
-	struct hub_item *old = live_data(m->live, topic, key);
-	bool differs = old == NULL || strcmp(old->data, str_text(data)) != 0;
-
-	hub_item_unref(old);
-	if (differs)
-		live_put(m->live, &(struct hub_state){
-			.topic = topic, .event = event, .key = key, .service = service, .data = { str_text(data), data->len }, .own = true,
-		}, true);
-	return differs;
-}
-
-/* lead_of: who leads, by records and beats; the cards of all members are told anew when that changed. */
-static struct led *
-lead_of(struct monitor *m, const char *key, const struct part *v, size_t n)
-{
-	const struct led *known = map_get(&m->led, key);
-	uint64_t epoch = known != NULL ? known->epoch : 0;
-	const struct instance *leader = NULL;
-	struct leader l;
-
-	leaders_get(m->leaders, v[0].i->service, v[0].i->group, &l);
-	for (size_t i = 0; i < n; i++)
-		if (v[i].w->fresh && l.instance[0] != '\0' && strcmp(l.instance, v[i].i->id) == 0)
-			leader = v[i].i;
-	struct led *e = led_of(m, key, &l, leader);
-	e->members = n;
-	for (size_t i = 0; e->epoch != epoch && i < n; i++)
-		card_put(m, v[i].w, 0, true);
-	return e;
-}
-
-static void
-group_put(struct monitor *m, const struct part *v, size_t n)
-{
-	char *key = place_of(v[0].i->service, v[0].i->group);
-	struct led *e = map_get(&m->led, key);
-	struct str data = STR_INIT;
-
-	if (e != NULL && !e->told) {
-		group_write(&data, v, n, e);
-		put_changed(m, HUB_GROUPS, "group", key, v[0].i->service, &data);
-		str_release(&data);
-	}
-	mem_free(key);
-}
-
-/* on_told: a group that somebody knows more of, with members or without. */
-static void
-on_told(void *to, const char *service, const char *group, const struct str *json)
-{
-	struct monitor *m = to;
-	char *key = place_of(service, group);
-	struct led *e = map_get(&m->led, key);
-
-	if (e == NULL) {
-		e = mem_new(sizeof *e);
-		map_set(&m->led, key, e);
-	}
-	if (!e->seen) {		/* no member of it is in the registry */
-		e->members = 0;
-		e->instance[0] = '\0';
-	}
-	e->seen = e->told = true;
-	put_changed(m, HUB_GROUPS, "group", key, service, json);
-	mem_free(key);
-}
-
-/* group_gone: nobody belongs to it any more. */
-static void
-group_gone(struct monitor *m, const char *key)
-{
-	const char *slash = strchr(key, '/');
-	char *service = mem_text_n(key, (size_t)(slash - key));
-	struct str data = STR_INIT;
-
-	str_puts(&data, "{\"service\":");
-	json_text(&data, service);
-	str_puts(&data, ",\"group\":");
-	json_text(&data, slash + 1);
-	str_puts(&data, ",\"deleted\":true}");
-	live_put(m->live, &(struct hub_state){
-		.topic = HUB_GROUPS, .event = "group", .key = key, .service = service, .data = { data.p, data.len },
-		.own = true, .gone = true,
-	}, true);
-	str_release(&data);
-	mem_free(service);
-}
-
-static void
-sweep_groups(struct monitor *m)
-{
-	const struct map_slot *slot;
-
-	for (size_t i = 0; (slot = map_next(&m->led, &i)) != NULL;) {
-		struct led *e = slot->value;
-		if (e->seen) {
-			e->seen = false;
-			continue;
-		}
-		char *key = mem_text(slot->key);
-		group_gone(m, key);
-		map_remove(&m->led, key);
-		mem_free(e);
-		mem_free(key);
-	}
-}
-
-/* end_of: where the group that begins at i ends. */
-static size_t
-end_of(const struct part *v, size_t n, size_t i)
-{
-	size_t end = i + 1;
-
-	while (end < n && strcmp(v[i].i->service, v[end].i->service) == 0 && strcmp(v[i].i->group, v[end].i->group) == 0)
-		end++;
-	return end;
-}
-
-void
-cards_groups(struct monitor *m)
-{
-	const struct directory *dir = discovery_take(m->o.discovery);
-	size_t n;
-	struct part *v = members(m, &n);
-
-	m->groups_dirty = false;
-	for (size_t i = 0, end; i < n; i = end) {
-		end = end_of(v, n, i);
-		leaders_read(m->leaders, directory_find(dir, v[i].i->service), dir != NULL ? dir->version : 0);
-		char *key = place_of(v[i].i->service, v[i].i->group);
-		lead_of(m, key, v + i, end - i);
-		mem_free(key);
-	}
-	if (m->o.groups != NULL)
-		m->o.groups(m->o.arg, on_told, m);
-	for (size_t i = 0, end; i < n; i = end) {
-		end = end_of(v, n, i);
-		group_put(m, v + i, end - i);
-	}
-	sweep_groups(m);
-	mem_free(v);
-	discovery_drop(dir);
 }
 
 /* --- overview ----------------------------------------------------------------------------- */

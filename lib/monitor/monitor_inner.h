@@ -113,12 +113,16 @@ void note_restart(struct watched *w, struct wall at);		/* once, though record an
 void card_put(struct monitor *m, struct watched *w, uint64_t revision, bool urgent);
 void card_gone(struct monitor *m, const struct instance *i, const char *cause, struct wall at, uint64_t revision);
 void card_figures(struct monitor *m, struct watched *w);
-void cards_groups(struct monitor *m);		/* all groups anew; puts what changed, and the cards of leaders */
 void cards_overview(struct monitor *m);
 void overview_write(struct monitor *m, const char *service, struct str *out);
 void json_time(struct str *out, struct wall at);	/* "…Z" in quotes, null for 0 */
 void json_real(struct str *out, double v);		/* null for what is none */
 void json_text(struct str *out, const char *text);
+
+char *card_key(const char *service, const char *name);	/* "{service}/{name}"; memory of the caller's */
+
+/* cards_groups.c: all groups anew; puts what changed, and the cards of leaders. */
+void cards_groups(struct monitor *m);
 
 /* departed.c: the stream of those that left. */
 struct departed *departed_new(struct monitor *m, struct err *err);
