@@ -2,6 +2,7 @@
 #include "base/mem.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,6 +72,30 @@ mem_printf(const char *fmt, ...)
 	int n = vasprintf(&p, fmt, ap);
 	va_end(ap);
 	return n < 0 ? there(NULL) : p;
+}
+
+const char *const *
+mem_texts(const char *const *list)
+{
+	size_t n = 0;
+
+	if (list == NULL)
+		return NULL;
+	while (list[n] != NULL)
+		n++;
+	char **copy = mem_array(n + 1, sizeof *copy);
+	for (size_t i = 0; i < n; i++)
+		copy[i] = mem_text(list[i]);
+	return (const char *const *)copy;
+}
+
+/* The list is const to its readers; here it is known to be ours. */
+void
+mem_texts_free(const char *const *list)
+{
+	for (size_t i = 0; list != NULL && list[i] != NULL; i++)
+		mem_free((void *)(uintptr_t)list[i]);
+	mem_free((void *)(uintptr_t)list);
 }
 
 void

@@ -15,6 +15,8 @@ void *mem_resize(void *p, size_t count, size_t size);	/* as realloc; the product
 char *mem_text(const char *s);				/* copy; NULL for NULL */
 char *mem_text_n(const char *s, size_t n);		/* copy of n bytes, with a terminator */
 char *mem_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+const char *const *mem_texts(const char *const *list);	/* copy of a list of texts that ends with NULL; NULL for NULL */
+void mem_texts_free(const char *const *list);		/* NULL is fine */
 void mem_free(void *p);					/* NULL is fine */
 
 /* mem_grow(&p, &cap, need, size): makes room for `need` elements of `size` bytes in the

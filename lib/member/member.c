@@ -412,29 +412,6 @@ on_conn(void *arg, enum conn_event ev)
 
 /* --- the outside ------------------------------------------------------------------------- */
 
-static const char *const *
-copy_list(const char *const *list)
-{
-	size_t n = 0;
-
-	if (list == NULL)
-		return NULL;
-	while (list[n] != NULL)
-		n++;
-	char **out = mem_array(n + 1, sizeof *out);
-	for (size_t i = 0; i < n; i++)
-		out[i] = mem_text(list[i]);
-	return (const char *const *)out;
-}
-
-static void
-free_list(const char *const *list)
-{
-	for (size_t i = 0; list != NULL && list[i] != NULL; i++)
-		mem_free((void *)(uintptr_t)list[i]);
-	mem_free((void *)(uintptr_t)list);
-}
-
 struct member *
 member_new(const struct member_opts *o, struct err *err)
 {
@@ -449,9 +426,9 @@ member_new(const struct member_opts *o, struct err *err)
 	m->o.version = mem_text(o->version != NULL ? o->version : "1.0.0");
 	m->o.description = mem_text(o->description);
 	m->o.metadata = mem_text(o->metadata);
-	m->o.methods = copy_list(o->methods);
+	m->o.methods = mem_texts(o->methods);
 	m->o.group = mem_text(o->group);
-	m->o.exclusive = copy_list(o->exclusive);
+	m->o.exclusive = mem_texts(o->exclusive);
 	m->lead.status = STICKY_ELECTING;
 	m->o.ttl_s = o->ttl_s > 0 ? o->ttl_s : DEFAULT_TTL_S;
 	id_nonce(m->nonce);
@@ -507,8 +484,8 @@ member_free(struct member *m)
 	registry_free(m->registry);
 	methods_free(m->methods);
 	release_told(&m->told);
-	free_list(m->o.methods);
-	free_list(m->o.exclusive);
+	mem_texts_free(m->o.methods);
+	mem_texts_free(m->o.exclusive);
 	mem_free((void *)(uintptr_t)m->o.group);
 	mem_free((void *)(uintptr_t)m->o.service);
 	mem_free((void *)(uintptr_t)m->o.instance);

@@ -135,21 +135,6 @@ exclusive_covers(const struct exclusive *x, const char *method)
 
 /* --- its life ---------------------------------------------------------------------------- */
 
-static char **
-copy_methods(const char *const *list)
-{
-	size_t n = 0;
-
-	if (list == NULL)
-		return NULL;
-	while (list[n] != NULL)
-		n++;
-	char **out = mem_array(n + 1, sizeof *out);
-	for (size_t i = 0; i < n; i++)
-		out[i] = mem_text(list[i]);
-	return out;
-}
-
 struct exclusive *
 exclusive_new(const struct exclusive_opts *o, struct err *err)
 {
@@ -160,7 +145,7 @@ exclusive_new(const struct exclusive_opts *o, struct err *err)
 	x->o = *o;
 	x->o.service = mem_text(o->service);
 	x->o.instance = mem_text(o->instance);
-	x->methods = copy_methods(o->methods);
+	x->methods = mem_texts(o->methods);
 	x->last = &x->guests;
 	slots_init(&x->slots, EXCLUSIVE_SENT_MAX);
 	exclusive_pause_init(x);
@@ -198,9 +183,7 @@ exclusive_free(struct exclusive *x)
 	MUST(!x->flushing);		/* the pool was freed before */
 	sub_free(x->sub);
 	slots_release(&x->slots);
-	for (size_t i = 0; x->methods != NULL && x->methods[i] != NULL; i++)
-		mem_free(x->methods[i]);
-	mem_free(x->methods);
+	mem_texts_free(x->methods);
 	mem_free((char *)(uintptr_t)x->o.service);
 	mem_free((char *)(uintptr_t)x->o.instance);
 	MAGIC_WIPE(x);

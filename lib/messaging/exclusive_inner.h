@@ -36,7 +36,7 @@ struct guest {
 struct exclusive {
 	unsigned magic;
 	struct exclusive_opts o;
-	char **methods;			/* NULL: all */
+	const char *const *methods;	/* NULL: all */
 	char inbox[CONN_INBOX_MAX];
 	struct sub *sub;
 	struct slots slots;		/* of requests to the holder */

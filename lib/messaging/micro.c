@@ -31,7 +31,7 @@ struct micro {
 	unsigned magic;
 	struct conn *conn;
 	char *service, *instance, *version, *description, *nonce;
-	char **methods;			/* NULL: all */
+	const char *const *methods;	/* NULL: all */
 	size_t nmethods;
 	struct methods *stats;
 	struct wall started;
@@ -173,13 +173,9 @@ micro_new(const struct micro_opts *o, struct err *err)
 	m->nonce = mem_text(o->nonce);
 	m->stats = o->stats;
 	m->started = o->started;
-	if (o->methods != NULL) {
-		while (o->methods[m->nmethods] != NULL)
-			m->nmethods++;
-		m->methods = mem_array(m->nmethods, sizeof *m->methods);
-		for (size_t i = 0; i < m->nmethods; i++)
-			m->methods[i] = mem_text(o->methods[i]);
-	}
+	m->methods = mem_texts(o->methods);
+	while (m->methods != NULL && m->methods[m->nmethods] != NULL)
+		m->nmethods++;
 	if (subscribe(m, err) == ERR_OK)
 		return m;
 	micro_free(m);
@@ -201,9 +197,7 @@ micro_free(struct micro *m)
 	MAGIC_CHECK(m, MICRO_MAGIC);
 	for (size_t i = 0; i < COUNT_OF(m->subs); i++)
 		sub_free(m->subs[i]);
-	for (size_t i = 0; i < m->nmethods; i++)
-		mem_free(m->methods[i]);
-	mem_free(m->methods);
+	mem_texts_free(m->methods);
 	mem_free(m->service);
 	mem_free(m->instance);
 	mem_free(m->version);

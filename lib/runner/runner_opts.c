@@ -114,25 +114,12 @@ runner_check(const struct runner_opts *o, struct err *err)
 
 /* --- copies ------------------------------------------------------------------------------ */
 
-static const char *const *
-copy_words(const char *const *argv)
-{
-	size_t n = 0;
-
-	while (argv[n] != NULL)
-		n++;
-	char **v = mem_array(n + 1, sizeof *v);
-	for (size_t i = 0; i < n; i++)
-		v[i] = mem_text(argv[i]);
-	return (const char *const *)v;
-}
-
 void
 runner_opts_copy(struct runner_opts *to, const struct runner_opts *from)
 {
 	*to = *from;
 	to->name = mem_text(from->name);
-	to->argv = copy_words(from->argv);
+	to->argv = mem_texts(from->argv);
 	to->env = child_env_copy(from->env);
 	to->app_socket = mem_text(from->app_socket);
 	to->ready.target = mem_text(from->ready.target);
@@ -172,9 +159,7 @@ drop(const void *p)
 void
 runner_opts_release(struct runner_opts *o)
 {
-	for (const char *const *a = o->argv; *a != NULL; a++)
-		drop(*a);
-	drop(o->argv);
+	mem_texts_free(o->argv);
 	child_env_free((char **)(uintptr_t)o->env);
 	drop(o->name);
 	drop(o->app_socket);

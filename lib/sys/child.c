@@ -347,26 +347,10 @@ child_exit_code(int wstatus)
 
 /* --- environments ---------------------------------------------------------------------- */
 
-static size_t
-env_count(char *const *env)
-{
-	size_t n = 0;
-
-	while (env[n] != NULL)
-		n++;
-	return n;
-}
-
 char **
 child_env_copy(char *const *env)
 {
-	if (env == NULL)
-		env = environ;
-	size_t n = env_count(env);
-	char **copy = mem_array(n + 1, sizeof *copy);
-	for (size_t i = 0; i < n; i++)
-		copy[i] = mem_text(env[i]);
-	return copy;
+	return (char **)(uintptr_t)mem_texts((const char *const *)(env != NULL ? env : environ));
 }
 
 void
@@ -394,9 +378,5 @@ child_env_set(char ***env, const char *name, const char *value)
 void
 child_env_free(char **env)
 {
-	if (env == NULL)
-		return;
-	for (size_t i = 0; env[i] != NULL; i++)
-		mem_free(env[i]);
-	mem_free(env);
+	mem_texts_free((const char *const *)env);
 }

@@ -55,6 +55,25 @@ copies_text(void **state)
 }
 
 static void
+copies_a_list_of_texts(void **state)
+{
+	static const char *const list[] = { "a", "", "bc", NULL }, *const empty[] = { NULL };
+	const char *const *copy = mem_texts(list), *const *nothing = mem_texts(empty);
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		assert_string_equal(copy[i], list[i]);
+		assert_ptr_not_equal(copy[i], list[i]);
+	}
+	assert_null(copy[3]);
+	assert_null(nothing[0]);
+	assert_null(mem_texts(NULL));
+	mem_texts_free(copy);
+	mem_texts_free(nothing);
+	mem_texts_free(NULL);
+}
+
+static void
 grows_at_least_by_doubling(void **state)
 {
 	size_t cap = 0, moves = 0;
@@ -204,6 +223,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(is_zeroed_and_its_own),
 		cmocka_unit_test(copies_text),
+		cmocka_unit_test(copies_a_list_of_texts),
 		cmocka_unit_test(grows_at_least_by_doubling),
 		cmocka_unit_test(bugs_end_the_program_with_their_name),
 		cmocka_unit_test(too_much_memory_ends_the_program),
