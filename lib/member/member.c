@@ -4,7 +4,6 @@
 
 #include <stdatomic.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/hist.h"
 #include "base/id.h"
@@ -14,6 +13,7 @@
 #include "base/mem.h"
 #include "codec/broadcast.h"
 #include "codec/subject.h"
+#include "member/member_op.h"
 #include "member/member_record.h"
 #include "member/tenure.h"
 #include "messaging/methods.h"
@@ -23,26 +23,10 @@
 #include "registry/registry.h"
 #include "sys/loop.h"
 #include "sys/pool.h"
-#include "sys/thread.h"
 
 #define MEMBER_MAGIC 0x3e3b0001u
 #define DEFAULT_HEARTBEAT_NS (10 * NS_PER_S)
 #define DEFAULT_TTL_S 30
-#define PROBE_AGAIN_NS (100 * NS_PER_MS)
-#define EARLY_NS NS_PER_S	/* after the bus came back, nobody's silence proves a death */
-#define PROBE_NS NS_PER_S		/* a live twin on the same bus answers in microseconds */
-
-/* One operation on its way through the worker pool. */
-struct op {
-	struct pool_job job;
-	struct member *owner;
-	enum tenure_op what;
-	uint64_t expect;
-	struct instance *record;	/* PUT: what to write */
-	int64_t ttl_s;			/* and how long it lives */
-	struct tenure_event result;
-	struct err err;
-};
 
 struct member {
 	unsigned magic;
@@ -55,11 +39,11 @@ struct member {
 	struct methods *methods;
 	struct rpc_server *server;
 	struct micro *micro;
-	struct registry *registry;	/* made by the first operation that reaches NATS */
+	struct member_ground ground;
 
 	struct tenure tenure;
 	struct loop_timer timer;
-	struct op op;			/* at most one is under way */
+	struct member_op op;		/* at most one is under way */
 	bool busy;
 	char *other;			/* TWIN: the sentence for the owner */
 	uint64_t heartbeats;
@@ -70,124 +54,9 @@ struct member {
 
 	struct mail reconnected;
 	atomic_bool posted;		/* that mail is on its way */
-	atomic_llong back_ns;		/* when the bus came (back) up; 0: it was there when we came */
 };
 
 static void step(struct member *m, const struct tenure_event *ev);
-
-/* --- operations, on a worker ------------------------------------------------------------- */
-
-static enum err_code
-open_registry(struct member *m, struct err *err)
-{
-	if (m->registry == NULL)
-		m->registry = registry_new(&(struct registry_opts){ .conn = m->o.conn, .create = true }, err);
-	return m->registry != NULL ? ERR_OK : ERR_UNAVAILABLE;
-}
-
-static void
-work_put(struct op *op)
-{
-	struct member *m = op->owner;
-	uint64_t revision = 0;
-	enum err_code code = registry_put_instance(m->registry, op->record, op->ttl_s, op->expect, &revision, &op->err);
-
-	op->result.revision = revision;
-	if (code == ERR_OK)
-		op->result.kind = TENURE_EV_PUT_DONE;
-	else if (code == ERR_EXISTS || code == ERR_REVISION)
-		op->result.kind = TENURE_EV_PUT_CONFLICT;
-}
-
-static void
-work_read(struct op *op)
-{
-	struct member *m = op->owner;
-	struct instance i;
-	uint64_t revision = 0;
-	enum err_code code = registry_get_instance(m->registry, m->o.service, m->o.instance, &i, &revision, &op->err);
-
-	op->result.revision = revision;
-	if (code == ERR_INSTANCE_UNKNOWN) {
-		op->result.kind = TENURE_EV_READ_NONE;
-	} else if (code == ERR_CORRUPT) {
-		/* Nobody can be asked about a record that cannot be read; its revision tells
-		 * whether somebody still writes it. */
-		op->result = (struct tenure_event){ TENURE_EV_READ_OTHER, revision, (int64_t)revision, true };
-	} else if (code == ERR_OK) {
-		bool mine = i.nonce != NULL && strcmp(i.nonce, m->nonce) == 0;
-		op->result.kind = mine ? TENURE_EV_READ_MINE : TENURE_EV_READ_OTHER;
-		op->result.heartbeat = i.last_heartbeat.ns;
-		op->result.foreign = i.nonce == NULL;
-		instance_release(&i);
-	}
-}
-
-static void
-work_probe(struct op *op)
-{
-	static const enum tenure_event_kind kinds[] = {
-		[MICRO_NOBODY] = TENURE_EV_PROBE_NOBODY,
-		[MICRO_SILENT] = TENURE_EV_PROBE_SILENT,
-		[MICRO_OTHER] = TENURE_EV_PROBE_OTHER,
-	};
-	struct member *m = op->owner;
-	enum micro_presence who;
-
-	enum err_code code = micro_probe(m->o.conn, m->o.service, m->o.instance, m->nonce, PROBE_NS, &who, &op->err);
-	/* One that registered just now may not have reached the server with its subscriptions:
-	 * nobody is nobody when it is so twice. */
-	if (code == ERR_OK && who == MICRO_NOBODY) {
-		thread_pause(PROBE_AGAIN_NS);
-		code = micro_probe(m->o.conn, m->o.service, m->o.instance, m->nonce, PROBE_NS, &who, &op->err);
-	}
-	if (code == ERR_OK)
-		op->result.kind = kinds[who];
-	int64_t back_ns = atomic_load(&m->back_ns);
-	if (op->result.kind == TENURE_EV_PROBE_NOBODY && back_ns != 0 &&
-	    mono_since(clock_mono(clock_system()), (struct mono){ back_ns }) < EARLY_NS)
-		op->result.kind = TENURE_EV_PROBE_EARLY;
-}
-
-static void
-work_remove(struct op *op)
-{
-	struct member *m = op->owner;
-
-	if (registry_remove_instance(m->registry, m->o.service, m->o.instance, op->expect, &op->err) == ERR_OK)
-		op->result.kind = TENURE_EV_REMOVED;
-}
-
-static void
-work(struct pool_job *job)
-{
-	struct op *op = CONTAINER_OF(job, struct op, job);
-
-	op->result = (struct tenure_event){ .kind = TENURE_EV_FAILED };
-	if (open_registry(op->owner, &op->err) != ERR_OK)
-		return;
-	switch (op->what) {
-	case TENURE_PUT:
-		work_put(op);
-		break;
-	case TENURE_READ:
-		work_read(op);
-		break;
-	case TENURE_PROBE:
-		work_probe(op);
-		break;
-	case TENURE_REMOVE:
-		work_remove(op);
-		break;
-	case TENURE_NOTHING:
-		break;
-	}
-	/* The bucket may be gone, or made anew with other abilities: look at it again. */
-	if (op->result.kind == TENURE_EV_FAILED) {
-		registry_free(op->owner->registry);
-		op->owner->registry = NULL;
-	}
-}
 
 /* --- broadcasts -------------------------------------------------------------------------- */
 
@@ -228,8 +97,8 @@ broadcast_metrics_of(struct member *m)
 static void
 done(struct pool_job *job)
 {
-	struct op *op = CONTAINER_OF(job, struct op, job);
-	struct member *m = op->owner;
+	struct member_op *op = CONTAINER_OF(job, struct member_op, job);
+	struct member *m = CONTAINER_OF(op, struct member, op);
 
 	MAGIC_CHECK(m, MEMBER_MAGIC);
 	instance_free(op->record);
@@ -249,12 +118,12 @@ shown_status(const struct member *m)
 static void
 run(struct member *m, const struct tenure_actions *a)
 {
-	struct op *op = &m->op;
+	struct member_op *op = &m->op;
 
 	MUST(!m->busy);
 	m->busy = true;
-	*op = (struct op){ .owner = m, .what = a->op, .expect = a->expect, .ttl_s = m->o.ttl_s };
-	op->job.work = work;
+	*op = (struct member_op){ .ground = &m->ground, .what = a->op, .expect = a->expect, .ttl_s = m->o.ttl_s };
+	op->job.work = member_op_work;
 	op->job.done = done;
 	if (a->op == TENURE_PUT) {
 		op->record = member_record(&(struct member_record_opts){
@@ -405,7 +274,7 @@ on_conn(void *arg, enum conn_event ev)
 
 	if (ev != CONN_EVENT_UP)
 		return;
-	atomic_store(&m->back_ns, clock_mono(clock_system()).ns);
+	atomic_store(&m->ground.back_ns, clock_mono(clock_system()).ns);
 	if (!atomic_exchange(&m->posted, true))
 		loop_post(m->o.loop, &m->reconnected);
 }
@@ -432,6 +301,7 @@ member_new(const struct member_opts *o, struct err *err)
 	m->lead.status = STICKY_ELECTING;
 	m->o.ttl_s = o->ttl_s > 0 ? o->ttl_s : DEFAULT_TTL_S;
 	id_nonce(m->nonce);
+	m->ground = (struct member_ground){ .conn = o->conn, .service = m->o.service, .instance = m->o.instance, .nonce = m->nonce };
 	m->started = clock_wall(clock);
 	m->started_mono = clock_mono(clock);
 	m->status = INSTANCE_ACTIVE;
@@ -481,7 +351,7 @@ member_free(struct member *m)
 	loop_timer_cancel(m->o.loop, &m->timer);
 	micro_free(m->micro);		/* of a registration that ended after the close */
 	rpc_server_free(m->server);
-	registry_free(m->registry);
+	registry_free(m->ground.registry);
 	methods_free(m->methods);
 	release_told(&m->told);
 	mem_texts_free(m->o.methods);
