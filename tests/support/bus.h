@@ -12,6 +12,7 @@
 
 #include "base/instant.h"
 #include "base/mem.h"
+#include "nats/conn.h"
 #include "nats/server.h"
 #include "sys/child.h"
 #include "sys/clock.h"
@@ -78,6 +79,25 @@ bus_end(struct bus *b)
 {
 	bus_stop(b);
 	dir_remove(b->dir, NULL);
+}
+
+/* The server of a program that has one for all of its tests, and what makes and ends it around them. */
+static struct bus bus __attribute__((unused));
+
+static inline int
+bus_set_up(void **state)
+{
+	(void)state;
+	return bus_start(&bus) ? 0 : -1;
+}
+
+static inline int
+bus_tear_down(void **state)
+{
+	(void)state;
+	bus_end(&bus);
+	conn_library_close();
+	return 0;
 }
 
 #define WAIT_NS (20 * NS_PER_S)		/* far beyond what anything takes, even sanitized and loaded */

@@ -7,7 +7,6 @@
 #include "client/aegis.h"
 #include "expect.h"
 
-static struct bus bus;
 static aegis_error e;
 
 /* connect_as(o): on the bus, unless o says where. */

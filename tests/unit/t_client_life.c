@@ -29,21 +29,6 @@ call(aegis *a, const char *service, int64_t timeout_ms)
 	return aegis_call(a, service, "go", NULL, &(aegis_call_options){ .timeout_ms = timeout_ms }, NULL, &e);
 }
 
-static int
-set_up_all(void **state)
-{
-	(void)state;
-	return bus_start(&bus) ? 0 : -1;
-}
-
-static int
-tear_down_all(void **state)
-{
-	(void)state;
-	bus_end(&bus);
-	return 0;
-}
-
 /* --- a server of another kind ------------------------------------------------------------ */
 
 struct plain {
@@ -577,7 +562,5 @@ main(int argc, char **argv)
 	};
 
 	BUS_SHIM(argc, argv);
-	int failed = cmocka_run_group_tests(tests, set_up_all, tear_down_all);
-	conn_library_close();
-	return failed;
+	return cmocka_run_group_tests(tests, bus_set_up, bus_tear_down);
 }

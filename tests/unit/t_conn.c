@@ -14,7 +14,6 @@
 #include "bus.h"
 #include "nats/conn.h"
 
-static struct bus bus;
 
 /* refused: what conn_new says of servers that it cannot use. */
 static struct err
@@ -243,22 +242,6 @@ headers_arrive_as_they_were_sent(void **state)
 	conn_free(c);
 }
 
-static int
-set_up(void **state)
-{
-	(void)state;
-	return !bus_start(&bus);
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
-	bus_end(&bus);
-	conn_library_close();
-	return 0;
-}
-
 int
 main(int argc, char **argv)
 {
@@ -271,5 +254,5 @@ main(int argc, char **argv)
 	};
 
 	BUS_SHIM(argc, argv);
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, bus_set_up, bus_tear_down);
 }

@@ -14,7 +14,6 @@
 #include "model/permission.h"
 #include "nats/kv.h"
 
-static struct bus bus;
 
 /* --- findings ------------------------------------------------------------------------------- */
 
@@ -274,22 +273,6 @@ what_is_missing_is_made_once(void **state)
 	conn_free(c);
 }
 
-static int
-set_up(void **state)
-{
-	(void)state;
-	return bus_start(&bus) ? 0 : -1;
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
-	bus_end(&bus);
-	conn_library_close();
-	return 0;
-}
-
 int
 main(int argc, char **argv)
 {
@@ -307,5 +290,5 @@ main(int argc, char **argv)
 	};
 
 	BUS_SHIM(argc, argv);
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, bus_set_up, bus_tear_down);
 }

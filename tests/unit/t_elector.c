@@ -14,7 +14,6 @@
 #include "nats/stream.h"
 #include "sys/thread.h"
 
-static struct bus bus;
 
 static void
 make(struct member *m, unsigned n, const char *group)
@@ -538,22 +537,6 @@ what_cannot_be_a_name_is_refused(void **state)
 	loop_free(l);
 }
 
-static int
-set_up(void **state)
-{
-	(void)state;
-	return !bus_start(&bus);
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
-	bus_end(&bus);
-	conn_library_close();
-	return 0;
-}
-
 int
 main(int argc, char **argv)
 {
@@ -578,5 +561,5 @@ main(int argc, char **argv)
 	};
 
 	BUS_SHIM(argc, argv);
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, bus_set_up, bus_tear_down);
 }

@@ -19,7 +19,6 @@
 #include "sys/loop_thread.h"
 #include "sys/pool.h"
 
-static struct bus bus;
 static struct loop *loop;
 static struct pool *pool;
 static struct loop_thread turning;

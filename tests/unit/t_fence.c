@@ -31,7 +31,6 @@ struct leader {
 	atomic_bool stop;
 };
 
-static struct bus bus;
 static struct loop *loop;
 static struct loop_thread thread;
 static struct conn *conn;

@@ -15,7 +15,6 @@
 #include "nats/stream.h"
 #include "sys/thread.h"
 
-static struct bus bus;
 
 static struct conn *
 plain_conn(void)
@@ -263,22 +262,6 @@ many_groups_cost_no_more(void **state)
 	conn_free(c);
 }
 
-static int
-set_up(void **state)
-{
-	(void)state;
-	return !bus_start(&bus);
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
-	bus_end(&bus);
-	conn_library_close();
-	return 0;
-}
-
 int
 main(int argc, char **argv)
 {
@@ -292,5 +275,5 @@ main(int argc, char **argv)
 	};
 
 	BUS_SHIM(argc, argv);
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, bus_set_up, bus_tear_down);
 }

@@ -15,7 +15,6 @@
 #define CONTRACT "{\"methods\":{\"get\":{\"params\":{\"required\":[\"id\"]},\"result\":{\"required\":[\"qty\"]}}}," \
 	"\"events\":{\"order.created\":{\"required\":[\"id\"]}}}"
 
-static struct bus bus;
 static atomic_uint served;
 
 static void
@@ -150,21 +149,6 @@ unread(void **state)
 	conn_free(conn);
 }
 
-static int
-start(void **state)
-{
-	(void)state;
-	return bus_start(&bus) ? 0 : -1;
-}
-
-static int
-stop(void **state)
-{
-	(void)state;
-	bus_end(&bus);
-	return 0;
-}
-
 int
 main(int argc, char **argv)
 {
@@ -175,5 +159,5 @@ main(int argc, char **argv)
 		cmocka_unit_test(unread),
 	};
 
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, bus_set_up, bus_tear_down);
 }

@@ -20,7 +20,6 @@ enum play {
 	SAME_NUMBER,
 };
 
-static struct bus bus;
 static struct conn *conn;
 static struct err err;
 static atomic_int play;

@@ -12,7 +12,6 @@
 #include "nats/stream.h"
 #include "sys/thread.h"
 
-static struct bus bus;
 static aegis_error e;
 
 static void

@@ -24,7 +24,6 @@ static const struct opt rows[] = {
 static const struct opts_table tables[] = { { "Options", "own", rows, 0 }, { .title = NULL } };
 static const struct settings_rules rules = { tables, sizeof(struct target), NULL };
 
-static struct bus bus;
 static struct conn *conn;
 static struct settings *all;
 static struct codec *codec;

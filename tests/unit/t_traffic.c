@@ -166,7 +166,6 @@ nobody_counts(void **state)
 
 /* --- a handle's heartbeats ----------------------------------------------------------------- */
 
-static struct bus bus;
 static aegis_error e;
 
 static void
