@@ -45,6 +45,7 @@ struct candidate {
 
 	struct elector_role role;	/* as told last */
 	struct elector_holder holder;
+	struct elector_holder known;	/* the last one that there was: while a register is read again nobody holds it */
 	bool registered, looked, foreign;	/* looked: for a Python leader, once */
 	bool fit, leaving, over;
 	struct loop_timer turn;
@@ -222,14 +223,14 @@ count_other(struct candidate *c, const struct elector_holder *next)
 {
 	struct leader known = { .released = 0 };
 
-	if (!c->registered || !c->fit || next->self || c->holder.self || next->epoch <= c->holder.epoch ||
-	    lease_nonce_is(next->nonce, c->holder.nonce))
+	if (!c->registered || !c->fit || next->self || c->holder.self || next->epoch <= c->known.epoch ||
+	    lease_nonce_is(next->nonce, c->known.nonce))
 		return;
 	traffic_mark_add(c->o.traffic, TRAFFIC_EXISTS);
 	traffic_mark_add(c->o.traffic, TRAFFIC_NOT_WON);
 	if (c->leaders != NULL)
 		leaders_get(c->leaders, c->service, c->group, &known);
-	if (c->holder.epoch != 0 && known.released < c->holder.epoch)
+	if (c->known.epoch != 0 && !c->known.self && known.released < c->known.epoch)
 		traffic_mark_add(c->o.traffic, TRAFFIC_OUTRUN);
 }
 
@@ -240,6 +241,8 @@ on_holder(void *arg, const struct elector_holder *holder)
 
 	count_other(c, holder);
 	c->holder = *holder;
+	if (holder->epoch != 0)
+		c->known = *holder;
 	tell_exclusive(c);
 	tell_record(c);
 }
