@@ -341,9 +341,10 @@ get_one(struct cmd *c, struct registry *r, const char *service, const char *id, 
 	}
 	if ((code = registry_get_instance(r, service, id, &i, &revision, err)) != ERR_OK)
 		return code;
-	show_instance(c->out, &i, revision);
+	if ((code = registry_judge(r, &i, err)) == ERR_OK)
+		show_instance(c->out, &i, revision);
 	instance_release(&i);
-	return ERR_OK;
+	return code;
 }
 
 enum err_code

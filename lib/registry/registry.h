@@ -105,6 +105,10 @@ struct registry_query {
 enum err_code registry_list(struct registry *r, const struct registry_query *q,
     struct registry_list *out, struct err *err);
 
+/* registry_judge(r, i, err): makes of a single record what a listing would: a leader whose group has a later one is a standby.  One
+ * listing, only of an i that says that it leads. */
+enum err_code registry_judge(struct registry *r, struct instance *i, struct err *err);
+
 /* registry_history(r, name, out, err): every kept revision of a definition, oldest first. */
 enum err_code registry_history(struct registry *r, const char *name, struct registry_list *out,
     struct err *err);

@@ -148,6 +148,26 @@ registry_list(struct registry *r, const struct registry_query *q, struct registr
 	return ERR_OK;
 }
 
+enum err_code
+registry_judge(struct registry *r, struct instance *i, struct err *err)
+{
+	struct registry_query q = { .instances = true, .service = i->service, .stale = true };
+	struct registry_list all;
+
+	if (!instance_leads(i))
+		return ERR_OK;
+	enum err_code code = registry_list(r, &q, &all, err);
+	if (code != ERR_OK)
+		return code;
+	for (size_t k = 0; k < all.n; k++)
+		if (instance_is_overtaken(i, all.v[k].instance)) {
+			instance_demote(i);
+			break;
+		}
+	registry_list_release(&all);
+	return ERR_OK;
+}
+
 static void
 each_revision(void *arg, const struct kv_entry *e)
 {

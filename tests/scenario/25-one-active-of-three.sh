@@ -35,7 +35,11 @@ until_true 20 bash -c "[ \$(grep -c . '$T/load.out') -ge 15 ]"
 kill -KILL "$(cat "$T/$first.pid")"
 until_true 20 leads_after "$first"
 second=$(leader)
-# Its record stands for as long as it may, but nobody is shown as leading beside the one that leads.
+# Its record stands for as long as it may, but nobody is shown as leading beside the one that leads, in a list or alone.
+code 0 "$AEGIS" registry get "pay-service/$first" --json
+is '["STANDBY","STANDBY","STANDBY"]' '[m.status, m.stickyActiveStatus, m.metadata.sticky_active_status]' "$T/stdout"
+code 0 "$AEGIS" registry get "pay-service/$second" --json
+is ACTIVE m.status "$T/stdout"
 is "[\"$second\"]" 'm.filter((x) => x.status === "ACTIVE").map((x) => x.instanceId)' "$T/members"
 is true "m.some((x) => x.instanceId === '$first' && x.status === 'STANDBY' &&
     x.metadata.sticky_active_status === 'STANDBY')" "$T/members"
