@@ -128,6 +128,8 @@ check_modes(const struct cmd *c, struct err *err)
 		return err_set(err, ERR_USAGE, "%s", o->to != NULL ? "--to belongs to --step-down" : "--watch belongs to --observe");
 	if (o->yes && !o->repair && !o->migrate)
 		return err_set(err, ERR_USAGE, "--yes belongs to --repair and --migrate");
+	if ((o->set_profile != NULL || o->set_fence != NULL) && !o->repair)
+		return err_set(err, ERR_USAGE, "--set-profile and --set-fence belong to --repair");
 	if (o->registers != 0 && !o->migrate)
 		return err_set(err, ERR_USAGE, "--registers belongs to --migrate");
 	if (o->registers == 2)

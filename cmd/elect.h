@@ -18,7 +18,7 @@ struct elect_cmd {
 
 	bool observe, watch, step_down, repair, migrate, yes;
 	uint64_t registers;		/* 0: not said */
-	const char *to;
+	const char *to, *set_profile, *set_fence;
 
 	const char *max_restarts, *stop_signal;
 	int64_t kill_after_ns;

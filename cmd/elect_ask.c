@@ -19,6 +19,9 @@ const struct opt elect_mode_rows[] = {
 	OPT_TEXT(struct elect_cmd, to, "to", 0, "ID", "with --step-down: in favour of this member", .def_text = "whoever is first"),
 	OPT_FLAG(struct elect_cmd, repair, "repair", 0,
 	    "make lost registers anew, and give an epoch to a group whose registers are empty"),
+	OPT_TEXT(struct elect_cmd, set_profile, "set-profile", 0, "NAME",
+	    "with --repair, and with the members stopped: the profile that all of them use from now on, and nothing else is repaired"),
+	OPT_TEXT(struct elect_cmd, set_fence, "set-fence", 0, "gate|stream|stream:N", "the same for their fence"),
 	OPT_FLAG(struct elect_cmd, migrate, "migrate", 0,
 	    "without GROUP, and with the members of all groups stopped: from one register to three, or back"),
 	OPT_UINT(struct elect_cmd, registers, "registers", 0, "N", "with --migrate: how many, 1 or 3",
@@ -134,6 +137,30 @@ show_repaired(struct cmd *c, const struct repaired *r, struct str *json)
 }
 
 static enum err_code
+set_terms(struct cmd *c, struct conn *conn, const char *service, const char *group, struct err *err)
+{
+	const struct elect_cmd *o = c->opts;
+	struct str json = STR_INIT;
+	struct lease_group_record now;
+	struct pack p;
+	enum err_code code = consent(c, "What all members of the group use is changed; they must be stopped.", c->words[0],
+	    "nothing was changed", err);
+
+	if (code != ERR_OK || (code = repair_terms(conn, service, group, o->set_profile, o->set_fence, &now, err)) != ERR_OK)
+		return code;
+	pack_init(&p, &json, DATA_JSON, PACK_COMPACT);
+	pack_map(&p, 3);
+	pack_key_puts(&p, "group", c->words[0]);
+	pack_key_puts(&p, "profile", now.profile);
+	pack_key_puts(&p, "fence", now.fence);
+	MUST(pack_end(&p, NULL) == ERR_OK);
+	out_object(c->out, (const char *const[]){ "group", "profile", "fence" }, (const struct out_cell[]){
+		{ c->words[0], OUT_STRONG }, { now.profile, OUT_PLAIN }, { now.fence, OUT_PLAIN } }, 3, str_text(&json));
+	str_release(&json);
+	return ERR_OK;
+}
+
+static enum err_code
 repair(struct cmd *c, struct conn *conn, const char *service, const char *group, struct err *err)
 {
 	struct str json = STR_INIT;
@@ -210,6 +237,8 @@ elect_ask(struct cmd *c, struct err *err)
 		code = elect_observe(c, conn, service, group, err);
 	else if (o->step_down)
 		code = step_down(c, conn, service, group, err);
+	else if (o->set_profile != NULL || o->set_fence != NULL)
+		code = set_terms(c, conn, service, group, err);
 	else
 		code = repair(c, conn, service, group, err);
 	conn_free(conn);

@@ -236,10 +236,12 @@ complain(struct elector *e, const struct meta_job *j)
 static void
 mismatch(struct elector *e, const char *what, const char *theirs, const char *ours)
 {
+	bool bare = strcmp(e->service, ELECT_SERVICE) == 0;
 	struct err err = { 0 };
 
-	err_set(&err, ERR_CONFIG, "group %s uses %s '%s', not '%s'; all members must use the same: leave the %s "
-	    "out, or stop them all and change the group's record", e->gid, what, theirs, ours, what);
+	err_set(&err, ERR_CONFIG, "group %s uses %s '%s', not '%s'; all members must use the same: use it here, too, or stop them all and "
+	    "type `aegis elect %s%s%s --repair --set-%s %s`", e->gid, what, theirs, ours, bare ? "" : e->service, bare ? "" : "/",
+	    e->group, what, ours);
 	elector_refuse(e, &err);
 }
 

@@ -6,11 +6,15 @@
 #include <string.h>
 
 #include "base/id.h"
+#include "base/num.h"
+#include "base/str.h"
 #include "election/elector.h"
+#include "election/observe.h"
 #include "election/profile.h"
 #include "election/site_inner.h"
 #include "election/streams.h"
 #include "model/names.h"
+#include "nats/kv.h"
 #include "sys/clock.h"
 #include "sys/thread.h"
 
@@ -19,6 +23,7 @@
 #define PATIENCE_NS (30 * NS_PER_S)	/* within which a member has looked at its streams again, even on a busy machine */
 #define G_NS (20 * NS_PER_MS)
 #define HOLDER "repair"
+#define LANES_MAX 16			/* FENCE_LANES of messaging/fence.h */
 
 struct repair {
 	struct conn *conn;
@@ -173,6 +178,14 @@ fill(struct repair *p, struct err *err)
 	return code;
 }
 
+static enum err_code
+check_names(const char *service, const char *group, struct err *err)
+{
+	enum err_code code = strcmp(service, ELECT_SERVICE) != 0 ? name_check(NAME_SERVICE_CALLED, service, err) : ERR_OK;
+
+	return code != ERR_OK ? code : name_check(NAME_GROUP, group, err);
+}
+
 enum err_code
 repair_group(struct conn *c, const char *service, const char *group, struct repaired *out, struct err *err)
 {
@@ -180,8 +193,7 @@ repair_group(struct conn *c, const char *service, const char *group, struct repa
 	enum err_code code;
 
 	memset(out, 0, sizeof *out);
-	if ((strcmp(service, ELECT_SERVICE) != 0 && (code = name_check(NAME_SERVICE_CALLED, service, err)) != ERR_OK) ||
-	    (code = name_check(NAME_GROUP, group, err)) != ERR_OK || (code = site_load(c, &p.site, err)) != ERR_OK)
+	if ((code = check_names(service, group, err)) != ERR_OK || (code = site_load(c, &p.site, err)) != ERR_OK)
 		return code;
 	snprintf(p.gid, sizeof p.gid, "%s__%s", service, group);
 	out->n = p.site.set.n;
@@ -189,4 +201,69 @@ repair_group(struct conn *c, const char *service, const char *group, struct repa
 		if ((code = mend_stream(&p, r, err)) != ERR_OK)
 			return code;
 	return fill(&p, err);
+}
+
+/* --- what all members use ------------------------------------------------------------------ */
+
+static enum err_code
+check_fence(const char *fence, struct err *err)
+{
+	uint64_t lanes;
+
+	if (strcmp(fence, "gate") == 0 || strcmp(fence, "stream") == 0 ||
+	    (strncmp(fence, "stream:", 7) == 0 && num_uint(fence + 7, &lanes) && lanes >= 2 && lanes <= LANES_MAX))
+		return ERR_OK;
+	return err_set(err, ERR_INVALID, "fence '%.40s' is none of gate, stream, stream:2 to stream:%d", fence, LANES_MAX);
+}
+
+/* check_still: nobody leads; who would lose its lead to another profile is to say so itself. */
+static enum err_code
+check_still(struct conn *c, const char *service, const char *group, struct err *err)
+{
+	struct observed s;
+	enum err_code code = observe(c, service, group, &s, err);
+
+	if (code != ERR_OK)
+		return code;
+	if (s.led)
+		return err_set(err, ERR_REVISION, "'%s' leads group '%s' of %s; stop its members first", s.instance, group,
+		    strcmp(service, ELECT_SERVICE) == 0 ? "aegis elect" : service);
+	if (!s.certain)
+		return err_set(err, ERR_UNAVAILABLE, "whether somebody leads group '%s' is not known: too few registers answer", group);
+	return ERR_OK;
+}
+
+enum err_code
+repair_terms(struct conn *c, const char *service, const char *group, const char *profile, const char *fence,
+    struct lease_group_record *now, struct err *err)
+{
+	const struct kv kv = { c, META_BUCKET };
+	struct profile p;
+	struct kv_entry e;
+	char key[256];
+	uint64_t revision;
+	enum err_code code;
+
+	if ((code = check_names(service, group, err)) != ERR_OK ||
+	    (profile != NULL && (code = profile_find(profile, NS_PER_MS, &p, err)) != ERR_OK) ||
+	    (fence != NULL && (code = check_fence(fence, err)) != ERR_OK) || (code = check_still(c, service, group, err)) != ERR_OK)
+		return code;
+	snprintf(key, sizeof key, "group__%s__%s", service, group);
+	if ((code = kv_get(&kv, key, &e, err)) != ERR_OK)
+		return code == ERR_NOT_FOUND ? err_set(err, code, "group '%s' has no record; its first member says what it uses", group)
+		    : code;
+	code = lease_group_decode(e.value, e.n, now, err);
+	revision = e.revision;
+	kv_entry_release(&e);
+	if (code != ERR_OK)
+		return code;
+	if (profile != NULL)
+		snprintf(now->profile, sizeof now->profile, "%s", profile);
+	if (fence != NULL)
+		snprintf(now->fence, sizeof now->fence, "%s", fence);
+	struct str text = STR_INIT;
+	lease_group_encode(now, &text);
+	code = kv_put(&kv, &(struct kv_put){ .key = key, .value = text.p, .n = text.len, .expect = revision }, &revision, err);
+	str_release(&text);
+	return code;
 }

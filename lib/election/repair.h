@@ -7,7 +7,7 @@
 #define ELECTION_REPAIR_H
 
 #include "base/err.h"
-#include "model/lease.h"
+#include "codec/lease.h"
 
 struct conn;
 
@@ -24,5 +24,11 @@ struct repaired {
  * answer, and without all of them nobody can tell that no higher epoch exists.  A single empty register is
  * not touched: members fill it by themselves. */
 enum err_code repair_group(struct conn *c, const char *service, const char *group, struct repaired *out, struct err *err);
+
+/* repair_terms(c, service, group, profile, fence, now, err): what all members of the group use from now on (§3.3, §6); NULL: that as
+ * before.  now is the record as it is then.  Members that run do not hear of it, so they were stopped: ERR_REVISION names one that
+ * leads.  ERR_NOT_FOUND: the group has no record, and its first member says what it uses.  ERR_INVALID. */
+enum err_code repair_terms(struct conn *c, const char *service, const char *group, const char *profile, const char *fence,
+    struct lease_group_record *now, struct err *err);
 
 #endif

@@ -30,7 +30,8 @@ spawn slow env AEGIS_PROFILE=relaxed "$AEGIS" elect mixed --id slow -- "$T/job"
 until_true 10 begun_by $((n + 1)) slow
 code 2 env AEGIS_PROFILE=fast "$AEGIS" elect mixed --id quick -- "$T/job"
 says stderr "uses profile 'relaxed', not 'fast'"
-says stderr "leave the profile out"
+says stderr "use it here, too, or stop them all and type"
+remedy=$(sed -n 's/.*`aegis \(elect mixed --repair [^`]*\)`.*/\1/p' "$T/stderr")
 # Left out, it is the group's.
 spawn quick env -u AEGIS_PROFILE "$AEGIS" elect mixed --id quick -- "$T/job"
 until_true 10 log_has quick 'takes part in the election'
@@ -38,7 +39,41 @@ died=$(now_ms)
 end slow KILL
 until_true 10 begun_by $((n + 2)) quick
 [ $(($(now_ms) - died)) -ge 800 ] || fail "it did not wait for the lease of the dead one, which may last 800 ms"
+# The other way out is what was told to type, once nobody leads.
+read -ra words <<<"$remedy"
+code 5 "$AEGIS" "${words[@]}" --yes
+says stderr "'quick' leads group 'mixed' of aegis elect"
 end quick
+code 2 "$AEGIS" "${words[@]}" </dev/null
+says stderr "nothing was changed"
+code 2 "$AEGIS" elect mixed --repair --set-profile hasty --yes
+code 2 "$AEGIS" elect mixed --repair --set-fence wire --yes
+code 2 "$AEGIS" elect mixed --observe --set-profile fast
+code 3 "$AEGIS" elect nothing-known --repair --set-profile fast --yes
+code 0 "$AEGIS" "${words[@]}" --yes --json
+json 'v.group === "mixed" && v.profile === "fast" && v.fence === "gate"'
+n=$(begun)
+spawn quick env AEGIS_PROFILE=fast "$AEGIS" elect mixed --id quick -- "$T/job"
+until_true 10 begun_by $((n + 1)) quick
+code 2 env AEGIS_PROFILE=relaxed "$AEGIS" elect mixed --id slow -- "$T/job"
+end quick
+exclusive
+
+# --- different leases of the first two, started at once: one of them is told, and the other one leads ---
+both=(relaxed wan)
+for p in "${both[@]}"; do spawn "$p" env AEGIS_PROFILE="$p" "$AEGIS" elect raced --id "$p" -- "$T/job"; done
+one_of_both() {
+	ended relaxed || ended wan
+}
+until_true 30 one_of_both
+told=relaxed stays=wan
+ended relaxed || told=wan stays=relaxed
+end "$told"
+[ "$rc" -eq 2 ] || fail "the one that was too late with its profile ends with $rc"
+says "$told.log" "uses profile '$stays', not '$told'"
+until_true 30 begun_by $((n + 2)) "$stays"
+! ended "$stays" || fail "both were refused"
+end "$stays"
 exclusive
 
 # --- all members die and come back at once: one wait, then one of them ---

@@ -208,6 +208,35 @@ another_profile_is_refused(void **state)
 	member_kill(m);
 }
 
+/* Two that come at once, with a lease each, to a group that has no record yet: one of them makes it, and the other one is told,
+ * whoever was first at the register. */
+static void
+of_two_profiles_that_race_one_wins(void **state)
+{
+	static struct member m[2];
+
+	(void)state;
+	for (int round = 0; round < 6; round++) {
+		const char *group = fresh_group();
+		memset(m, 0, sizeof m);
+		for (unsigned i = 0; i < 2; i++)
+			m[i] = (struct member){ .servers = bus_url(&bus), .instance = i == 0 ? "a" : "b", .group = group,
+				.profile = (i == 0) == (round % 2 == 0) ? "relaxed" : "default" };
+		for (unsigned i = 0; i < 2; i++)
+			member_start(&m[i]);
+		WAIT_FOR(atomic_load(&m[0].failed) || atomic_load(&m[1].failed));
+		struct member *told = atomic_load(&m[0].failed) ? &m[0] : &m[1], *stays = &m[told == m];
+		WAIT_FOR(member_leads(stays));
+		assert_false(atomic_load(&stays->failed));
+		WAIT_FOR(!member_leads(told) && !member_open_gate(told));
+		char *words = mem_printf("uses profile '%s', not '%s'", stays->profile, told->profile);
+		if (strstr(told->why, words) == NULL)
+			fail_msg("'%s' does not say: %s", told->why, words);
+		mem_free(words);
+		members_kill(m, 2);
+	}
+}
+
 static void
 the_longest_wait_of_all_settings_counts(void **state)
 {
@@ -390,6 +419,60 @@ the_records_may_be_lost(void **state)
 	member_kill(&late);
 }
 
+static bool
+record_says(struct conn *c, const char *group, uint64_t epoch)
+{
+	struct observed s;
+	struct err err;
+
+	return observe(c, ELECT_SERVICE, group, &s, &err) == ERR_OK && s.known && s.record.epoch == epoch;
+}
+
+/* The record of the group cannot be written: that is tried after pauses that double, keeps nobody from leading, and is made up
+ * for as soon as it is possible. */
+static void
+what_cannot_be_written_waits_longer_each_time(void **state)
+{
+	static struct member m, late;
+	struct msg *reply;
+	struct err err;
+
+	(void)state;
+	m = (struct member){ .servers = bus_url(&bus), .instance = "a", .group = fresh_group(), .profile = "relaxed" };
+	late = (struct member){ .servers = bus_url(&bus), .instance = "b", .group = m.group, .profile = "relaxed" };
+	member_start(&m);
+	leader(&m, 1);
+	uint64_t epoch = member_epoch(&m);
+	struct conn *c = plain_conn();
+	WAIT_FOR(record_says(c, m.group, epoch));
+	struct conn_msg q = { .subject = "$JS.API.STREAM.DELETE.KV_AEGIS_META", .urgent = true };
+	assert_int_equal(conn_request(c, &q, 5 * NS_PER_S, &reply, &err), ERR_OK);
+	msg_free(reply);
+	/* A new hold, which the record is to tell of. */
+	struct mono begin = clock_mono(clock_system());
+	member_in(&m, member_resign);
+	WAIT_FOR(member_leads(&m) && member_epoch(&m) > epoch);
+	const struct elector_counters *n = elector_counters(m.elector);
+	for (uint64_t failed = 0; failed < 4; failed = atomic_load(&n->meta_failures)) {
+		/* At 0, 0.5, 1.5, 3.5 s … after the hold began, which was later than our beginning. */
+		double s = (double)mono_since(clock_mono(clock_system()), begin) / 1e9;
+		unsigned most = 1;
+		while (0.5 * ((1u << most) - 1) <= s)
+			most++;
+		if (failed > most)
+			fail_msg("%u attempts in %.1f s", (unsigned)failed, s);
+		assert_true(s < (double)WAIT_NS / 1e9);
+		thread_pause(10 * NS_PER_MS);
+	}
+	assert_true(member_leads(&m));
+	/* Somebody who starts makes the bucket anew; the leader's own attempt brings its epoch. */
+	member_start(&late);
+	WAIT_FOR(record_says(c, m.group, member_epoch(&m)));
+	conn_free(c);
+	member_kill(&m);
+	member_kill(&late);
+}
+
 static void
 a_stream_that_is_not_as_it_must_be_is_not_used(void **state)
 {
@@ -548,11 +631,13 @@ main(int argc, char **argv)
 		cmocka_unit_test_teardown(a_server_that_comes_back_gets_a_leader_again, members_end),
 		cmocka_unit_test_teardown(the_records_of_the_group_are_kept, members_end),
 		cmocka_unit_test_teardown(another_profile_is_refused, members_end),
+		cmocka_unit_test_teardown(of_two_profiles_that_race_one_wins, members_end),
 		cmocka_unit_test_teardown(the_longest_wait_of_all_settings_counts, members_end),
 		cmocka_unit_test_teardown(a_retired_member_ends_after_its_work, members_end),
 		cmocka_unit_test_teardown(a_control_message_makes_it_step_down, members_end),
 		cmocka_unit_test_teardown(an_observer_tells_who_leads_and_why_nobody_does, members_end),
 		cmocka_unit_test_teardown(the_records_may_be_lost, members_end),
+		cmocka_unit_test_teardown(what_cannot_be_written_waits_longer_each_time, members_end),
 		cmocka_unit_test_teardown(a_stream_that_is_not_as_it_must_be_is_not_used, members_end),
 		cmocka_unit_test_teardown(a_clock_that_is_set_costs_one_renewal, members_end),
 		cmocka_unit_test_teardown(a_thread_that_is_held_up_between_two_clocks_is_no_jump, members_end),
