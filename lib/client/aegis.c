@@ -133,6 +133,7 @@ aegis_connect(const aegis_options *o, aegis_error *e)
 	aegis *a = mem_new(sizeof *a);
 	a->magic = AEGIS_MAGIC;
 	a->timeout_ns = o->timeout_ms > 0 ? o->timeout_ms * NS_PER_MS : DEFAULT_TIMEOUT_NS;
+	atomic_store(&a->call_timeout_ns, a->timeout_ns);
 	a->validation = o->validation;
 	a->format = o->json ? DATA_JSON : DATA_MSGPACK;
 	pthread_mutex_init(&a->lock, NULL);
@@ -315,7 +316,7 @@ start_member(void *arg)
 		set_member(a, m);
 		return;
 	}
-	client_settings_free(a);
+	client_settings_close(a);
 	member_close(m);
 	client_elect_stop(a);
 	member_free(m);
@@ -331,7 +332,7 @@ drop_twin(void *arg)
 	set_member(a, NULL);
 	client_events_free(a);
 	client_workers_free(a);
-	client_settings_free(a);
+	client_settings_close(a);
 	member_close(m);
 	client_elect_stop(a);
 	member_free(m);
@@ -533,7 +534,7 @@ aegis_close(aegis *a)
 	caller_stop(a->caller);
 	sender_stop(a->sender);
 	publisher_stop(a->publisher);
-	client_settings_free(a);
+	client_settings_close(a);
 	member_close(a->member);	/* else a request could still find the workers gone */
 	client_elect_close(a);
 	client_events_free(a);		/* its deliveries go to the handlers' pool */
@@ -541,6 +542,7 @@ aegis_close(aegis *a)
 	pool_free(a->handlers);
 	client_workers_free(a);
 	pool_free(a->pool);
+	client_settings_free(a);
 	client_elect_stop(a);
 	client_election_free(a);
 	member_free(a->member);

@@ -122,8 +122,9 @@ typedef struct aegis_identity {
 	int64_t ttl_s;			/* 0: 30 */
 } aegis_identity;
 
-/* A C program does not follow the central settings of its service (`aegis config set`): what it is told here and by
- * aegis_connect stays.  It answers who asks what that is (`GET /api/instances/…/settings`).
+/* Of the central settings of its service (`aegis config set`) a C program follows heartbeat_interval, registry_ttl and
+ * rpc_timeout (of calls that do not say), at once, where they were not given here or to aegis_connect: what the
+ * program says is stronger.  It answers who asks what is in force (`GET /api/instances/…/settings`).
  *
  * aegis_register(a, who, e): subscribes to the methods served, then writes the instance
  * record and keeps it alive.  Returns when the record stands, or with AEGIS_TWIN when a

@@ -39,7 +39,7 @@ fill_spec(struct call_spec *s, const aegis *a, const char *service, const char *
 	MUST((size_t)o->strategy < COUNT_OF(strategies) && (size_t)o->retry < COUNT_OF(retries));
 	*s = (struct call_spec){
 		.service = service, .method = method, .strategy = strategies[o->strategy], .trace_id = o->trace_id,
-		.traceparent = o->traceparent, .timeout_ns = o->timeout_ms > 0 ? o->timeout_ms * NS_PER_MS : a->timeout_ns,
+		.traceparent = o->traceparent, .timeout_ns = o->timeout_ms > 0 ? o->timeout_ms * NS_PER_MS : atomic_load(&a->call_timeout_ns),
 		.retry = retries[o->retry], .retries = o->max_retries, .idempotent = o->idempotent,
 		.attempt_ns = o->attempt_timeout_ms * NS_PER_MS, .sticky = o->strategy == AEGIS_STICKY, .sticky_group = o->group,
 	};

@@ -76,6 +76,7 @@ struct aegis {
 	struct pool *pool;		/* store operations of the member */
 	struct pool *handlers;
 	int64_t timeout_ns;
+	_Atomic int64_t call_timeout_ns;	/* of a call that does not say; the central settings may */
 	enum data_format format;
 
 	struct served *served;		/* fixed from aegis_register on */
@@ -85,7 +86,7 @@ struct aegis {
 	struct subscribed **subscribed;	/* likewise */
 	size_t nsubscribed;
 
-	struct client_settings *settings;	/* while registered; the loop's */
+	struct client_settings *settings;	/* of the last registration; the loop's */
 	struct aegis_election *election;	/* likewise; NULL: takes part in none */
 
 	char *service, *instance;	/* aegis_register's thread writes them, while enrolling */
@@ -154,9 +155,11 @@ void client_events_drain(struct aegis *a, int64_t timeout_ns);
 void client_events_free(struct aegis *a);
 void client_subscribed_free(struct aegis *a);
 
-/* What the member runs with, told to who asks: begin (the loop's thread; a failure leaves something to free), end (the
- * same, or when the loop does not run). */
+/* What the member runs with, the central settings of its service included, told to who asks: begin (the loop's thread,
+ * after the member; a failure leaves something to close), end (the same, or when the loop does not run; once is
+ * enough), be forgotten (the pool is gone). */
 enum err_code client_settings_start(struct aegis *a, const aegis_identity *who, struct err *err);
+void client_settings_close(struct aegis *a);
 void client_settings_free(struct aegis *a);
 
 /* client_result(json, id): what a command brought; json is valid. */

@@ -1,9 +1,15 @@
-/* t_client_settings - a member in a C program says what it runs with, as long as it is there, and changes nothing when
- * its service gets central settings. */
+/* t_client_settings - a member in a C program says what it runs with, as long as it is there, and goes by the central
+ * settings of its service where it was not told otherwise. */
+#include <stdatomic.h>
+
 #include "handle.h"
 
 #include "base/magic.h"
+#include "base/mem.h"
+#include "codec/subject.h"
 #include "nats/conn.h"
+#include "nats/kv.h"
+#include "settings/settings.h"
 
 static struct conn *peer;
 
@@ -65,7 +71,7 @@ says_what_it_runs_with(void **state)
 	ok(aegis_register(a, &(aegis_identity){ .service = "orders", .instance = "one", .heartbeat_ms = 1500 }, &e));
 	const char *text = asked(where);
 	holds(text, "{\"service\":\"orders\",\"instance\":\"one\",\"revision\":null,\"applied_revision\":null,\"refused\":null,\"pending\":[],\"settings\":[");
-	holds(text, "{\"key\":\"heartbeat_interval\",\"value\":\"1s500ms\",\"origin\":\"flag\",\"source\":\"the program\",\"pending\":false,\"live\":false,"
+	holds(text, "{\"key\":\"heartbeat_interval\",\"value\":\"1s500ms\",\"origin\":\"flag\",\"source\":\"the program\",\"pending\":false,\"live\":true,"
 	    "\"secret\":false}");
 	holds(text, "{\"key\":\"registry_ttl\",\"value\":\"30s\",\"origin\":\"default\",\"source\":null,");
 	holds(text, "{\"key\":\"timeout\",\"value\":\"2s500ms\",\"origin\":\"flag\",");
@@ -89,12 +95,112 @@ goes_by_its_last_name(void **state)
 	aegis_close(second);
 }
 
+/* write_down: a document as the bucket has it, checked by nobody. */
+static uint64_t
+write_down(const char *service, const char *settings)
+{
+	struct kv kv = { peer, CONFIG_BUCKET };
+	char text[600];
+	uint64_t revision;
+	struct err err;
+
+	snprintf(text, sizeof text, "{\"settings\":%s,\"updated_by\":\"me\"}", settings);
+	expect_ok(kv_put(&kv, &(struct kv_put){ .key = service, .value = text, .n = strlen(text), .expect = KV_ANY }, &revision, &err), &err);
+	return revision;
+}
+
+static bool
+says(const char *where, const char *part)
+{
+	const char *text = asked(where);
+
+	return text != NULL && strstr(text, part) != NULL;
+}
+
+#define HEARTBEAT(value, origin) "{\"key\":\"heartbeat_interval\",\"value\":\"" value "\",\"origin\":\"" origin "\","
+#define RPC(value, origin) "{\"key\":\"rpc_timeout\",\"value\":\"" value "\",\"origin\":\"" origin "\","
+
+static void
+count(void *arg, struct msg *m)
+{
+	atomic_fetch_add((atomic_int *)arg, 1);
+	msg_free(m);
+}
+
+static void
+goes_by_the_central_settings(void **state)
+{
+	static const char where[] = "aegis.ctl.prices.one.settings";
+	struct kv kv = { peer, CONFIG_BUCKET };
+	atomic_int beats = 0;
+	struct err err;
+
+	(void)state;
+	expect_ok(settings_make(peer, &err), &err);
+	assert_int_equal(write_down("prices", "{\"heartbeat_interval\":\"30s\",\"registry_ttl\":\"60s\",\"max_inflight\":3,\"workload\":{}}"), 1);
+	aegis *a = connect_as(NULL);
+	ok(enrol(a, "prices", "one"));
+	WAIT_FOR(says(where, HEARTBEAT("30s", "central")));
+	holds(asked(where), "\"source\":\"settings, revision 1\",\"pending\":false,\"live\":true,");
+	holds(asked(where), "\"revision\":1,\"applied_revision\":1,\"refused\":\"a C program has no max_inflight, workload; the others count\"");
+
+	/* Changed while it runs: so often its heartbeats come, and so long its calls wait. */
+	struct sub *sub = sub_new(&(struct sub_opts){ .conn = peer, .subject = "internal.heartbeat.prices", .handler = count, .arg = &beats }, &err);
+	assert_non_null(sub);
+	write_down("prices", "{\"heartbeat_interval\":\"500ms\",\"rpc_timeout\":\"300ms\"}");
+	WAIT_FOR(says(where, HEARTBEAT("500ms", "central")));
+	holds(asked(where), RPC("300ms", "central"));
+	holds(asked(where), "\"refused\":null");
+	WAIT_FOR(atomic_load(&beats) >= 3);
+	sub_free(sub);
+	sub = sub_new(&(struct sub_opts){ .conn = peer, .subject = "rpc.prices.one.silent", .handler = count, .arg = &beats }, &err);
+	assert_non_null(sub);
+	expect_ok(conn_flush(peer, 2 * NS_PER_S, &err), &err);
+	aegis_result *r = NULL;
+	fails(aegis_call(a, "prices", "silent", NULL, NULL, &r, &e), AEGIS_TIMEOUT, "no answer to rpc.prices.silent within ");
+	assert_true(strtod(strstr(e.text, "within ") + 7, NULL) < 4);	/* s, of 5 by default */
+	sub_free(sub);
+
+	/* What cannot stand together, or is none, changes nothing and is told. */
+	write_down("prices", "{\"heartbeat_interval\":\"20s\",\"registry_ttl\":\"10s\"}");
+	WAIT_FOR(says(where, "\"revision\":3,\"applied_revision\":2,\"refused\":\"heartbeat_interval must be shorter"));
+	holds(asked(where), HEARTBEAT("500ms", "central"));
+	write_down("prices", "{\"heartbeat_interval\":\"soon\"}");
+	WAIT_FOR(says(where, "\"revision\":4,\"applied_revision\":2,\"refused\":\"heartbeat_interval: 'soon' is no duration"));
+	holds(asked(where), RPC("300ms", "central"));
+
+	expect_ok(kv_remove(&kv, "prices", KV_ANY, true, 0, &err), &err);
+	WAIT_FOR(says(where, HEARTBEAT("10s", "default")));
+	holds(asked(where), "\"revision\":null,\"applied_revision\":null,\"refused\":null");
+	aegis_close(a);
+}
+
+static void
+what_the_program_says_is_stronger(void **state)
+{
+	static const char where[] = "aegis.ctl.prices.two.settings";
+
+	(void)state;
+	uint64_t revision = write_down("prices", "{\"heartbeat_interval\":\"3s\",\"registry_ttl\":\"40s\",\"rpc_timeout\":\"1s\"}");
+	aegis *a = connect_as(&(aegis_options){ .timeout_ms = 2500 });
+	ok(aegis_register(a, &(aegis_identity){ .service = "prices", .instance = "two", .heartbeat_ms = 1500 }, &e));
+	char *taken = mem_printf("\"applied_revision\":%llu,", (unsigned long long)revision);
+	WAIT_FOR(says(where, taken));
+	mem_free(taken);
+	holds(asked(where), HEARTBEAT("1s500ms", "flag"));
+	holds(asked(where), RPC("2s500ms", "flag"));
+	holds(asked(where), "{\"key\":\"registry_ttl\",\"value\":\"40s\",\"origin\":\"central\",");
+	aegis_close(a);
+}
+
 int
 main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(says_what_it_runs_with),
 		cmocka_unit_test(goes_by_its_last_name),
+		cmocka_unit_test(goes_by_the_central_settings),
+		cmocka_unit_test(what_the_program_says_is_stronger),
 	};
 
 	BUS_SHIM(argc, argv);
