@@ -43,7 +43,12 @@ for (const colorScheme of ['light', 'dark']) {
 			body: JSON.stringify({ status: 503, title: 'Service unavailable', detail: 'there is no connection to NATS', request_id: 'r' }) }))));
 }
 
-test('in Chinese', async () => {
+const chinese = { locale: 'zh-CN' };
+test('populated, in Chinese', () => walk(full, { ...chinese, colorScheme: 'light' }));
+test('populated, in Chinese, dark, narrow', () => walk(full, { ...chinese, colorScheme: 'dark', ...narrow }));
+test('empty, in Chinese', () => walk(empty, { ...chinese, colorScheme: 'light' }));
+
+test('the language is told, and changed', async () => {
 	const { context, page } = await enter(full, 'admin', { locale: 'zh-CN' });
 	await page.waitForSelector('.instance:has-text("异常")');
 	assert.equal(await page.getAttribute('html', 'lang'), 'zh-CN');

@@ -58,6 +58,13 @@ test('with the keyboard alone', async () => {
 	await page.keyboard.press('g');
 	await page.keyboard.press('d');
 	await page.waitForURL(stack.url + '/');
+	await page.keyboard.press('g');
+	await page.keyboard.press('s');
+	await page.waitForURL(stack.url + '/?group=service');
+	await page.waitForSelector('h2:has-text("orders")');
+	await page.keyboard.press('g');
+	await page.keyboard.press('d');
+	await page.waitForURL(stack.url + '/');
 	await page.keyboard.press('?');
 	await page.waitForSelector('dialog[open] kbd');
 	await page.keyboard.press('Escape');
