@@ -20,6 +20,7 @@ struct judged {
 	int64_t consumers;
 	int replicas;			/* that it should have */
 	bool ttl;			/* the server can expire single messages */
+	jsRePublish *told;		/* for who mends: lives as long as cfg is used */
 };
 
 struct trait {
@@ -132,6 +133,14 @@ few_consumers(const struct judged *j, char now[64], char should[64])
 	return near && j->cfg->MaxConsumers != MAX_CONSUMERS;
 }
 
+static bool
+untold(const struct judged *j, char now[64], char should[64])
+{
+	const char *is = j->cfg->RePublish != NULL ? j->cfg->RePublish->Destination : "off";
+
+	return j->s->republish != NULL && tell(strcmp(is, j->s->republish) != 0, now, should, is, j->s->republish);
+}
+
 static void mend_history(const struct judged *j) { j->cfg->MaxMsgsPerSubject = j->s->history; }
 static void mend_age(const struct judged *j) { j->cfg->MaxAge = j->s->max_age_ns; }
 static void mend_ttl(const struct judged *j) { j->cfg->AllowMsgTTL = true; }
@@ -139,6 +148,13 @@ static void mend_markers(const struct judged *j) { j->cfg->SubjectDeleteMarkerTT
 static void mend_direct(const struct judged *j) { j->cfg->AllowDirect = j->s->direct == STORE_ON; }
 static void mend_replicas(const struct judged *j) { j->cfg->Replicas = j->replicas; }
 static void mend_consumers(const struct judged *j) { j->cfg->MaxConsumers = MAX_CONSUMERS; }
+
+static void
+mend_untold(const struct judged *j)
+{
+	*j->told = (jsRePublish){ .Source = j->s->subjects, .Destination = j->s->republish };
+	j->cfg->RePublish = j->told;
+}
 
 static const struct trait traits[] = {
 	{ other_subjects, NULL, "subjects", FINDING_CRITICAL, "messages go elsewhere or foreign ones come in" },
@@ -151,6 +167,7 @@ static const struct trait traits[] = {
 	{ other_direct, mend_direct, "allow_direct", FINDING_WARNING, "reads are refused, or may be stale" },
 	{ few_replicas, mend_replicas, "num_replicas", FINDING_WARNING, "it is not available while its only node is away" },
 	{ few_consumers, mend_consumers, "max_consumers", FINDING_WARNING, "watches and subscriptions are soon refused" },
+	{ untold, mend_untold, "republish", FINDING_WARNING, "its readers notice a change within five minutes only" },
 };
 
 /* --- looking ------------------------------------------------------------------------------ */
@@ -231,7 +248,7 @@ store_check(struct checkup *c, const struct store *s)
 		checkup_failed(c, &err);
 	if (code != ERR_OK)
 		return;
-	struct judged j = { s, si->Config, si->State.Consumers, checkup_replicas(c), c->jetstream.ttl };
+	struct judged j = { s, si->Config, si->State.Consumers, checkup_replicas(c), c->jetstream.ttl, NULL };
 	check_traits(c, &j);
 	check_room(c, s, si);
 	jsStreamInfo_Destroy(si);
@@ -288,13 +305,15 @@ store_mend(struct conn *c, const struct store *s, int replicas, bool upgrade, bo
 	}
 	if ((code = jetstream_probe(c, &js, err)) != ERR_OK)
 		goto err0;
-	struct judged j = { s, si->Config, si->State.Consumers, replicas, js.ttl };
+	jsRePublish told, *own = si->Config->RePublish;
+	struct judged j = { s, si->Config, si->State.Consumers, replicas, js.ttl, &told };
 	plan(&j, out);
 	if (upgrade && !dry_run && out->mended[0] != '\0') {
 		natsStatus st = js_UpdateStream(&after, conn_js(c), si->Config, NULL, &number);
 		if (st != NATS_OK)
 			code = conn_explain(c, conn_fail(st, number, err, "stream '%s': %s", s->stream, out->mended), err);
 	}
+	si->Config->RePublish = own;
 	jsStreamInfo_Destroy(after);
 err0:
 	jsStreamInfo_Destroy(si);

@@ -26,6 +26,7 @@ struct store {
 	bool workqueue;			/* else a log with limits */
 	bool ttl;			/* single messages expire, where the server can */
 	enum store_switch direct;	/* direct reads */
+	const char *republish;		/* where each write is told, too; NULL: wherever its owner likes */
 	bool markers;			/* deletions may leave markers that expire (else wire.md §8.1 forbids them) */
 	enum finding_severity missing;	/* how bad it is without it */
 	const char *without;		/* what follows then */

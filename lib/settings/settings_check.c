@@ -1,4 +1,4 @@
-/* settings_check.c - rows about central settings: their bucket, and whether it tells its writes. */
+/* settings_check.c - rows about central settings: their bucket, which tells its writes, and what is in it. */
 #include "settings/settings_check.h"
 
 #include <stdio.h>
@@ -16,7 +16,8 @@ make(struct conn *c, struct err *err)
 
 const struct store settings_stores[] = {
 	{ .stream = "KV_" CONFIG_BUCKET, .purpose = "central settings", .subjects = "$KV." CONFIG_BUCKET ".>", .history = 10,
-	    .direct = STORE_ON, .markers = true, .missing = FINDING_NOTE, .without = "no service has central settings", .make = make },
+	    .direct = STORE_ON, .republish = SUBJECT_CONFIGS, .markers = true, .missing = FINDING_NOTE,
+	    .without = "no service has central settings", .make = make },
 	{ .stream = NULL },
 };
 
@@ -27,23 +28,6 @@ check_stores(struct checkup *c)
 		store_check(c, s);
 }
 
-/* check_told: a bucket that somebody else made may be silent. */
-static void
-check_told(struct checkup *c)
-{
-	struct bucket_state b;
-	struct err err;
-	enum err_code code = bucket_inspect(c->conn, CONFIG_BUCKET, &b, &err);
-
-	if (code == ERR_OK && strcmp(b.republish, SUBJECT_CONFIGS) != 0)
-		findings_add(c->out, FINDING_WARNING, ERR_CONFIG,
-		    "nats stream edit KV_" CONFIG_BUCKET " --republish-source '$KV." CONFIG_BUCKET ".>' --republish-destination '" SUBJECT_CONFIGS "' -f",
-		    "the bucket " CONFIG_BUCKET " does not tell its writes on " SUBJECT_CONFIGS ": running instances notice a change of their settings "
-		    "within five minutes only");
-	else if (code != ERR_OK && code != ERR_NOT_FOUND)
-		checkup_failed(c, &err);
-}
-
 static void
 each_document(void *arg, const struct settings_document *d)
 {
@@ -52,7 +36,7 @@ each_document(void *arg, const struct settings_document *d)
 
 	if (d->why == NULL)
 		return;
-	snprintf(remedy, sizeof remedy, "nats kv del " CONFIG_BUCKET " %s -f", d->service);
+	snprintf(remedy, sizeof remedy, "aegis config rm --service %s --yes", d->service);
 	findings_add(c->out, FINDING_WARNING, ERR_CORRUPT, remedy,
 	    "the central settings of %s cannot be read (%s); its instances go on with what they had", d->service, d->why);
 }
@@ -72,11 +56,9 @@ check_documents(struct checkup *c)
 static const char *const documents_asks[] = {
 	"$JS.API.STREAM.INFO.KV_" CONFIG_BUCKET, "$JS.API.CONSUMER.CREATE.KV_" CONFIG_BUCKET, NULL
 };
-static const char *const told_asks[] = { "$JS.API.STREAM.INFO.KV_" CONFIG_BUCKET, NULL };
 
 const struct check settings_checks[] = {
 	{ "settings.streams", "the bucket of central settings", NEEDS_JETSTREAM, check_stores, NULL },
 	{ "settings.documents", "central settings that cannot be read", NEEDS_JETSTREAM, check_documents, documents_asks },
-	{ "settings.told", "whether running instances hear of changed settings", NEEDS_JETSTREAM, check_told, told_asks },
 	{ NULL, NULL, NEEDS_NATS, NULL, NULL },
 };

@@ -107,6 +107,14 @@ js put aegis_config order-service '[1]' >/dev/null
 sick settings.documents warning 1 "the central settings of order-service cannot be read"
 cured
 
+# A bucket of settings that somebody else made, which tells nobody.
+js remove KV_aegis_config
+js bucket aegis_config
+sick settings.streams warning 1 "republish is off instead of aegis.config.>"
+cured
+js stream KV_aegis_config >"$T/stream"
+json 'v.config.republish.src === "$KV.aegis_config.>" && v.config.republish.dest === "aegis.config.>"' stream
+
 # A subscriber that stays behind, of a stream that drops its oldest.
 js edit EVENTS '{"max_msgs":10}'
 timeout 20 "$AEGIS" event subscribe 'events.order.*' --service billing --count 1 >"$T/billing" 2>&1 &
