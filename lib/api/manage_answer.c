@@ -1,10 +1,12 @@
 /* manage_answer.c - how the management API answers: JSON, and refusals with what they are about. */
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "api/manage_inner.h"
 #include "base/magic.h"
 #include "base/mem.h"
+#include "base/num.h"
 
 #define REVISION_MAX 24
 
@@ -46,6 +48,34 @@ manage_condition(struct web_request *r, uint64_t revision, bool required, const 
 	if (code != ERR_OK)
 		manage_fail(r, code, 0, code == ERR_PRECONDITION ? service : NULL, "%s", err.text);
 	return code == ERR_OK;
+}
+
+/* was_true: the revision that the request's condition names, 0 for none; false: it names no single one. */
+static bool
+was_true(const struct web_request *r, uint64_t *expect)
+{
+	const char *match = web_header(r, "If-Match"), *none = web_header(r, "If-None-Match");
+	char text[REVISION_MAX];
+
+	*expect = 0;
+	if (match == NULL)
+		return none != NULL && strcmp(none, "*") == 0;
+	size_t n = strlen(match);
+	if (n < 3 || n > sizeof text || match[0] != '"' || match[n - 1] != '"')
+		return false;
+	snprintf(text, sizeof text, "%.*s", (int)n - 2, match + 1);
+	return num_uint(text, expect) && *expect > 0;
+}
+
+bool
+manage_condition_once(struct web_request *r, uint64_t revision, bool once, const char *service, uint64_t *expect)
+{
+	char etag[REVISION_MAX];
+
+	if (once && web_precondition(r, tag(revision, etag), true, NULL) == ERR_PRECONDITION && was_true(r, expect))
+		return true;
+	*expect = revision;
+	return manage_condition(r, revision, true, service);
 }
 
 void

@@ -229,7 +229,9 @@ struct write {
 	struct web_request *r;
 	struct settings *all;
 	struct settings_document was;
-	bool there, dry_run;
+	uint64_t expect;		/* what must be there; 0: nothing */
+	bool there, dry_run, has_id;
+	char id[MANAGE_KEY_MAX];	/* of its Idempotency-Key */
 };
 
 /* begin: reads what is there and holds it against the request's condition; false: answered, or *code says why. */
@@ -238,7 +240,7 @@ begin(struct write *w, enum err_code *code, struct err *err)
 {
 	if ((*code = look(w->m, w->r, &w->all, &w->was, &w->there, err)) != ERR_OK || !manage_flag(w->r, "dry_run", &w->dry_run))
 		return false;
-	return manage_condition(w->r, w->there ? w->was.revision : 0, true, web_param(w->r, "service"));
+	return manage_condition_once(w->r, w->there ? w->was.revision : 0, w->has_id && !w->dry_run, web_param(w->r, "service"), &w->expect);
 }
 
 static void
@@ -295,6 +297,23 @@ reply_written(const struct write *w, const char *json, uint64_t revision, struct
 	return ERR_OK;
 }
 
+/* reply_repeated: the request with that Idempotency-Key was done before, as `revision`. */
+static enum err_code
+reply_repeated(const struct write *w, const char *json, uint64_t revision, struct err *err)
+{
+	struct settings_document now = { .service = NULL };
+	enum err_code code = settings_get(w->all, web_param(w->r, "service"), &now, err);
+
+	if (code == ERR_OK && now.json != NULL && (now.revision > revision || strcmp(now.json, json) == 0))
+		reply_one(w->r, 200, &now);
+	else if (code == ERR_OK || code == ERR_NOT_FOUND || code == ERR_CORRUPT)
+		code = err_set(err, ERR_INVALID, "this Idempotency-Key came with another request a moment ago");
+	else
+		code = manage_store(code, err);
+	settings_document_release(&now);
+	return code;
+}
+
 /* put: json as the document, over what was read. */
 static enum err_code
 put(struct write *w, const char *action, const char *json, struct err *err)
@@ -302,13 +321,16 @@ put(struct write *w, const char *action, const char *json, struct err *err)
 	struct codec *codec = codec_new();
 	struct settings_culprit culprit = { "" };
 	uint64_t revision = 0;
+	bool repeated = false;
 	struct value v;
 	enum err_code code = codec_parse(codec, (struct data){ DATA_JSON, json, strlen(json) }, &v, err);
 
 	if (code == ERR_OK)
 		code = w->dry_run ? settings_check(settings_rules(w->all), &v, &culprit, err)
-		    : settings_put(w->all, web_param(w->r, "service"), &v, manage_who(w->r)->name,
-			w->there ? w->was.revision : KV_ABSENT, &culprit, &revision, err);
+		    : settings_put_once(w->all, &(struct settings_wish){
+			.service = web_param(w->r, "service"), .v = &v, .by = manage_who(w->r)->name, .expect = w->expect,
+			.id = w->has_id ? w->id : NULL, .repeated = &repeated, .culprit = &culprit,
+		    }, &revision, err);
 	codec_free(codec);
 	if (code == ERR_INVALID) {
 		refuse(w->r, &culprit, err->text);
@@ -322,6 +344,8 @@ put(struct write *w, const char *action, const char *json, struct err *err)
 		return code;
 	if (code != ERR_OK)
 		return manage_store(code, err);
+	if (repeated)
+		return reply_repeated(w, json, revision, err);
 	if (!w->dry_run)
 		write_down(w, action, json, revision);
 	return reply_written(w, json, revision, err);
@@ -445,9 +469,9 @@ manage_config_revert(void *arg, struct web_request *r, struct err *err)
 	struct write w = { .m = arg, .r = r };
 	struct settings_document d = { .service = NULL };
 	uint64_t target;
-	enum err_code code;
+	enum err_code code = manage_idempotency(r, w.id, &w.has_id, err);
 
-	if (begin(&w, &code, err) && manage_target(r, &target)) {
+	if (code == ERR_OK && begin(&w, &code, err) && manage_target(r, &target)) {
 		code = settings_at(w.all, web_param(r, "service"), target, &d, err);
 		if (code == ERR_OK && d.deleted)
 			code = err_set(err, ERR_NOT_FOUND, "revision %llu is a removal", (unsigned long long)target);

@@ -5,7 +5,6 @@
 #include "api/manage_definition.h"
 #include "api/manage_inner.h"
 #include "base/magic.h"
-#include "base/num.h"
 #include "codec/record.h"
 #include "model/names.h"
 #include "registry/registry.h"
@@ -128,24 +127,6 @@ write_back(struct manage *m, struct web_request *r, const struct way_back *w, st
 	return ERR_OK;
 }
 
-/* was_true: whether the request's condition, which fails now, may have held when it came for the first time: then the store
- * finds out by its Idempotency-Key.  *expect is what was there. */
-static bool
-was_true(const struct web_request *r, uint64_t *expect)
-{
-	const char *match = web_header(r, "If-Match"), *none = web_header(r, "If-None-Match");
-	char tag[24];
-
-	*expect = REGISTRY_NEW;
-	if (match == NULL)
-		return none != NULL && strcmp(none, "*") == 0;
-	size_t n = strlen(match);
-	if (n < 3 || n > sizeof tag || match[0] != '"' || match[n - 1] != '"')
-		return false;
-	snprintf(tag, sizeof tag, "%.*s", (int)n - 2, match + 1);
-	return num_uint(tag, expect) && *expect > 0;
-}
-
 enum err_code
 manage_service_revert(void *arg, struct web_request *r, struct err *err)
 {
@@ -154,7 +135,7 @@ manage_service_revert(void *arg, struct web_request *r, struct err *err)
 	struct registry_list l;
 	uint64_t target;
 	bool has_id, done;
-	char etag[24], id[MANAGE_KEY_MAX];
+	char id[MANAGE_KEY_MAX];
 	enum err_code code = manage_up(arg, err);
 
 	if (code != ERR_OK || (code = manage_idempotency(r, id, &has_id, err)) != ERR_OK ||
@@ -162,19 +143,13 @@ manage_service_revert(void *arg, struct web_request *r, struct err *err)
 	    (code = read_history(arg, r, &l, &done, err)) != ERR_OK || done)
 		return code;
 	const struct registry_item *last = &l.v[l.n - 1];
-	snprintf(etag, sizeof etag, "%llu", (unsigned long long)last->revision);
 	for (size_t i = 0; i < l.n; i++)
 		if (l.v[i].revision == target)
 			x = &l.v[i];
 	w.last = last;
 	w.to = x;
 	w.id = has_id && !w.dry_run ? id : NULL;
-	w.expect = last->deleted ? REGISTRY_NEW : last->revision;
-	code = web_precondition(r, last->deleted ? NULL : etag, true, err);
-	if (code == ERR_PRECONDITION && w.id != NULL && was_true(r, &w.expect))
-		code = ERR_OK;
-	if (code != ERR_OK) {
-		manage_fail(r, code, 0, code == ERR_PRECONDITION ? web_param(r, "name") : NULL, "%s", err->text);
+	if (!manage_condition_once(r, last->deleted ? 0 : last->revision, w.id != NULL, web_param(r, "name"), &w.expect)) {
 		code = ERR_OK;
 	} else if (x == NULL || x->definition == NULL) {
 		manage_fail(r, ERR_NOT_FOUND, 0, NULL, "revision %llu is %s; the history tells which there are",

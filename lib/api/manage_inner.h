@@ -140,6 +140,11 @@ void manage_json_revision(struct web_request *r, int status, struct str *out, ui
  * by manage_fail. */
 bool manage_condition(struct web_request *r, uint64_t revision, bool required, const char *service);
 
+/* manage_condition_once(r, revision, once, service, expect): the same, required.  once: the request has an Idempotency-Key, and
+ * a condition that fails now may have held when it came for the first time; the store finds out.  *expect: the
+ * revision that has to be there for it, 0 for none. */
+bool manage_condition_once(struct web_request *r, uint64_t revision, bool once, const char *service, uint64_t *expect);
+
 /* manage_location(m, r, what, id): sets Location to /api/what/id. */
 void manage_location(const struct manage *m, struct web_request *r, const char *what, const char *id);
 

@@ -239,33 +239,41 @@ encode(const struct value *v, const char *by, struct str *out, struct err *err)
 }
 
 static enum err_code
-write_out(struct settings *s, const char *service, const struct str *text, uint64_t expect, uint64_t *rev, struct err *err)
+write_out(struct settings *s, const struct settings_wish *w, const struct str *text, uint64_t *rev, struct err *err)
 {
 	enum err_code code = atomic_load(&s->missing) ? look(s, true, err) : ERR_OK;
 
 	return code != ERR_OK ? code : kv_put(&s->kv, &(struct kv_put){
-		.key = service, .value = text->p, .n = text->len, .expect = expect,
+		.key = w->service, .value = text->p, .n = text->len, .expect = w->expect, .id = w->id, .repeated = w->repeated,
 	}, rev, err);
+}
+
+enum err_code
+settings_put_once(struct settings *s, const struct settings_wish *w, uint64_t *rev, struct err *err)
+{
+	struct str text = STR_INIT;
+	enum err_code code = settings_check(&s->rules, w->v, w->culprit, err);
+
+	if (code == ERR_OK && (code = encode(w->v, w->by, &text, err)) == ERR_OK)
+		code = write_out(s, w, &text, rev, err);
+	str_release(&text);
+	if (code == ERR_REVISION)
+		return err_set(err, code, "settings of '%s': somebody else changed them since revision %llu; read them again", w->service,
+		    (unsigned long long)w->expect);
+	if (code == ERR_EXISTS)
+		return err_set(err, code, "service '%s' has settings already", w->service);
+	if (code != ERR_OK && code != ERR_INVALID)
+		err_prefix(err, "settings of '%s'", w->service);
+	return code;
 }
 
 enum err_code
 settings_put(struct settings *s, const char *service, const struct value *v, const char *by, uint64_t expect,
     struct settings_culprit *culprit, uint64_t *rev, struct err *err)
 {
-	struct str text = STR_INIT;
-	enum err_code code = settings_check(&s->rules, v, culprit, err);
-
-	if (code == ERR_OK && (code = encode(v, by, &text, err)) == ERR_OK)
-		code = write_out(s, service, &text, expect, rev, err);
-	str_release(&text);
-	if (code == ERR_REVISION)
-		return err_set(err, code, "settings of '%s': somebody else changed them since revision %llu; read them again", service,
-		    (unsigned long long)expect);
-	if (code == ERR_EXISTS)
-		return err_set(err, code, "service '%s' has settings already", service);
-	if (code != ERR_OK && code != ERR_INVALID)
-		err_prefix(err, "settings of '%s'", service);
-	return code;
+	return settings_put_once(s, &(struct settings_wish){
+		.service = service, .v = v, .by = by, .expect = expect, .culprit = culprit,
+	}, rev, err);
 }
 
 enum err_code

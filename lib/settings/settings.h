@@ -64,6 +64,19 @@ enum err_code settings_at(struct settings *s, const char *service, uint64_t revi
 enum err_code settings_put(struct settings *s, const char *service, const struct value *v, const char *by, uint64_t expect,
     struct settings_culprit *culprit, uint64_t *rev, struct err *err);
 
+/* settings_put_once(s, w, rev, err): the same.  With an id (else NULL) *w->repeated says that it was here before
+ * (kv_put): then nothing was written, whatever w->v is, and rev is of what was written then. */
+struct settings_wish {
+	const char *service;
+	const struct value *v;
+	const char *by;
+	uint64_t expect;
+	const char *id;
+	bool *repeated;
+	struct settings_culprit *culprit;	/* or NULL */
+};
+enum err_code settings_put_once(struct settings *s, const struct settings_wish *w, uint64_t *rev, struct err *err);
+
 /* settings_remove: its history stays. */
 enum err_code settings_remove(struct settings *s, const char *service, uint64_t expect, struct err *err);
 

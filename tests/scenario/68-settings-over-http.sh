@@ -76,9 +76,19 @@ http 200 GET /api/config/shop/history
 is "[$second,$first]" 'm.map((d) => d.revision)' "$T/body"
 http 404 POST /api/config/shop/revert '{"revision":999}' -H "If-Match: \"$second\""
 http 422 POST /api/config/shop/revert '{"revision":0}' -H "If-Match: \"$second\""
-http 200 POST /api/config/shop/revert "{\"revision\":$first}" -H "If-Match: \"$second\""
+http 200 POST /api/config/shop/revert "{\"revision\":$first}" -H "If-Match: \"$second\"" -H 'Idempotency-Key: back-1'
 is '[3,null]' '[m.settings.max_queue, m.settings.max_inflight ?? null]' "$T/body"
 third=$(tag)
+# The same once more is not done once more; what only looks like it is refused.
+http 200 POST /api/config/shop/revert "{\"revision\":$first}" -H "If-Match: \"$second\"" -H 'Idempotency-Key: back-1'
+is "[$third,3]" '[m.revision, m.settings.max_queue]' "$T/body"
+[ "$(tag)" = "$third" ] || fail "a repetition has another tag: $(tag)"
+http 412 POST /api/config/shop/revert "{\"revision\":$first}" -H "If-Match: \"$second\""
+http 412 POST /api/config/shop/revert "{\"revision\":$first}" -H "If-Match: \"$second\"" -H 'Idempotency-Key: back-2'
+http 422 POST /api/config/shop/revert "{\"revision\":$second}" -H "If-Match: \"$second\"" -H 'Idempotency-Key: back-1'
+http 422 POST /api/config/shop/revert "{\"revision\":$first}" -H "If-Match: \"$second\"" -H 'Idempotency-Key: a b'
+http 200 GET /api/config/shop/history
+is "[$third,$second,$first]" 'm.map((d) => d.revision)' "$T/body"
 http 200 GET /api/config
 is "[{\"service\":\"shop\",\"revision\":$third,\"updated_by\":\"op\"}]" 'm.map(({ service, revision, updated_by }) => ({ service, revision, updated_by }))' "$T/body"
 http 200 GET /api/config-schema
