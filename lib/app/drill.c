@@ -5,13 +5,13 @@
  * and is larger for every later call exactly if epochs grow and only one member counts. */
 #include "app/drill.h"
 #include "app/drill_calls.h"
+#include "app/drill_work.h"
 
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -43,7 +43,8 @@ struct drill {
 	struct elector *elector;
 	struct drill_calls *calls_by_queue;
 	struct sub *on_call, *on_state;
-	gate_word word;
+	struct drill_work *work;
+	gate_word *word;
 	char nonce[33];
 	_Atomic int64_t told_until;	/* the last that stands in the history */
 	atomic_bool yielding;		/* nothing exclusive runs any more, until the lease is given back or over */
@@ -51,8 +52,6 @@ struct drill {
 	struct loop_timer idle, look, linger;
 	enum lease_state state;
 	struct boot complete;		/* since when all registers are known; BOOT_NEVER: they are not */
-	pid_t work;
-	struct reaper_watch watch;
 	bool ending;
 };
 
@@ -83,7 +82,7 @@ now(void)
 static void
 tell_until(struct drill *d)
 {
-	struct boot t = now(), until = gate_until(atomic_load(&d->word));
+	struct boot t = now(), until = gate_until(atomic_load(d->word));
 	int64_t told = atomic_load(&d->told_until);
 
 	if (atomic_load(&d->yielding) || until.ns <= told || until.ns <= t.ns)
@@ -145,7 +144,8 @@ static void
 answer_state(struct drill *d, const char *reply)
 {
 	const struct elector_status *st = elector_status(d->elector);
-	struct drill_state s = { .pid = getpid(), .work = d->work, .registers = st->n };
+	struct drill_state s = { .pid = getpid(), .work = drill_work_pid(d->work), .guardian = drill_work_guardian(d->work),
+		.registers = st->n };
 	const struct profile *p = elector_profile(d->elector);
 
 	snprintf(s.id, sizeof s.id, "%s", d->id);
@@ -222,33 +222,26 @@ look(void *arg)
 /* --- the work under the lease ------------------------------------------------------------ */
 
 static void
-on_work_ended(void *arg, int wstatus)
+on_work_gone(void *arg)
 {
 	struct drill *d = arg;
 
-	(void)wstatus;
-	d->work = 0;
 	if (d->state == LEASE_ACTIVE || d->state == LEASE_SUSPECT)
 		elector_resign(d->elector, NULL, false, NULL);
 }
 
+/* on_work_lapsed: what its guardian ended or warned cannot be taken back, even if the lease recovers. */
 static void
-start_work(struct drill *d)
+on_work_lapsed(void *arg)
 {
-	static const char *const argv[] = { "sleep", "86400", NULL };
-	struct err err;
-
-	if (!d->with_work || d->work != 0)
-		return;
-	if (child_spawn(&(struct child_opts){ .argv = argv, .own_group = true, .dies_with_parent = true }, &d->work, &err) == ERR_OK)
-		reaper_watch(&d->watch, d->work, on_work_ended, d);
+	elector_resign(((struct drill *)arg)->elector, NULL, false, NULL);
 }
 
 static void
-kill_work(struct drill *d)
+start_work(struct drill *d, uint64_t epoch)
 {
-	if (d->work != 0)
-		kill(d->work, SIGKILL);
+	if (d->with_work)
+		drill_work_start(d->work, d->nonce, epoch, elector_lease_ns(d->elector));
 }
 
 /* --- the lease --------------------------------------------------------------------------- */
@@ -258,7 +251,7 @@ look_idle(void *arg)
 {
 	struct drill *d = arg;
 
-	if (gate_in_flight(elector_gate(d->elector)) > 0 || d->work != 0) {
+	if (gate_in_flight(elector_gate(d->elector)) > 0 || drill_work_runs(d->work)) {
 		loop_timer_set(d->loop, &d->idle, mono_after(loop_now(d->loop), IDLE_NS), look_idle, d);
 		return;
 	}
@@ -272,7 +265,7 @@ static void
 on_role(void *arg, const struct elector_role *role)
 {
 	struct drill *d = arg;
-	struct boot t = now(), until = gate_until(atomic_load(&d->word));
+	struct boot t = now(), until = gate_until(atomic_load(d->word));
 
 	d->state = role->state;
 	drill_calls_role(d->calls_by_queue, role);
@@ -283,13 +276,13 @@ on_role(void *arg, const struct elector_role *role)
 		if (role->before == LEASE_CAMPAIGN) {
 			atomic_store(&d->told_until, until.ns);
 			tell(d, HISTORY_open, t, until, &(struct drill_answer){ .epoch = role->epoch });
-			start_work(d);
+			start_work(d, role->epoch);
 		}
 		break;
 	case LEASE_DRAINING:
 	case LEASE_FENCED:
 	case LEASE_RETIRED:
-		kill_work(d);
+		drill_work_kill(d->work);
 		look_idle(d);
 		break;
 	case LEASE_STANDBY:
@@ -307,7 +300,7 @@ on_role(void *arg, const struct elector_role *role)
 static void
 on_reap(void *arg)
 {
-	kill_work(arg);
+	drill_work_kill(((struct drill *)arg)->work);
 }
 
 static void
@@ -378,12 +371,17 @@ open_all(struct drill *d, char **word, struct err *err)
 	    loop_signal(d->loop, DRILL_BEHIND, on_clock, d, err) != ERR_OK ||
 	    loop_signal(d->loop, DRILL_RIGHT, on_clock, d, err) != ERR_OK || (d->conn = conn_new(&co, err)) == NULL)
 		return err->code;
+	d->work = drill_work_new(&(struct drill_work_opts){ .loop = d->loop, .id = d->id, .history = d->calls ? word[DRILL_HISTORY] : "-",
+	    .gone = on_work_gone, .lapsed = on_work_lapsed, .arg = d }, err);
+	if (d->work == NULL)
+		return err->code;
+	d->word = drill_work_word(d->work);
 	d->site = site_new(&(struct site_opts){ .loop = d->loop, .conn = d->conn, .access = &co, .member = d->id }, err);
 	if (d->site == NULL)
 		return err->code;
 	d->elector = elector_new(&(struct elector_opts){
 		.site = d->site, .service = ELECT_SERVICE, .group = DRILL_GROUP, .instance = d->id,
-		.profile = word[DRILL_PROFILE], .word = &d->word, .data = { d->conn },
+		.profile = word[DRILL_PROFILE], .word = d->word, .data = { d->conn },
 		.role = on_role, .reap = on_reap, .holder = on_holder, .failed = on_failed, .ended = on_ended, .arg = d,
 	}, err);
 	if (d->elector == NULL)
@@ -404,6 +402,8 @@ drill_main(int argc, char **argv)
 	struct err err = { .code = ERR_OK };
 	char **word = argv + 2;
 
+	if (argc > 2 && strcmp(argv[2], DRILL_WORK_WORD) == 0)
+		drill_work_main(argc, argv);
 	if (argc != 2 + DRILL_WORDS) {
 		fprintf(stderr, "aegis: %s is for aegis itself\n", DRILL_VERB);
 		_exit(err_exit(ERR_WRAPPER));

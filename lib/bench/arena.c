@@ -247,6 +247,10 @@ unready(struct arena *a, char *why, size_t n)
 			return true;
 		}
 	}
+	if (a->o.work && leader >= 0 && arena_state(a, (unsigned)leader)->work <= 0) {
+		snprintf(why, n, "the leader's program does not run yet");
+		return true;
+	}
 	if (!prober_connected(a->prober)) {
 		snprintf(why, n, "the prober has no connection to one of the nodes");
 		return true;

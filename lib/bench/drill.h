@@ -42,7 +42,7 @@ struct drill_answer {
 
 struct drill_state {
 	char id[32], nonce[33];
-	pid_t pid, work;		/* work: of the program that runs under the lease; 0: none */
+	pid_t pid, work, guardian;	/* of the program that runs under the lease, and of its guardian; 0: none */
 	char node[32];			/* that the data connection leads to */
 	uint64_t epoch;			/* of the hold, while active */
 	bool active;			/* ACTIVE, and admits */

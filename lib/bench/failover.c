@@ -167,12 +167,16 @@ static const struct fault faults[] = {
 const struct fault *
 fault(unsigned i)
 {
+	static const struct fault *const more[] = { chaos_faults, work_faults };
+
 	if (i < COUNT_OF(faults))
 		return &faults[i];
-	const struct fault *more = chaos_faults;
-	for (i -= COUNT_OF(faults); i > 0 && more->name != NULL; i--)
-		more++;
-	return more->name != NULL ? more : NULL;
+	i -= COUNT_OF(faults);
+	for (size_t t = 0; t < COUNT_OF(more); t++)
+		for (const struct fault *k = more[t]; k->name != NULL; k++)
+			if (i-- == 0)
+				return k;
+	return NULL;
 }
 
 const struct fault *

@@ -22,11 +22,14 @@ struct failover {
 	unsigned node;			/* that the leader's data connection leads to */
 	unsigned other;			/* another node, by chance; the calls go through neither */
 	uint64_t epoch;			/* of the lead when the round began */
+	pid_t work, guardian;		/* of the leader, that were hit */
 };
 
 /* fault_random(f, below): by the seed. */
 uint64_t fault_random(struct failover *f, uint64_t below);
 
-extern const struct fault chaos_faults[];	/* nemesis.c; ends with a nameless one */
+/* What chaos does beside what is measured; each ends with a nameless one. */
+extern const struct fault chaos_faults[];	/* nemesis.c */
+extern const struct fault work_faults[];	/* nemesis_work.c */
 
 #endif

@@ -20,6 +20,7 @@
 	X(extend)	/* member: it stays open; until */ \
 	X(shut)		/* member: nothing exclusive runs any more */ \
 	X(release)	/* member: it gave the lease back */ \
+	X(work)		/* the program under a member's lease: it lives; epoch */ \
 	X(serve_begin)	/* member: req, epoch */ \
 	X(serve_end)	/* member: req, epoch; count is what the exclusive counter gave */ \
 	X(effect)	/* read back from the stream: seq, epoch, req */ \

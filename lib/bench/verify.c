@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "bench/verify_inner.h"
 
+#define THAW_NS NS_PER_S		/* in which a guardian that was frozen, too, ends what it guards */
 #define KEPT_NS (60 * NS_PER_S)		/* for so long may something from before explain, or contradict, what follows */
 
 void
@@ -75,6 +76,44 @@ report_overlap(struct verify *v, enum verify_check c, const char *what, const st
 	    (double)(boot_min(a->to, b->to).ns - boot_max(a->from, b->from).ns) / 1e6);
 }
 
+/* --- who stood still --------------------------------------------------------------------- */
+
+static void
+note_stop(struct spans *s, const struct history_line *l)
+{
+	struct span *last = span_of(s, l->nonce);
+
+	if (l->ev == HISTORY_inject)
+		spans_add(s, l->t, BOOT_NEVER, l);
+	if (l->ev == HISTORY_heal && last != NULL)
+		last->to = boot_min(last->to, l->t);
+}
+
+/* note_stops: by what the conductor called its faults. */
+static void
+note_stops(struct verify *v)
+{
+	for (size_t i = 0; i < v->h->n; i++) {
+		const struct history_line *l = &v->h->v[i];
+		bool freezes = strncmp(l->what, VERIFY_FREEZES, strlen(VERIFY_FREEZES)) == 0;
+		if (l->nonce[0] == '\0')
+			continue;
+		if (freezes)
+			note_stop(&v->freezes, l);
+		if (freezes || strncmp(l->what, VERIFY_STOPS, strlen(VERIFY_STOPS)) == 0)
+			note_stop(&v->stops, l);
+	}
+}
+
+static bool
+stood_still(const struct spans *s, const char *nonce, struct boot from, struct boot to)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (strcmp(s->v[i].nonce, nonce) == 0 && s->v[i].from.ns <= to.ns && s->v[i].to.ns >= from.ns)
+			return true;
+	return false;
+}
+
 /* --- C1, C4: gates and epochs ------------------------------------------------------------ */
 
 /* opens: a gate, or once more.  Whoever else's is open by what it told so far, is open at the same time. */
@@ -100,6 +139,21 @@ opens(struct verify *v, const struct history_line *l)
 			report_overlap(v, VERIFY_C1, "two gates were open", &v->gates.v[i], own);
 }
 
+/* lives: a program while the gate of another member than its own is open. */
+static void
+lives(struct verify *v, const struct history_line *l)
+{
+	v->r.lived++;
+	for (size_t i = 0; i < v->gates.n; i++) {
+		const struct span *gate = &v->gates.v[i];
+		if (strcmp(gate->nonce, l->nonce) == 0 || gate->from.ns >= l->t.ns || gate->to.ns <= l->t.ns ||
+		    stood_still(&v->freezes, l->nonce, (struct boot){ l->t.ns - THAW_NS }, l->t))
+			continue;
+		verify_wrong(v, VERIFY_C1, "the program of %s (epoch %llu) lived %.3f ms after the gate of %s had opened", l->src,
+		    (unsigned long long)l->epoch, (double)(l->t.ns - gate->from.ns) / 1e6, gate->src);
+	}
+}
+
 static void
 check_gates(struct verify *v)
 {
@@ -107,6 +161,8 @@ check_gates(struct verify *v)
 		const struct history_line *l = &v->h->v[i];
 		if (l->ev == HISTORY_open || l->ev == HISTORY_extend)
 			opens(v, l);
+		else if (l->ev == HISTORY_work)
+			lives(v, l);
 		struct span *own = l->ev == HISTORY_shut || l->ev == HISTORY_release ? span_of(&v->gates, l->nonce) : NULL;
 		if (own != NULL)
 			own->to = boot_min(own->to, l->t);
@@ -139,33 +195,6 @@ check_epochs(struct verify *v)
 }
 
 /* --- C2: served intervals ---------------------------------------------------------------- */
-
-/* note_stops: when processes stood still; the conductor's faults that do so are called by it. */
-static void
-note_stops(struct verify *v)
-{
-	for (size_t i = 0; i < v->h->n; i++) {
-		const struct history_line *l = &v->h->v[i];
-		if (l->nonce[0] == '\0' || strncmp(l->what, "stop", 4) != 0)
-			continue;
-		struct span *last = span_of(&v->stops, l->nonce);
-		if (l->ev == HISTORY_inject)
-			spans_add(&v->stops, l->t, BOOT_NEVER, l);
-		if (l->ev == HISTORY_heal && last != NULL)
-			last->to = boot_min(last->to, l->t);
-	}
-}
-
-static bool
-was_stopped(const struct verify *v, const char *nonce, struct boot from, struct boot to)
-{
-	for (size_t i = 0; i < v->stops.n; i++) {
-		const struct span *s = &v->stops.v[i];
-		if (strcmp(s->nonce, nonce) == 0 && s->from.ns <= to.ns && s->to.ns >= from.ns)
-			return true;
-	}
-	return false;
-}
 
 static int
 by_nonce_and_req(const void *a, const void *b)
@@ -231,7 +260,7 @@ check_served(struct verify *v)
 			continue;
 		}
 		v->r.served++;
-		if (end->t.ns - begin->t.ns < NS_PER_MS || !was_stopped(v, begin->nonce, begin->t, end->t))
+		if (end->t.ns - begin->t.ns < NS_PER_MS || !stood_still(&v->stops, begin->nonce, begin->t, end->t))
 			spans_add(&spans, begin->t, end->t, begin);
 	}
 	check_overlaps(v, &spans);
@@ -242,11 +271,12 @@ check_served(struct verify *v)
 void
 verify_members(struct verify *v)
 {
+	note_stops(v);
 	check_gates(v);
 	check_epochs(v);
-	note_stops(v);
 	check_served(v);
 	spans_forget(&v->stops, v->last);
+	spans_forget(&v->freezes, v->last);
 }
 
 void
@@ -254,6 +284,7 @@ verify_members_release(struct verify *v)
 {
 	mem_free(v->gates.v);
 	mem_free(v->stops.v);
+	mem_free(v->freezes.v);
 	history_release(&v->begun);
 }
 
@@ -324,6 +355,7 @@ verify_merge(struct verify_report *into, struct verify_report *from)
 		into->wrong[c] += from->wrong[c];
 	}
 	into->holds += from->holds;
+	into->lived += from->lived;
 	into->served += from->served;
 	into->invoked += from->invoked;
 	into->ok += from->ok;

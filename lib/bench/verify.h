@@ -3,7 +3,7 @@
  * what the next piece may depend on.
  *
  *	C1	the open gates of two members never overlap; one is open from its open to its last
- *		until, or to its shut
+ *		until, or to its shut; and no program under a lease lives while another's gate is open
  *	C2	what was served under different epochs does not overlap, except in a process that was
  *		stopped meanwhile; and no client counted an answer of an epoch after a newer one's
  *	C3	effects in the stream: epochs never go back; one per ok, none per fail, at most one else
@@ -22,6 +22,10 @@
 
 /* What begins so names a fault that gives nobody the right to take over. */
 #define VERIFY_SPARES "spare:"
+/* What begins so stops a member for a while: what it had begun to serve, it may end later.  The other stops the program under its
+ * lease and that one's guardian, too: thawed, the program may live for another second. */
+#define VERIFY_STOPS "stop"
+#define VERIFY_FREEZES "freeze"
 /* What an invoke is called by whose success something is stored: C3 is about these calls. */
 #define VERIFY_STORES "store"
 
@@ -44,7 +48,8 @@ struct verify_outage {
 struct verify_report {
 	uint64_t wrong[VERIFY_CHECKS];
 	char first[VERIFY_CHECKS][240];	/* of each check, a sentence about the first finding */
-	uint64_t holds, served, invoked, ok, failed, unknown, effects;
+	/* lived: signs of life of programs under a lease. */
+	uint64_t holds, lived, served, invoked, ok, failed, unknown, effects;
 	struct verify_outage *outage;	/* one per inject */
 	size_t outages;
 };

@@ -49,7 +49,7 @@ struct verify {
 	struct boot last;		/* line's time */
 
 	struct spans gates;		/* the newest of each nonce */
-	struct spans stops;		/* of processes, as far as they may still explain something */
+	struct spans stops, freezes;	/* of processes, as far as they may still explain something */
 	struct history begun;		/* serve_begin without an end yet */
 	struct span far;		/* what was served and reaches farthest; src "": nothing was */
 	char opener[HISTORY_NAME_MAX], opener_nonce[33];	/* of the largest epoch; "": nobody */

@@ -25,6 +25,7 @@
 #include "base/wall.h"
 #include "bench/failover.h"
 #include "election/profile.h"
+#include "runner/guardian.h"
 #include "sys/child.h"
 #include "sys/clock.h"
 #include "sys/dir.h"
@@ -137,8 +138,8 @@ tell_checks(const struct failover_result *r)
 		else
 			printf("C%d holds: %s\n", c + 1, what[c]);
 	}
-	printf("judged: %llu holds, %llu served, %llu calls (%llu ok, %llu failed, %llu unknown), %llu stored\n", (unsigned long long)v->holds,
-	    (unsigned long long)v->served, (unsigned long long)v->invoked, (unsigned long long)v->ok, (unsigned long long)v->failed,
+	printf("judged: %llu holds, %llu signs of life of programs, %llu served, %llu calls (%llu ok, %llu failed, %llu unknown), %llu stored\n", (unsigned long long)v->holds,
+	    (unsigned long long)v->lived, (unsigned long long)v->served, (unsigned long long)v->invoked, (unsigned long long)v->ok, (unsigned long long)v->failed,
 	    (unsigned long long)v->unknown, (unsigned long long)v->effects);
 }
 
@@ -321,6 +322,8 @@ main(int argc, char **argv)
 	choose_mutant();
 	if (argc > 1 && strcmp(argv[1], CHILD_SHIM_VERB) == 0)
 		child_shim_main(argc, argv);
+	if (argc > 1 && strcmp(argv[1], GUARDIAN_VERB) == 0)
+		guardian_main(argc, argv);
 	if (argc > 1 && strcmp(argv[1], DRILL_VERB) == 0)
 		drill_main(argc, argv);
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) >= 0;) {

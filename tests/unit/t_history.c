@@ -174,6 +174,43 @@ two_open_gates(void **state)
 }
 
 static void
+a_program_that_outlives_its_lease(void **state)
+{
+	static const struct history_line fine[] = {
+		LINE(105, work, OF_A, .epoch = 7),
+		LINE(415, work, OF_A, .epoch = 7),	/* nobody leads */
+		LINE(425, work, OF_B, .epoch = 9),
+	};
+	struct verify_report r;
+
+	(void)state;
+	assert_true(judge(fine, COUNT_OF(fine), &r));
+	assert_int_equal(r.lived, 3);
+	verify_release(&r);
+	EXPECT_ONLY(C1, "the program of a (epoch 7) lived 5.000 ms after the gate of b", LINE(425, work, OF_A, .epoch = 7));
+	/* That its member was stopped is no excuse. */
+	EXPECT_ONLY(C1, "lived 5.000 ms after", LINE(205, inject, .what = "stop", .nonce = A), LINE(425, work, OF_A, .epoch = 7),
+	    LINE(470, heal, .what = "stop", .nonce = A));
+}
+
+static void
+a_program_may_live_for_a_moment_when_it_thaws(void **state)
+{
+	static const struct history_line thawed[] = {
+		LINE(205, inject, .what = "freeze", .nonce = A), LINE(470, heal, .what = "freeze", .nonce = A),
+		LINE(471, work, OF_A, .epoch = 7),
+	};
+	struct verify_report r;
+
+	(void)state;
+	assert_true(judge(thawed, COUNT_OF(thawed), &r));
+	verify_release(&r);
+	EXPECT_ONLY(C1, "lived", LINE(205, inject, .what = "freeze", .nonce = A), LINE(470, heal, .what = "freeze", .nonce = A),
+	    LINE(600, extend, OF_B, UNTIL(2000)), LINE(640, extend, OF_B, UNTIL(2000)), LINE(660, extend, OF_B, UNTIL(2000)),
+	    LINE(1500, work, OF_A, .epoch = 7));
+}
+
+static void
 a_gate_told_late_proves_nothing(void **state)
 {
 	static const struct history_line late[] = { LINE(440, extend, OF_A, UNTIL(360)), LINE(441, open, OF_A, .epoch = 8, UNTIL(370)) };
@@ -384,6 +421,8 @@ main(void)
 		cmocka_unit_test(an_outage_is_the_longest_silence_around_a_fault),
 		cmocka_unit_test(nothing_after_a_fault_is_no_outage_of_zero),
 		cmocka_unit_test(two_open_gates),
+		cmocka_unit_test(a_program_that_outlives_its_lease),
+		cmocka_unit_test(a_program_may_live_for_a_moment_when_it_thaws),
 		cmocka_unit_test(a_gate_told_late_proves_nothing),
 		cmocka_unit_test(two_epochs_served_at_once),
 		cmocka_unit_test(a_stopped_process_may_end_what_it_began),
