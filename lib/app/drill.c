@@ -5,6 +5,7 @@
  * and is larger for every later call exactly if epochs grow and only one member counts. */
 #include "app/drill.h"
 #include "app/drill_calls.h"
+#include "app/drill_store.h"
 #include "app/drill_work.h"
 
 #include <signal.h>
@@ -44,6 +45,7 @@ struct drill {
 	struct drill_calls *calls_by_queue;
 	struct sub *on_call, *on_state;
 	struct drill_work *work;
+	struct drill_store *store;	/* NULL: it stores nothing */
 	gate_word *word;
 	char nonce[33];
 	_Atomic int64_t told_until;	/* the last that stands in the history */
@@ -216,6 +218,8 @@ look(void *arg)
 		d->complete = now();
 	elector_status_drop(st);
 	tell_until(d);
+	if (d->store != NULL)
+		drill_store_look(d->store);
 	loop_timer_set(d->loop, &d->look, mono_after(loop_now(d->loop), 10 * NS_PER_MS), look, d);
 }
 
@@ -269,6 +273,8 @@ on_role(void *arg, const struct elector_role *role)
 
 	d->state = role->state;
 	drill_calls_role(d->calls_by_queue, role);
+	if (d->store != NULL)
+		drill_store_role(d->store, role);
 	if (elector_lease_ns(d->elector) != 0)
 		drill_calls_pause_after(d->calls_by_queue, elector_lease_ns(d->elector));
 	switch (role->state) {
@@ -381,7 +387,7 @@ open_all(struct drill *d, char **word, struct err *err)
 		return err->code;
 	d->elector = elector_new(&(struct elector_opts){
 		.site = d->site, .service = ELECT_SERVICE, .group = DRILL_GROUP, .instance = d->id,
-		.profile = word[DRILL_PROFILE], .word = d->word, .data = { d->conn },
+		.profile = word[DRILL_PROFILE], .fence = word[DRILL_STORES][0] == '1' ? "stream" : "gate", .word = d->word, .data = { d->conn },
 		.role = on_role, .reap = on_reap, .holder = on_holder, .failed = on_failed, .ended = on_ended, .arg = d,
 	}, err);
 	if (d->elector == NULL)
@@ -389,6 +395,9 @@ open_all(struct drill *d, char **word, struct err *err)
 	lease_nonce_format(elector_nonce(d->elector), d->nonce);
 	d->calls_by_queue = drill_calls_new(d->loop, d->conn, d->id, elector_gate(d->elector), err);
 	if (d->calls_by_queue == NULL)
+		return err->code;
+	if (word[DRILL_STORES][0] == '1' && (d->store = drill_store_new(&(struct drill_store_opts){ .loop = d->loop, .conn = d->conn,
+	    .elector = d->elector, .id = d->id, .nonce = d->nonce }, err)) == NULL)
 		return err->code;
 	d->on_call = sub_new(&(struct sub_opts){ .conn = d->conn, .subject = DRILL_CALL, .handler = on_call, .arg = d }, err);
 	d->on_state = sub_new(&(struct sub_opts){ .conn = d->conn, .subject = DRILL_STATE, .handler = on_state, .arg = d }, err);

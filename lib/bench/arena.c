@@ -17,7 +17,9 @@
 #include "base/magic.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "bench/storer.h"
 #include "nats/conn.h"
+#include "nats/stream.h"
 #include "sys/child.h"
 #include "sys/clock.h"
 #include "sys/dir.h"
@@ -29,6 +31,7 @@
 #define LOOK_NS (2 * NS_PER_MS)
 #define END_NS (5 * NS_PER_S)
 #define ORDER_NS (60 * NS_PER_S)	/* until a proxy does as it is told; it always does, on a machine that runs at all */
+#define READ_TRIES 30			/* a stream without a leader gets one within 10 s */
 #define FRESH_NS (60 * NS_PER_MS)	/* so old may the prober's newest answer be, to count as served */
 
 struct member {
@@ -52,6 +55,8 @@ struct arena {
 	struct mail stop;
 	struct proxy *proxy[ARENA_MEMBERS][NATS_CLUSTER_MAX];
 	struct prober *prober;
+	struct storer *storer;
+	uint64_t unread;		/* the stream's first message that is not read back */
 	struct conn *ask[NATS_CLUSTER_MAX];
 	struct sub *sub[NATS_CLUSTER_MAX];
 	char inbox[NATS_CLUSTER_MAX][CONN_INBOX_MAX];
@@ -116,6 +121,7 @@ arena_start(struct arena *a, unsigned i, struct err *err)
 	argv[2 + DRILL_HISTORY] = a->history_path;
 	argv[2 + DRILL_CALLS] = a->o.calls ? "1" : "0";
 	argv[2 + DRILL_WORK] = a->o.work ? "1" : "0";
+	argv[2 + DRILL_STORES] = a->o.stores ? "1" : "0";
 	m->answered = false;
 	m->nonce[0] = '\0';
 	enum err_code code = child_spawn(&(struct child_opts){ .argv = argv, .fds = fds, .nfds = COUNT_OF(fds), .own_group = true,
@@ -376,6 +382,47 @@ open_paths(struct arena *a, struct err *err)
 	return code;
 }
 
+/* --- what is stored ---------------------------------------------------------------------- */
+
+static enum err_code
+open_stores(struct arena *a, struct err *err)
+{
+	struct str urls = STR_INIT;
+	enum err_code code;
+
+	if (!a->o.stores)
+		return ERR_OK;
+	a->unread = 1;
+	if ((code = stream_ensure(a->ask[0], STREAM_EVENTS, 0, NULL, err)) != ERR_OK)
+		return code;
+	nats_cluster_urls(a->cluster, &urls);
+	a->storer = storer_new(str_text(&urls), a->prober, a->history, err);
+	str_release(&urls);
+	return a->storer != NULL ? ERR_OK : err->code;
+}
+
+/* arena_read_back: through whichever node answers. */
+enum err_code
+arena_read_back(struct arena *a, struct err *err)
+{
+	enum err_code code = a->o.stores ? ERR_UNAVAILABLE : ERR_OK;
+
+	for (unsigned i = 0; i < READ_TRIES && code != ERR_OK; i++) {
+		if (i >= a->o.nodes)
+			thread_pause(NS_PER_S);
+		code = storer_read_back(a->ask[i % a->o.nodes], &a->unread, a->history, err);
+	}
+	return code;
+}
+
+enum err_code
+arena_end_stores(struct arena *a, struct err *err)
+{
+	storer_free(a->storer);
+	a->storer = NULL;
+	return arena_read_back(a, err);
+}
+
 struct arena *
 arena_new(const struct arena_opts *o, struct err *err)
 {
@@ -398,6 +445,8 @@ arena_new(const struct arena_opts *o, struct err *err)
 	if (code == ERR_OK)
 		code = open_paths(a, err);
 	if (code == ERR_OK)
+		code = open_stores(a, err);
+	if (code == ERR_OK)
 		return a;
 	arena_free(a);
 	return NULL;
@@ -408,6 +457,7 @@ arena_free(struct arena *a)
 {
 	if (a == NULL)
 		return;
+	storer_free(a->storer);
 	prober_free(a->prober);
 	for (unsigned i = 0; i < a->o.members; i++)
 		arena_signal(a, i, SIGKILL);

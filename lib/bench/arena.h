@@ -31,6 +31,7 @@ struct arena_opts {
 	bool proxied;			/* members reach nodes through proxies alone */
 	bool work;			/* a program runs under the lease */
 	bool calls;			/* the history holds each call, too */
+	bool stores;			/* members store something for a client (bench/storer.h); with calls */
 	uint64_t seed;
 	const atomic_bool *stop;	/* becomes true: waits end early with ERR_CANCELLED */
 };
@@ -55,6 +56,11 @@ const struct drill_state *arena_state(const struct arena *a, unsigned i);
 
 /* arena_leader(a): the member that said it is active, of the last answers; -1 without one. */
 int arena_leader(const struct arena *a);
+
+/* arena_read_back(a, err): what was stored since the last time goes into the history.  arena_end_stores(a, err): the client
+ * makes no more calls, and the rest does. */
+enum err_code arena_read_back(struct arena *a, struct err *err);
+enum err_code arena_end_stores(struct arena *a, struct err *err);
 
 /* arena_settle(a, timeout_ns, err): until there is one leader, every member knows every register for longer
  * than it would have to wait, and calls are answered.  ERR_TIMEOUT says who is not ready, and why. */

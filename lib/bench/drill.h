@@ -20,6 +20,10 @@
 #define DRILL_CALL "aegis.drill.call"		/* to all members: struct drill_call */
 #define DRILL_SERVICE "drill"			/* of the method by the queue */
 #define DRILL_METHOD "count"
+/* To the member with that nonce, struct drill_call: an event is to be stored, under its lease; struct drill_stored. */
+#define DRILL_STORE "aegis.drill.store"
+#define DRILL_DOMAIN "drill"			/* of the event; its Nats-Msg-Id is the call's number */
+#define DRILL_TYPE "stored"
 /* What signals do to a member, beside TERM: its wall clock is set by an hour, and set right again. */
 #define DRILL_AHEAD SIGUSR1
 #define DRILL_BEHIND SIGUSR2
@@ -28,7 +32,7 @@
 #define DRILL_STATE "aegis.drill.state"		/* to all members, empty: struct drill_state */
 
 /* What the words behind the verb are, in this order. */
-enum drill_word { DRILL_ID, DRILL_SERVERS, DRILL_PROFILE, DRILL_HISTORY, DRILL_CALLS, DRILL_WORK, DRILL_WORDS };
+enum drill_word { DRILL_ID, DRILL_SERVERS, DRILL_PROFILE, DRILL_HISTORY, DRILL_CALLS, DRILL_WORK, DRILL_STORES, DRILL_WORDS };
 
 struct drill_call {
 	uint64_t req;
@@ -38,6 +42,12 @@ struct drill_answer {
 	uint64_t req, epoch, count;	/* count: of the exclusive counter, larger for every later call */
 	int64_t at;			/* when it was served, BOOTTIME of the host, ns */
 	char nonce[33];
+};
+
+enum drill_outcome { DRILL_STORED, DRILL_REFUSED, DRILL_NOBODY_KNOWS };
+struct drill_stored {
+	uint64_t req, epoch;
+	enum drill_outcome outcome;
 };
 
 struct drill_state {

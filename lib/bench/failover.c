@@ -309,7 +309,8 @@ static enum err_code
 open_arena(struct failover *f, struct err *err)
 {
 	/* A new one begins with new registers, whose epochs know nothing of those before. */
-	const struct verify_opts vo = { .grace_ns = 4 * f->o->l_ns, .settle_ns = f->o->arena.calls ? SETTLE_NS : 0 };
+	const struct verify_opts vo = { .grace_ns = 4 * f->o->l_ns, .settle_ns = f->o->arena.calls ? SETTLE_NS : 0,
+		.effects = f->o->arena.stores };
 	struct arena_opts ao = f->arena_opts;
 	char *dir = f->arenas == 0 ? mem_text(ao.dir) : mem_printf("%s/%u", ao.dir, f->arenas + 1);
 
@@ -375,7 +376,7 @@ judge_if_long(struct failover *f, struct err *err)
 
 	if (history_waiting(f->reader) < PIECE_BYTES)
 		return ERR_OK;
-	if ((code = settle(f, err)) != ERR_OK)
+	if ((code = settle(f, err)) != ERR_OK || (code = arena_read_back(f->arena, err)) != ERR_OK)
 		return code;
 	return judge(f, (struct boot){ now().ns - LATE_NS }, err);
 }
@@ -414,9 +415,17 @@ close_arena(struct failover *f, struct err *err)
 	if (f->arena == NULL)
 		return ERR_OK;
 	add_up(f);
+	enum err_code code = arena_end_stores(f->arena, err), judged;
+	struct err late;
 	arena_free(f->arena);
 	f->arena = NULL;
-	enum err_code code = judge(f, BOOT_NEVER, err);
+	if (code != ERR_OK) {
+		/* Whether all is there that was promised cannot be said. */
+		found(f, err->text);
+		verify_waive(f->verify);
+	}
+	if ((judged = judge(f, BOOT_NEVER, code == ERR_OK ? err : &late)) != ERR_OK && code == ERR_OK)
+		code = judged;
 	uint64_t before[VERIFY_CHECKS];
 	memcpy(before, verify_so_far(f->verify)->wrong, sizeof before);
 	verify_end(f->verify, &rest);

@@ -44,6 +44,7 @@ struct effect {
 struct verify {
 	const struct history *h;	/* the piece */
 	bool ending;			/* there is no other piece */
+	bool waived;			/* some effects are not known */
 	struct verify_opts o;
 	struct verify_report r;
 	struct boot last;		/* line's time */

@@ -278,7 +278,7 @@ run(const struct wishes *w)
 	signal(SIGTERM, on_signal);
 	enum err_code code = failover_run(&(struct failover_opts){
 		.arena = { .server = getenv("NATS_SERVER"), .dir = dir, .nodes = 3, .members = 3, .profile = w->profile,
-		    .calls = true, .seed = w->seed, .stop = &stop },
+		    .calls = true, .stores = true, .seed = w->seed, .stop = &stop },
 		.faults = faults, .nfaults = n, .rounds = w->rounds > 0 ? w->rounds : n, .changes = w->changes, .p_ns = p.p_ns, .l_ns = p.l_ns,
 		.lasting = true,
 		.found = found, .progress = progress, .arg = &t,
