@@ -262,7 +262,11 @@ unready(struct arena *a, char *why, size_t n)
 		return true;
 	}
 	snprintf(why, n, leader < 0 ? "nobody leads" : "no calls are answered");
-	return leader < 0 || now().ns - v.last.ns > FRESH_NS || strcmp(v.nonce, a->member[leader].nonce) != 0;
+	if (leader < 0 || now().ns - v.last.ns > FRESH_NS || strcmp(v.nonce, a->member[leader].nonce) != 0)
+		return true;
+	/* The stream bears the loss of one node's data at a time, as the registers do. */
+	snprintf(why, n, "the stream of events is not on all nodes");
+	return a->o.stores && !storer_safe(a->ask[0], a->o.nodes);
 }
 
 enum err_code

@@ -23,6 +23,7 @@
 #define PLACES 1024			/* more than are under way in that time */
 #define FIRST_REQ (UINT64_C(1) << 40)	/* the prober's are below it */
 #define READ_TRIES 20
+#define LOOK_NS (500 * NS_PER_MS)
 
 struct storer {
 	struct prober *prober;
@@ -242,4 +243,25 @@ storer_read_back(struct conn *conn, uint64_t *from, int history, struct err *err
 		code = err_set(err, ERR_TIMEOUT, "of %llu messages of '%s' only %llu can be read", (unsigned long long)st.last_seq, name,
 		    (unsigned long long)r.next - 1);
 	return code;
+}
+
+bool
+storer_safe(struct conn *conn, unsigned nodes)
+{
+	static const char current[] = "\"current\":true", led[] = "\"leader\":\"";
+	struct msg *reply;
+	char subject[64];
+	unsigned n = 0;
+
+	snprintf(subject, sizeof subject, "$JS.API.STREAM.INFO.%s", stream_id_name(STREAM_EVENTS));
+	if (conn_request(conn, &(struct conn_msg){ .subject = subject, .urgent = true }, LOOK_NS, &reply, NULL) != ERR_OK)
+		return false;
+	const char *p = msg_data(reply), *end = p + msg_size(reply);
+	bool has_leader = nodes == 1 || memmem(p, (size_t)(end - p), led, sizeof led - 1) != NULL;
+	while ((p = memmem(p, (size_t)(end - p), current, sizeof current - 1)) != NULL) {
+		n++;
+		p += sizeof current - 1;
+	}
+	msg_free(reply);
+	return has_leader && n == nodes - 1;
 }

@@ -6,6 +6,7 @@
 #ifndef BENCH_STORER_H
 #define BENCH_STORER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -22,5 +23,9 @@ void storer_free(struct storer *s);
 /* storer_read_back(conn, from, history, err): writes what is stored from that sequence on down; *from becomes the next.
  * Blocks; a failure leaves *from at what was not read. */
 enum err_code storer_read_back(struct conn *conn, uint64_t *from, int history, struct err *err);
+
+/* storer_safe(conn, nodes): the stream has a leader, and every other node's copy is complete: one that is lost now loses nothing.
+ * Blocks for 500 ms at most. */
+bool storer_safe(struct conn *conn, unsigned nodes);
 
 #endif
