@@ -33,110 +33,6 @@ fault_random(struct failover *f, uint64_t below)
 /* --- the faults -------------------------------------------------------------------------- */
 
 static enum err_code
-nothing(struct failover *f, struct err *err)
-{
-	(void)f;
-	(void)err;
-	return ERR_OK;
-}
-
-static enum err_code
-kill_leader(struct failover *f, struct err *err)
-{
-	(void)err;
-	arena_signal(f->arena, f->leader, SIGKILL);
-	return ERR_OK;
-}
-
-static enum err_code
-renew_leader(struct failover *f, struct err *err)
-{
-	arena_reap(f->arena, f->leader);
-	return arena_start(f->arena, f->leader, err);
-}
-
-static enum err_code
-kill_leader_and_node(struct failover *f, struct err *err)
-{
-	(void)err;
-	arena_signal(f->arena, f->leader, SIGKILL);
-	nats_cluster_end(arena_cluster(f->arena), f->node, SIGKILL);
-	return ERR_OK;
-}
-
-static enum err_code
-renew_leader_and_node(struct failover *f, struct err *err)
-{
-	enum err_code code = nats_cluster_start(arena_cluster(f->arena), f->node, err);
-
-	return code != ERR_OK ? code : renew_leader(f, err);
-}
-
-static enum err_code
-kill_node(struct failover *f, struct err *err)
-{
-	(void)err;
-	nats_cluster_end(arena_cluster(f->arena), f->other, SIGKILL);
-	return ERR_OK;
-}
-
-static enum err_code
-renew_node(struct failover *f, struct err *err)
-{
-	return nats_cluster_start(arena_cluster(f->arena), f->other, err);
-}
-
-static enum err_code
-stop_leader(struct failover *f, struct err *err)
-{
-	(void)err;
-	arena_signal(f->arena, f->leader, SIGSTOP);
-	return ERR_OK;
-}
-
-static enum err_code
-continue_leader(struct failover *f, struct err *err)
-{
-	(void)err;
-	arena_signal(f->arena, f->leader, SIGCONT);
-	return ERR_OK;
-}
-
-static void
-freeze(struct proxy *p, void *ways)
-{
-	proxy_freeze(p, *(unsigned *)ways);
-}
-
-static enum err_code
-cut_leader(struct failover *f, struct err *err)
-{
-	unsigned ways = PROXY_BOTH;
-
-	(void)err;
-	arena_proxy(f->arena, (int)f->leader, -1, freeze, &ways);
-	return ERR_OK;
-}
-
-static enum err_code
-join_leader(struct failover *f, struct err *err)
-{
-	unsigned ways = 0;
-
-	(void)err;
-	arena_proxy(f->arena, (int)f->leader, -1, freeze, &ways);
-	return ERR_OK;
-}
-
-static enum err_code
-end_leader(struct failover *f, struct err *err)
-{
-	(void)err;
-	arena_signal(f->arena, f->leader, SIGTERM);
-	return ERR_OK;
-}
-
-static enum err_code
 kill_work(struct failover *f, struct err *err)
 {
 	const struct drill_state *s = arena_state(f->arena, f->leader);
@@ -149,19 +45,20 @@ kill_work(struct failover *f, struct err *err)
 
 static const struct fault faults[] = {
 	{ .name = "leader", .what = "the leader is killed (SIGKILL)", .lead = FAULT_CHANGES,
-	    .inject = kill_leader, .heal = renew_leader },
+	    .does = ACTS(SIGNAL(ACT_LEADER, SIGKILL)), .undoes = ACTS(RENEW(ACT_LEADER)) },
 	{ .name = "leader+nats", .what = "the leader and the NATS node it is connected to are killed together", .lead = FAULT_CHANGES,
-	    .cluster = true, .inject = kill_leader_and_node, .heal = renew_leader_and_node },
+	    .cluster = true, .does = ACTS(SIGNAL(ACT_LEADER, SIGKILL), NODE_END(ACT_ITS, SIGKILL)),
+	    .undoes = ACTS(NODE_START(ACT_ITS), RENEW(ACT_LEADER)) },
 	{ .name = "nats", .what = "a NATS node is killed that the leader is not connected to", .lead = FAULT_KEEPS,
-	    .cluster = true, .inject = kill_node, .heal = renew_node },
+	    .cluster = true, .does = ACTS(NODE_END(ACT_OTHER, SIGKILL)), .undoes = ACTS(NODE_START(ACT_OTHER)) },
 	{ .name = "stop", .what = "the leader is frozen (SIGSTOP)", .lead = FAULT_CHANGES,
-	    .inject = stop_leader, .heal = continue_leader },
+	    .does = ACTS(SIGNAL(ACT_LEADER, SIGSTOP)), .undoes = ACTS(SIGNAL(ACT_LEADER, SIGCONT)) },
 	{ .name = "partition", .what = "the leader is cut off from every NATS node", .lead = FAULT_CHANGES, .proxied = true,
-	    .inject = cut_leader, .heal = join_leader },
+	    .does = ACTS(CUT(ACT_LEADER, ACT_NODES, PROXY_BOTH)), .undoes = ACTS(JOIN(ACT_LEADER)) },
 	{ .name = "graceful", .what = "the leader is asked to end (SIGTERM), and hands over", .lead = FAULT_CHANGES,
-	    .rate = 5000, .inject = end_leader, .heal = renew_leader },
+	    .rate = 5000, .does = ACTS(SIGNAL(ACT_LEADER, SIGTERM)), .undoes = ACTS(RENEW(ACT_LEADER)) },
 	{ .name = "crash", .what = "the program under the lease is killed, and its supervisor gives the lease back",
-	    .lead = FAULT_CHANGES, .work = true, .inject = kill_work, .heal = nothing },
+	    .lead = FAULT_CHANGES, .work = true, .inject = kill_work },
 };
 
 const struct fault *
@@ -290,7 +187,9 @@ round_of(struct failover *f, struct failover_tally *t, struct err *err)
 	prober_mark(p);
 	arena_note(f->arena, HISTORY_inject, name, (int)f->leader);
 	prober_excuse(p, k->lead != FAULT_KEEPS);
-	code = k->inject(f, err);
+	code = acts_run(f, k->does, err);
+	if (code == ERR_OK && k->inject != NULL)
+		code = k->inject(f, err);
 	bool made = code == ERR_OK;
 	if (made)
 		code = watch(f, k, err);
@@ -298,7 +197,10 @@ round_of(struct failover *f, struct failover_tally *t, struct err *err)
 	if (made && code != ERR_CANCELLED)
 		count(f, t, v);
 	struct err late;
-	enum err_code healed = k->heal(f, code == ERR_OK ? err : &late);
+	struct err *mending = code == ERR_OK ? err : &late;
+	enum err_code healed = acts_run(f, k->undoes, mending);
+	if (healed == ERR_OK && k->heal != NULL)
+		healed = k->heal(f, mending);
 	arena_note(f->arena, HISTORY_heal, name, (int)f->leader);
 	return code != ERR_OK ? code : healed;
 }

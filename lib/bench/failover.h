@@ -8,6 +8,7 @@
 #define BENCH_FAILOVER_H
 
 #include "base/err.h"
+#include "bench/act.h"
 #include "bench/arena.h"
 #include "bench/flow.h"
 #include "bench/histogram.h"
@@ -29,7 +30,8 @@ struct fault {
 	bool cluster, proxied, work;	/* needs three nodes, proxies, a program under the lease */
 	unsigned rate;			/* so many calls/s by the queue beside the prober's, none of which may fail */
 	bool chaos;			/* for chaos, not for measuring */
-	enum err_code (*inject)(struct failover *f, struct err *err);
+	struct act does[ACTS_MAX], undoes[ACTS_MAX];
+	enum err_code (*inject)(struct failover *f, struct err *err);	/* behind `does`: what no act says; may be NULL */
 	enum err_code (*heal)(struct failover *f, struct err *err);
 };
 
