@@ -58,16 +58,17 @@ wake(struct live *l, struct mono now)
 {
 	l->woken = now;
 	l->waiting = l->due = false;
+	l->counters.wakings++;
 	pthread_cond_broadcast(&l->changed);
 }
 
 void
 live_put(struct live *l, const struct hub_state *s, bool urgent)
 {
-	struct mono now = clock_mono(clock_system());
-
 	MAGIC_CHECK(l, LIVE_MAGIC);
 	pthread_mutex_lock(&l->lock);
+	/* By the same order as the readers' looks at the clock: one that saw the interval's end counts on us. */
+	struct mono now = clock_mono(clock_system());
 	hub_put(l->hub, s);
 	l->counters.changes++;
 	l->waiting = true;
@@ -166,12 +167,10 @@ await_news(struct live *l, struct mono until)
 	const struct mono woken = l->woken, soon = mono_after(woken, LIVE_WAKE_NS);
 
 	if (!mono_reached(clock_mono(clock_system()), soon) && !mono_reached(soon, until)) {
-		if (thread_cond_wait(&l->changed, &l->lock, soon))
-			return true;
-		if (l->due)
+		/* Another one may have woken them, and what is due by now belongs to the next interval. */
+		if (!thread_cond_wait(&l->changed, &l->lock, soon) && l->due && l->woken.ns == woken.ns)
 			wake(l, clock_mono(clock_system()));
-		if (l->woken.ns != woken.ns)
-			return true;		/* by us, or just before we had the lock again */
+		return true;		/* something else may have come, or ended, just before we had the lock again */
 	}
 	return thread_cond_wait(&l->changed, &l->lock, until);
 }

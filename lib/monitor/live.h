@@ -46,6 +46,7 @@ void live_stop(struct live *l);
 
 struct live_counters {
 	uint64_t changes, lagged, resyncs;
+	uint64_t wakings;		/* of all who wait, for a change */
 };
 void live_lagged(struct live *l, uint64_t missed, bool resync);
 struct live_counters live_counters(struct live *l);
