@@ -5,8 +5,10 @@
 #ifndef SUPPORT_BUS_H
 #define SUPPORT_BUS_H
 
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,6 +24,7 @@ struct bus {
 	char dir[64];
 	struct nats_server *server;
 	uint16_t port;
+	int hold;			/* bound to the port, without listening, for as long as that is not 0 */
 };
 
 #define BUS_SHIM(argc, argv) \
@@ -38,6 +41,24 @@ bus_program(void)
 	return path != NULL ? path : "build/root/usr/sbin/nats-server";
 }
 
+/* bus_port: a port that stays ours while no server listens on it, so that nobody else gets it between two of
+ * them.  The server may have it all the same, because both say SO_REUSEADDR. */
+static inline bool
+bus_port(struct bus *b)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t len = sizeof in;
+	int on = 1;
+
+	b->hold = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (b->hold == -1 || setsockopt(b->hold, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+	    bind(b->hold, (const struct sockaddr *)&in, sizeof in) != 0 ||
+	    getsockname(b->hold, (struct sockaddr *)&in, &len) != 0)
+		return false;
+	b->port = ntohs(in.sin_port);
+	return true;
+}
+
 /* bus_start(b): a fresh one, or the one that bus_stop stopped, on its old port with its old
  * data. */
 static inline bool
@@ -50,6 +71,8 @@ bus_start(struct bus *b)
 		if (mkdtemp(b->dir) == NULL)
 			return false;
 	}
+	if (b->port == 0 && !bus_port(b))
+		return false;
 	b->server = nats_server_new(&(struct nats_server_opts){
 		.path = bus_program(), .dir = b->dir, .port = b->port,
 	}, &err);
@@ -57,7 +80,6 @@ bus_start(struct bus *b)
 		fprintf(stderr, "%s\n", err.text);
 		return false;
 	}
-	b->port = nats_server_port(b->server);
 	return true;
 }
 
@@ -78,6 +100,9 @@ static inline void
 bus_end(struct bus *b)
 {
 	bus_stop(b);
+	if (b->port != 0)
+		close(b->hold);
+	b->port = 0;
 	dir_remove(b->dir, NULL);
 }
 
@@ -100,7 +125,7 @@ bus_tear_down(void **state)
 	return 0;
 }
 
-#define WAIT_NS (20 * NS_PER_S)		/* far beyond what anything takes, even sanitized and loaded */
+#define WAIT_NS (60 * NS_PER_S)		/* far beyond what anything takes, even sanitized and loaded */
 
 /* WAIT_FOR(cond): looks until it holds; the test fails when it never does. */
 #define WAIT_FOR(cond) \

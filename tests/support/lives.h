@@ -194,7 +194,7 @@ has_text(void *arg)
 static inline void
 expect_call(struct life *l, const char *method, const char *result)
 {
-	struct workload_request q = { .method = method, .deadline = mono_after(clock_mono(clock_system()), 15 * NS_PER_S) };
+	struct workload_request q = { .method = method, .deadline = mono_after(clock_mono(clock_system()), UNTIL_NS) };
 	struct str out = STR_INIT;
 
 	workload_call(runner_workload(l->r), &q, on_result, &out);

@@ -14,7 +14,7 @@
 
 #include "sys/loop.h"
 
-#define UNTIL_NS (20 * NS_PER_S)	/* far beyond what anything takes, even sanitized and loaded */
+#define UNTIL_NS (60 * NS_PER_S)	/* far beyond what anything takes, even sanitized and loaded */
 
 struct until {
 	struct loop *loop;
