@@ -21,7 +21,7 @@
 #include "sys/clock.h"
 #include "sys/thread.h"
 
-#define ATTEMPTS 8		/* of a change without a condition, against others */
+#define ATTEMPTS 64		/* of a change without a condition, against others: each that fails is the success of one of them */
 #define SETTLE_NS (500 * NS_PER_MS)
 
 /* --- the store ---------------------------------------------------------------------------- */
