@@ -22,7 +22,7 @@
 #include "sys/procfs.h"
 #include "sys/thread.h"
 
-#define READY_NS (30 * NS_PER_S)
+#define READY_NS (60 * NS_PER_S)
 #define ASK_NS (2 * NS_PER_S)
 #define AGAIN_NS (50 * NS_PER_MS)
 #define END_NS (5 * NS_PER_S)
@@ -102,23 +102,30 @@ nats_cluster_start(struct nats_cluster *c, unsigned i, struct err *err)
 	return ERR_OK;
 }
 
-/* make_stream: on all nodes, and away again. */
+/* make_stream: on all nodes, and away again.  One that is there already says nothing about the nodes as they are
+ * now: it is an earlier attempt's, whose answer came too late. */
 static enum err_code
 make_stream(struct nats_cluster *c, struct conn *conn, struct err *err)
 {
-	static const char made[] = "\"did_create\":true", name[] = "AEGIS_READY";
+	static const char made[] = "\"did_create\":true", bad[] = "\"error\":", name[] = "AEGIS_READY";
 	char *text = mem_printf("{\"name\":\"%s\",\"subjects\":[\"aegis.ready\"],\"storage\":\"memory\",\"num_replicas\":%u}",
 	    name, c->n);
 	struct msg *reply = NULL;
 	enum err_code code = conn_request(conn, &(struct conn_msg){ .subject = "$JS.API.STREAM.CREATE.AEGIS_READY", .data = text,
 	    .n = strlen(text) }, ASK_NS, &reply, err);
 
+	bool is_there = code == ERR_OK && memmem(msg_data(reply), msg_size(reply), bad, sizeof bad - 1) == NULL;
 	if (code == ERR_OK && memmem(msg_data(reply), msg_size(reply), made, sizeof made - 1) == NULL)
 		code = err_set(err, ERR_UNAVAILABLE, "%.*s", (int)msg_size(reply), (const char *)msg_data(reply));
 	msg_free(reply);
 	reply = NULL;
-	if (code == ERR_OK)
-		code = conn_request(conn, &(struct conn_msg){ .subject = "$JS.API.STREAM.DELETE.AEGIS_READY" }, ASK_NS, &reply, err);
+	if (is_there) {
+		struct err why;
+		enum err_code gone = conn_request(conn, &(struct conn_msg){ .subject = "$JS.API.STREAM.DELETE.AEGIS_READY" }, ASK_NS,
+		    &reply, &why);
+		if (code == ERR_OK && gone != ERR_OK)
+			code = err_set(err, gone, "%s", why.text);
+	}
 	msg_free(reply);
 	mem_free(text);
 	return code;

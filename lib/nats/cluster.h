@@ -26,7 +26,7 @@ struct nats_cluster_opts {
 };
 
 /* nats_cluster_new(o, err): starts them as "n1", "n2", … and blocks until a stream of as many replicas can
- * be made, which is when every node counts; at most 30 s. */
+ * be made, which is when every node counts; at most 60 s. */
 struct nats_cluster *nats_cluster_new(const struct nats_cluster_opts *o, struct err *err);
 void nats_cluster_free(struct nats_cluster *c);		/* ends them; the data stays; NULL is fine */
 
@@ -50,7 +50,7 @@ void nats_cluster_freeze(struct nats_cluster *c, unsigned i, bool on);
 enum err_code nats_cluster_start(struct nats_cluster *c, unsigned i, struct err *err);
 enum err_code nats_cluster_wipe(struct nats_cluster *c, unsigned i, struct err *err);
 
-/* nats_cluster_wait(c, err): until a stream of as many replicas can be made, at most 30 s. */
+/* nats_cluster_wait(c, err): until a stream of as many replicas can be made, at most 60 s. */
 enum err_code nats_cluster_wait(struct nats_cluster *c, struct err *err);
 
 #endif
