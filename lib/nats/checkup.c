@@ -104,7 +104,7 @@ check_clock(struct checkup *c)
 {
 	int64_t off = c->server.ahead_ns, size = off < 0 ? -off : off;
 
-	if (!c->told || c->server.time.ns == 0 || size <= CLOCK_WARN_NS)
+	if (!c->told || c->server.time.ns == 0 || size - c->server.unsure_ns <= CLOCK_WARN_NS)
 		return;
 	findings_add(c->out, size > CLOCK_BAD_NS ? FINDING_CRITICAL : FINDING_WARNING, ERR_SYSTEM, "timedatectl set-ntp true",
 	    "the clock of server %s is %lld.%03lld s %s this machine's: instances look %s than they are, and ages on the page are wrong",

@@ -11,6 +11,8 @@
 #include "nats/conn_inner.h"
 #include "sys/clock.h"
 
+#define PINGS 3
+
 static void
 count_server(void *arg, const char *url)
 {
@@ -87,6 +89,18 @@ read_facts(struct msg *reply, struct server_facts *out, struct err *err)
 	return ERR_OK;
 }
 
+/* nearest: the shortest of several round trips tells how far away it is; one alone may tell how busy we are. */
+static void
+nearest(struct conn *c, struct server_facts *out)
+{
+	for (int i = 0; i < PINGS; i++) {
+		int64_t ns = conn_rtt_ns(c);
+		if (ns < 0)
+			return;
+		out->rtt_ns = ns < out->rtt_ns ? ns : out->rtt_ns;
+	}
+}
+
 enum err_code
 server_facts_ask(struct conn *c, struct server_facts *out, struct err *err)
 {
@@ -96,16 +110,19 @@ server_facts_ask(struct conn *c, struct server_facts *out, struct err *err)
 	memset(out, 0, sizeof *out);
 	out->publish.all = out->subscribe.all = true;
 	conn_servers_each(c, count_server, &out->servers);
-	struct wall before = clock_wall(clock_system());
 	struct mono sent = clock_mono(clock_system());
+	struct wall before = clock_wall(clock_system());
 	enum err_code code = conn_request(c, &m, conn_timeout_ns(c), &reply, err);
 	if (code != ERR_OK)
 		return conn_explain(c, code, err);
 	out->rtt_ns = mono_since(clock_mono(clock_system()), sent);
 	code = read_facts(reply, out, err);
 	msg_free(reply);
-	if (code == ERR_OK && out->time.ns != 0)
-		out->ahead_ns = out->time.ns - before.ns - out->rtt_ns / 2;
+	if (code == ERR_OK && out->time.ns != 0) {
+		out->unsure_ns = out->rtt_ns / 2;
+		out->ahead_ns = out->time.ns - before.ns - out->unsure_ns;
+	}
+	nearest(c, out);
 	return code;
 }
 

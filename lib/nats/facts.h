@@ -18,8 +18,8 @@ struct server_facts {
 	char user[129], account[129];
 	unsigned servers;		/* that are known to this connection, at least 1 */
 	struct wall time;		/* the server's, when it answered */
-	int64_t ahead_ns;		/* its clock minus ours, measured at the middle of the round trip */
-	int64_t rtt_ns;
+	int64_t ahead_ns, unsure_ns;	/* its clock minus ours, measured at the middle of the round trip, which makes it so unsure */
+	int64_t rtt_ns;			/* the shortest of several */
 	struct permission publish, subscribe;
 	void *text;			/* what the permissions point into */
 };

@@ -216,8 +216,8 @@ the_server_tells_who_it_is(void **state)
 	assert_string_equal(facts.cluster, "");
 	assert_int_equal(facts.servers, 1);
 	assert_true(facts.publish.all && facts.subscribe.all);
-	/* The same machine: less than the round trip, and some room for a busy one. */
-	assert_true(facts.ahead_ns < NS_PER_S && facts.ahead_ns > -NS_PER_S);
+	/* The same machine, so what it was told is within the round trip; and some room for a clock that is being set. */
+	assert_true(facts.ahead_ns < facts.unsure_ns + NS_PER_S && facts.ahead_ns > -facts.unsure_ns - NS_PER_S);
 	server_facts_release(&facts);
 	conn_free(c);
 }
@@ -232,14 +232,19 @@ each_store(void *arg, const struct store *s, const struct store_change *done, en
 	*n += done->made;
 }
 
-/* worst: of one check-up of everything. */
+/* worst: of one check-up of everything but the distance, which is how busy this machine is. */
 static int
 worst(struct conn *c, const char *check)
 {
 	struct doctor_report r;
 
 	assert_int_equal(doctor_run(&(struct doctor_opts){ .conn = c }, &r, NULL), ERR_OK);
-	const struct finding *f = findings_worst(&r.findings);
+	const struct finding *f = NULL;
+	for (size_t i = 0; i < r.findings.n; i++) {
+		const struct finding *one = &r.findings.v[i];
+		if (strcmp(one->check, "nats.distance") != 0 && (f == NULL || one->severity > f->severity))
+			f = one;
+	}
 	int severity = f != NULL ? (int)f->severity : -1;
 	if (f != NULL)
 		assert_string_equal(f->check, check);
