@@ -23,6 +23,7 @@
 struct audit {
 	struct conn *conn;
 	struct publisher *publisher;
+	int64_t wait_ns;
 	_Atomic uint64_t written, failed;
 	atomic_bool failing;
 };
@@ -33,6 +34,7 @@ audit_new(const struct audit_opts *o, struct err *err)
 	struct audit *a = mem_new(sizeof *a);
 
 	a->conn = o->conn;
+	a->wait_ns = o->wait_ns > 0 ? o->wait_ns : AUDIT_WAIT_NS;
 	a->publisher = publisher_new(&(struct publisher_opts){
 		.conn = o->conn, .loop = o->loop, .max_pending = 256, .resend_ns = AUDIT_WAIT_NS / 4,
 	}, err);
@@ -107,7 +109,7 @@ store(struct audit *a, const char *subject, const char *parent, const struct str
 	char id[ID_NONCE_MAX];
 	const struct conn_header headers[] = { { "traceparent", parent }, { NULL, NULL } };
 	struct publication m = { .subject = subject, .id = id, .headers = parent != NULL ? headers : NULL, .data = text->p, .n = text->len,
-	    .timeout_ns = AUDIT_WAIT_NS };
+	    .timeout_ns = a->wait_ns };
 
 	id_nonce(id);
 	enum err_code code = publisher_send_wait(a->publisher, &m, NULL, err);
@@ -162,7 +164,7 @@ ask(struct conn *conn, const char *subject, const struct str *text, struct err *
 	id_nonce(id);
 	enum err_code code = conn_request(conn, &(struct conn_msg){
 		.subject = subject, .headers = headers, .data = text->p, .n = text->len, .urgent = true,
-	}, AUDIT_WAIT_NS, &reply, err);
+	}, conn_timeout_ns(conn), &reply, err);
 	if (code == ERR_NO_MEMBER)
 		return err_set(err, ERR_NOT_FOUND, "there is no stream %s", stream_id_name(STREAM_AUDIT));
 	if (code != ERR_OK)

@@ -21,6 +21,7 @@ struct loop;
 struct audit_opts {
 	struct conn *conn;		/* both outlive it */
 	struct loop *loop;		/* must run while records are written */
+	int64_t wait_ns;		/* how long a write may take; 0: AUDIT_WAIT_NS */
 };
 
 /* audit_new(o, err): asks nobody; the stream is made by the first write that misses it.  audit_free: on the
@@ -43,12 +44,12 @@ struct audit_entry {
 #define AUDIT_DOCUMENT_MAX (256 * 1024)	/* of both together; beyond it they are left out, and the record says so */
 #define AUDIT_WAIT_NS NS_PER_S
 
-/* audit_write(a, e, err): returns when the record is stored, or after AUDIT_WAIT_NS.  A failure is logged
+/* audit_write(a, e, err): returns when the record is stored, or after wait_ns.  A failure is logged
  * and counted here; the change was made all the same, and who asked for it is to be told. */
 enum err_code audit_write(struct audit *a, const struct audit_entry *e, struct err *err);
 
-/* audit_once(conn, e, make, err): as audit_write, for a process that writes one record and has no loop; nothing is
- * logged or counted.  make: the stream, too, when it is missing; else ERR_NOT_FOUND. */
+/* audit_once(conn, e, make, err): as audit_write, for a process that writes one record and has no loop; it waits as
+ * long as its connection waits for answers, and nothing is logged or counted.  make: the stream, too, when it is missing; else ERR_NOT_FOUND. */
 enum err_code audit_once(struct conn *conn, const struct audit_entry *e, bool make, struct err *err);
 
 /* What to read: newest first. */
