@@ -13,6 +13,9 @@
 #include "usurp.h"
 
 #define SERVICE "pay-service"
+#define PROFILE "wan"			/* bears a machine that stands still for seconds */
+#define LEASE_MS 4000			/* its D */
+#define DRAIN_MS 60000			/* whoever is slow to end its work is not cut short */
 
 /* What one member was told. */
 struct told {
@@ -65,7 +68,8 @@ join(struct one *m, const char *service, const char *instance)
 	m->a = connect_as(NULL);
 	ok(aegis_serve_with(m->a, "who", who, (void *)(uintptr_t)instance, &(aegis_serve_options){ .exclusive = true }, &e));
 	ok(aegis_serve(m->a, "any", who, (void *)(uintptr_t)instance, 0, &e));
-	m->l = aegis_elect_join(m->a, &(aegis_elect_options){ .profile = "relaxed", .role = on_role, .arg = &m->told }, &e);
+	m->l = aegis_elect_join(m->a, &(aegis_elect_options){ .profile = PROFILE, .drain_ms = DRAIN_MS, .role = on_role,
+	    .arg = &m->told }, &e);
 	if (m->l == NULL)
 		fail_msg("%s", e.text);
 	ok(enrol(m->a, service, instance));
@@ -128,7 +132,7 @@ static void
 fenced(struct one *m, const char *service, const char *instance)
 {
 	m->a = connect_as(NULL);
-	m->l = aegis_elect_join(m->a, &(aegis_elect_options){ .profile = "relaxed", .fence_lanes = 1, .role = on_role,
+	m->l = aegis_elect_join(m->a, &(aegis_elect_options){ .profile = PROFILE, .fence_lanes = 1, .role = on_role,
 	    .arg = &m->told }, &e);
 	assert_non_null(m->l);
 	ok(enrol(m->a, service, instance));
@@ -193,10 +197,11 @@ only_the_leader_executes_and_the_lead_is_handed_over(void **state)
 	join(&a, SERVICE, "pay-a");
 	WAIT_FOR(leads(&a));
 	join(&b, SERVICE, "pay-b");
+	WAIT_FOR(aegis_call(caller, SERVICE, "any", NULL, &(aegis_call_options){ .instance = "pay-b" }, NULL, &e) == AEGIS_OK);
 	uint64_t first = ask(caller, SERVICE, "who", "pay-a", &sticky);
 	assert_int_equal(first, aegis_elect_epoch(a.l));
 	assert_int_equal(first, atomic_load(&a.told.epoch));
-	assert_in_range(aegis_elect_remaining_ms(a.l), 1, 800);
+	assert_in_range(aegis_elect_remaining_ms(a.l), 1, LEASE_MS);
 	assert_int_equal(aegis_elect_role(b.l), AEGIS_STANDBY);
 	/* Whoever gets the call, in the form that Python clients read. */
 	for (int i = 0; i < 10; i++) {
@@ -212,7 +217,7 @@ only_the_leader_executes_and_the_lead_is_handed_over(void **state)
 
 	/* By name, and to nobody that is not there. */
 	assert_int_equal(aegis_elect_step_down(a.l, "nobody", &e), AEGIS_NOT_FOUND);
-	ok(aegis_elect_step_down(a.l, "pay-b", &e));
+	WAIT_FOR(aegis_elect_step_down(a.l, "pay-b", &e) == AEGIS_OK);	/* when its beat has come */
 	WAIT_FOR(leads(&b));
 	uint64_t second = ask(caller, SERVICE, "who", "pay-b", &sticky);
 	assert_true(second > first);
@@ -249,8 +254,8 @@ nobody_leads_before_the_last_one_has_ended_its_work(void **state)
 	WAIT_FOR(leads(&a));
 	join(&b, "slow-service", "slow-b");
 	atomic_store(&a.told.stuck, true);
-	ok(aegis_elect_step_down(a.l, NULL, &e));
-	/* Half of what the drain may take, and many times what a hand-over takes. */
+	WAIT_FOR(aegis_elect_step_down(a.l, "slow-b", &e) == AEGIS_OK);
+	/* Far less than the drain may take, and many times what a hand-over takes. */
 	struct mono until = mono_after(clock_mono(clock_system()), 500 * NS_PER_MS);
 	while (!mono_reached(clock_mono(clock_system()), until)) {
 		assert_int_equal(atomic_load(&b.told.began), 0);
@@ -274,7 +279,7 @@ candidate(const char *url)
 
 	if (a == NULL || aegis_serve_with(a, "who", who, (void *)(uintptr_t)"dies-a",
 	    &(aegis_serve_options){ .exclusive = true }, &e) != AEGIS_OK ||
-	    (l = aegis_elect_join(a, &(aegis_elect_options){ .profile = "relaxed" }, &e)) == NULL ||
+	    (l = aegis_elect_join(a, &(aegis_elect_options){ .profile = PROFILE }, &e)) == NULL ||
 	    enrol(a, "dies-service", "dies-a") != AEGIS_OK)
 		return 1;
 	for (;;)
@@ -298,13 +303,11 @@ another_one_follows_when_the_leader_is_killed(void **state)
 	join(&b, "dies-service", "dies-b");
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
-	struct mono died = clock_mono(clock_system());
 	/* A call that comes meanwhile waits for the next leader. */
 	uint64_t second = ask(caller, "dies-service", "who", "dies-b", &(aegis_call_options){ .strategy = AEGIS_STICKY,
-	    .idempotent = true, .timeout_ms = 15000 });
+	    .idempotent = true, .timeout_ms = 60000 });
 	assert_true(second > first);
-	assert_true(leads(&b));
-	assert_true(mono_since(clock_mono(clock_system()), died) < 15 * NS_PER_S);
+	WAIT_FOR(leads(&b));
 	assert_int_equal(second, aegis_elect_epoch(b.l));
 	aegis_close(b.a);
 	assert_int_equal(atomic_load(&b.told.ended), 1);
@@ -366,14 +369,14 @@ through_a_fence_only_the_leader_publishes(void **state)
 	ok(aegis_publish_json(m[0].a, "ledger", "booked", "{\"n\":1}", NULL, &e));
 	fails(aegis_publish_json(m[1].a, "ledger", "booked", "{\"n\":2}", NULL, &e), AEGIS_NOT_ACTIVE, "not stored");
 	fails(aegis_publish_start(m[0].a, "ledger", "booked", NULL, NULL, NULL, NULL, &e), AEGIS_INVALID, "aegis_publish");
-	ok(aegis_elect_step_down(m[0].l, NULL, &e));
+	WAIT_FOR(aegis_elect_step_down(m[0].l, "y", &e) == AEGIS_OK);
 	WAIT_FOR(leads(&m[1]));
 	ok(aegis_publish_json(m[1].a, "ledger", "booked", "{\"n\":3}", NULL, &e));
 	fails(aegis_publish_json(m[0].a, "ledger", "booked", "{\"n\":4}", NULL, &e), AEGIS_NOT_ACTIVE, "not stored");
 
 	/* One without a fence could publish past it. */
 	aegis *third = connect_as(NULL);
-	aegis_election *l = aegis_elect_join(third, &(aegis_elect_options){ .profile = "relaxed", .failed = on_failed, .arg = &why }, &e);
+	aegis_election *l = aegis_elect_join(third, &(aegis_elect_options){ .profile = PROFILE, .failed = on_failed, .arg = &why }, &e);
 	assert_non_null(l);
 	ok(enrol(third, "ledger-service", "z"));
 	WAIT_FOR(__atomic_load_n(&why.code, __ATOMIC_ACQUIRE) == ERR_CONFIG);

@@ -18,7 +18,13 @@
 static void
 make(struct member *m, unsigned n, const char *group)
 {
-	members_make(m, n, bus_url(&bus), group);
+	members_make(m, n, bus_url(&bus), group, MEMBERS_PROFILE);
+}
+
+static void
+make_steady(struct member *m, unsigned n, const char *group)
+{
+	members_make(m, n, bus_url(&bus), group, STEADY_PROFILE);
 }
 
 static void
@@ -27,7 +33,7 @@ one_leads_and_the_other_knows_it(void **state)
 	static struct member m[2];
 
 	(void)state;
-	make(m, 2, fresh_group());
+	make_steady(m, 2, fresh_group());
 	struct member *l = leader(m, 2), *o = &m[l == m];
 	assert_true(member_epoch(l) > 0);
 	assert_true(atomic_load(&l->admits));
@@ -41,7 +47,7 @@ one_leads_and_the_other_knows_it(void **state)
 	assert_int_equal(s->n, 1);
 	assert_string_equal(s->holder.instance, l->instance);
 	assert_string_equal(s->reg[0].owner, l->instance);
-	assert_string_equal(s->profile, "relaxed");
+	assert_string_equal(s->profile, STEADY_PROFILE);
 	assert_int_equal(s->obstacle, LEASE_WHY_CLEAR);
 	assert_true(s->reg[0].up && s->reg[0].known && s->reg[0].revision > 0);
 	elector_status_drop(s);
@@ -54,7 +60,7 @@ when_the_leader_dies_the_other_follows_with_a_higher_epoch(void **state)
 	static struct member m[2];
 
 	(void)state;
-	make(m, 2, fresh_group());
+	make_steady(m, 2, fresh_group());
 	struct member *l = leader(m, 2), *o = &m[l == m];
 	uint64_t epoch = member_epoch(l);
 	WAIT_FOR(atomic_load(&o->holder_epoch) == epoch);
@@ -72,7 +78,7 @@ a_release_hands_over(void **state)
 	static struct member m[2];
 
 	(void)state;
-	make(m, 2, fresh_group());
+	make_steady(m, 2, fresh_group());
 	struct member *l = leader(m, 2), *o = &m[l == m];
 	uint64_t epoch = member_epoch(l);
 	WAIT_FOR(atomic_load(&o->holder_epoch) == epoch);
@@ -90,7 +96,7 @@ nothing_is_released_before_the_work_is_dead(void **state)
 	static struct member m[2];
 
 	(void)state;
-	make(m, 2, fresh_group());
+	make_steady(m, 2, fresh_group());
 	struct member *l = leader(m, 2), *o = &m[l == m];
 	WAIT_FOR(atomic_load(&o->holder_epoch) != 0);
 	l->stubborn = true;
@@ -122,7 +128,7 @@ a_server_that_comes_back_gets_a_leader_again(void **state)
 	bus_stop(&bus);
 	WAIT_FOR(was_told(l, LEASE_FENCED, said));
 	assert_false(member_open_gate(l));
-	assert_int_equal(atomic_load(&l->reaps), 1);
+	WAIT_FOR(atomic_load(&l->reaps) > 0);
 	assert_true(bus_start(&bus));
 	WAIT_FOR(leaders(m, 2) == 1 && member_epoch(leader(m, 2)) > epoch);
 	members_kill(m, 2);
@@ -132,7 +138,7 @@ static struct conn *
 plain_conn(void)
 {
 	struct err err;
-	struct conn *c = conn_new(&(struct conn_opts){ .servers = bus_url(&bus), .timeout_ns = 5 * NS_PER_S }, &err);
+	struct conn *c = conn_new(&(struct conn_opts){ .servers = bus_url(&bus), .timeout_ns = 30 * NS_PER_S }, &err);
 
 	if (c == NULL)
 		fail_msg("%s", err.text);
@@ -164,7 +170,7 @@ the_records_of_the_group_are_kept(void **state)
 	char key[64];
 
 	(void)state;
-	make(m, 2, group);
+	make_steady(m, 2, group);
 	struct member *l = leader(m, 2), *o = &m[l == m];
 	member_stop(l);
 	WAIT_FOR(member_leads(o));
@@ -183,7 +189,7 @@ the_records_of_the_group_are_kept(void **state)
 	kv_entry_release(&e);
 	assert_int_equal(g.state, LEASE_GROUP_LIVE);
 	assert_true(g.epoch == member_epoch(o));
-	assert_string_equal(g.profile, "relaxed");
+	assert_string_equal(g.profile, STEADY_PROFILE);
 	conn_free(c);
 	member_stop(o);
 }
@@ -200,7 +206,7 @@ another_profile_is_refused(void **state)
 	leader(m, 1);
 	member_start(&odd);
 	WAIT_FOR(atomic_load(&odd.failed));
-	assert_non_null(strstr(odd.why, "uses profile 'relaxed', not 'fast'"));
+	assert_non_null(strstr(odd.why, "uses profile '" MEMBERS_PROFILE "', not 'fast'"));
 	const struct elector_status *s = elector_status(odd.elector);
 	assert_int_equal(s->failed.code, ERR_CONFIG);
 	elector_status_drop(s);
@@ -259,7 +265,8 @@ the_longest_wait_of_all_settings_counts(void **state)
 	assert_int_equal(kv_put(&kv, &(struct kv_put){ .key = key, .value = text.p, .n = text.len, .expect = KV_ABSENT },
 	    &revision, NULL), ERR_OK);
 	struct mono begin = clock_mono(clock_system());
-	make(m, 1, group);
+	m[0] = (struct member){ .servers = bus_url(&bus), .instance = "a", .group = group, .profile = "relaxed" };
+	member_start(m);
 	leader(m, 1);
 	/* Its own L is 1050 ms: only the other's 2 s keep it from the register. */
 	assert_true(mono_since(clock_mono(clock_system()), begin) >= 2 * NS_PER_S);
@@ -293,7 +300,7 @@ a_retired_member_ends_after_its_work(void **state)
 	    &revision, NULL), ERR_OK);
 	WAIT_FOR(member_state(m) == LEASE_RETIRED);
 	assert_false(member_open_gate(m));
-	assert_true(atomic_load(&m->reaps) > 0);
+	WAIT_FOR(atomic_load(&m->reaps) > 0);
 	member_in(m, member_leave_group);
 	struct mono end = mono_after(clock_mono(clock_system()), NS_PER_S);
 	while (!mono_reached(clock_mono(clock_system()), end)) {
@@ -320,7 +327,7 @@ a_control_message_makes_it_step_down(void **state)
 	char subject[64];
 
 	(void)state;
-	make(m, 2, group);
+	make_steady(m, 2, group);
 	struct member *l = leader(m, 2), *o = &m[l == m];
 	WAIT_FOR(atomic_load(&o->holder_epoch) != 0);
 	struct conn *c = plain_conn();
@@ -329,7 +336,7 @@ a_control_message_makes_it_step_down(void **state)
 	snprintf(ask.to, sizeof ask.to, "nobody");
 	stepdown_encode(&ask, &text);
 	struct conn_msg q = { .subject = subject, .data = text.p, .n = text.len, .urgent = true };
-	assert_int_equal(conn_request(c, &q, 5 * NS_PER_S, &reply, &err), ERR_OK);
+	assert_int_equal(conn_request(c, &q, WAIT_NS, &reply, &err), ERR_OK);
 	assert_int_equal(stepdown_answer_decode(msg_data(reply), msg_size(reply), &err), ERR_NOT_ACTIVE);
 	assert_non_null(strstr(err.text, "no live member 'nobody'"));
 	msg_free(reply);
@@ -339,7 +346,7 @@ a_control_message_makes_it_step_down(void **state)
 	q.data = text.p;
 	q.n = text.len;
 	do {		/* the beat of the other may not have come yet */
-		assert_int_equal(conn_request(c, &q, 5 * NS_PER_S, &reply, &err), ERR_OK);
+		assert_int_equal(conn_request(c, &q, WAIT_NS, &reply, &err), ERR_OK);
 		err.code = stepdown_answer_decode(msg_data(reply), msg_size(reply), &err);
 		msg_free(reply);
 	} while (err.code != ERR_OK);
@@ -361,11 +368,9 @@ an_observer_tells_who_leads_and_why_nobody_does(void **state)
 	(void)state;
 	struct conn *c = plain_conn();
 	assert_int_equal(observe(c, ELECT_SERVICE, group, &s, &err), ERR_NOT_FOUND);
-	make(m, 2, group);
+	make_steady(m, 2, group);
 	struct member *l = leader(m, 2), *o = &m[l == m];
-	do
-		assert_int_equal(observe(c, ELECT_SERVICE, group, &s, &err), ERR_OK);
-	while (s.changes.n == 0);
+	WAIT_FOR(observe(c, ELECT_SERVICE, group, &s, &err) == ERR_OK && s.changes.n > 0);
 	assert_true(s.led && s.certain);
 	assert_string_equal(s.instance, l->instance);
 	assert_true(s.epoch == member_epoch(l));
@@ -374,8 +379,8 @@ an_observer_tells_who_leads_and_why_nobody_does(void **state)
 	assert_int_equal(s.obstacle, LEASE_WHY_CLEAR);
 	assert_string_equal(s.reg[0].record.holder, l->instance);
 	assert_string_equal(s.reg[0].why, "");
-	assert_string_equal(s.record.profile, "relaxed");
-	assert_int_equal(observe_step_down(c, ELECT_SERVICE, group, NULL, 5 * NS_PER_S, &err), ERR_OK);
+	assert_string_equal(s.record.profile, STEADY_PROFILE);
+	assert_int_equal(observe_step_down(c, ELECT_SERVICE, group, NULL, 30 * NS_PER_S, &err), ERR_OK);
 	WAIT_FOR(member_leads(o));
 	member_kill(l);
 	member_kill(o);
@@ -384,7 +389,7 @@ an_observer_tells_who_leads_and_why_nobody_does(void **state)
 	assert_true(s.certain && !s.led);
 	assert_int_equal(s.obstacle, LEASE_WHY_NOT_ELIGIBLE);
 	assert_string_equal(s.instance, o->instance);
-	assert_int_equal(observe_step_down(c, ELECT_SERVICE, group, NULL, 5 * NS_PER_S, &err), ERR_NO_MEMBER);
+	assert_int_equal(observe_step_down(c, ELECT_SERVICE, group, NULL, 30 * NS_PER_S, &err), ERR_NO_MEMBER);
 	conn_free(c);
 }
 
@@ -398,15 +403,15 @@ the_records_may_be_lost(void **state)
 	struct err err;
 
 	(void)state;
-	m = (struct member){ .servers = bus_url(&bus), .instance = "a", .group = fresh_group(), .profile = "relaxed" };
-	late = (struct member){ .servers = bus_url(&bus), .instance = "b", .group = m.group, .profile = "relaxed" };
+	m = (struct member){ .servers = bus_url(&bus), .instance = "a", .group = fresh_group(), .profile = MEMBERS_PROFILE };
+	late = (struct member){ .servers = bus_url(&bus), .instance = "b", .group = m.group, .profile = MEMBERS_PROFILE };
 	member_start(&m);
 	leader(&m, 1);
 	unsigned said = atomic_load(&m.roles);
 	uint64_t epoch = member_epoch(&m);
 	struct conn *c = plain_conn();
 	struct conn_msg q = { .subject = "$JS.API.STREAM.DELETE.KV_AEGIS_META", .urgent = true };
-	assert_int_equal(conn_request(c, &q, 5 * NS_PER_S, &reply, &err), ERR_OK);
+	assert_int_equal(conn_request(c, &q, WAIT_NS, &reply, &err), ERR_OK);
 	msg_free(reply);
 	member_start(&late);
 	WAIT_FOR(observe(c, ELECT_SERVICE, m.group, &s, &err) == ERR_OK && s.known);
@@ -494,7 +499,7 @@ a_stream_that_is_not_as_it_must_be_is_not_used(void **state)
 	    "\"retention\":\"limits\",\"discard\":\"new\",\"max_msgs_per_subject\":1,\"max_msgs\":-1,\"max_bytes\":-1,"
 	    "\"max_age\":3600000000000,\"max_msg_size\":1024,\"deny_delete\":true,\"deny_purge\":true}";
 	struct conn_msg q = { .subject = "$JS.API.STREAM.UPDATE.KV_AEGIS_L0", .data = wrong, .n = strlen(wrong), .urgent = true };
-	assert_int_equal(conn_request(c, &q, 5 * NS_PER_S, &reply, &err), ERR_OK);
+	assert_int_equal(conn_request(c, &q, WAIT_NS, &reply, &err), ERR_OK);
 	assert_null(memmem(msg_data(reply), msg_size(reply), "\"error\"", 7));
 	msg_free(reply);
 	WAIT_FOR(was_told(l, LEASE_FENCED, said));
@@ -543,7 +548,7 @@ a_clock_that_is_set_costs_one_renewal(void **state)
 	static struct member m;
 
 	(void)state;
-	m = (struct member){ .servers = bus_url(&bus), .instance = "a", .group = fresh_group(), .profile = "relaxed", .clock = &clock };
+	m = (struct member){ .servers = bus_url(&bus), .instance = "a", .group = fresh_group(), .profile = MEMBERS_PROFILE, .clock = &clock };
 	member_start(&m);
 	leader(&m, 1);
 	for (int i = 1; i <= 2; i++) {
@@ -569,7 +574,7 @@ a_thread_that_is_held_up_between_two_clocks_is_no_jump(void **state)
 	static struct member m;
 
 	(void)state;
-	m = (struct member){ .servers = bus_url(&bus), .instance = "a", .group = fresh_group(), .profile = "relaxed", .clock = &clock };
+	m = (struct member){ .servers = bus_url(&bus), .instance = "a", .group = fresh_group(), .profile = MEMBERS_PROFILE, .clock = &clock };
 	member_start(&m);
 	leader(&m, 1);
 	uint64_t writes = atomic_load(&elector_counters(m.elector)->writes);

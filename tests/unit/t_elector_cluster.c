@@ -23,7 +23,13 @@ static char *urls;
 static void
 make(struct member *m, unsigned n, const char *group)
 {
-	members_make(m, n, urls, group);
+	members_make(m, n, urls, group, MEMBERS_PROFILE);
+}
+
+static void
+make_steady(struct member *m, unsigned n, const char *group)
+{
+	members_make(m, n, urls, group, STEADY_PROFILE);
 }
 
 /* node_of: which node of the cluster register r lies on. */
@@ -54,19 +60,24 @@ owns(struct member *m, struct boot since)
 	return n;
 }
 
-static void
-all_renewed(struct member *m)
+/* all_renewed: one of them leads, and has renewed all three since now. */
+static struct member *
+all_renewed(struct member *m, unsigned n)
 {
 	struct boot now = clock_boot(clock_system());
-
 	struct mono end = mono_after(clock_mono(clock_system()), WAIT_NS);
-	while (owns(m, now) != 3) {
-		if (mono_reached(clock_mono(clock_system()), end)) {
-			print_member(m);
-			fail_msg("%s does not hold all registers", m->instance);
-		}
+
+	while (!mono_reached(clock_mono(clock_system()), end)) {
+		for (unsigned i = 0; i < n; i++)
+			if (member_leads(&m[i]) && owns(&m[i], now) == 3)
+				return &m[i];
 		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
 	}
+	for (unsigned i = 0; i < n; i++)
+		if (m[i].loop != NULL)
+			print_member(&m[i]);
+	fail_msg("nobody holds all registers");
+	return NULL;
 }
 
 static uint64_t
@@ -89,16 +100,6 @@ obstacle(struct member *m)
 	return o;
 }
 
-/* settled: the leader of m, holding all three registers. */
-static struct member *
-settled(struct member *m, unsigned n)
-{
-	struct member *l = leader(m, n);
-
-	all_renewed(l);
-	return l;
-}
-
 static void
 three_registers_lie_on_three_nodes(void **state)
 {
@@ -106,7 +107,7 @@ three_registers_lie_on_three_nodes(void **state)
 
 	(void)state;
 	make(m, 2, fresh_group());
-	struct member *l = settled(m, 2);
+	struct member *l = all_renewed(m, 2);
 	assert_int_equal(node_of(l, 0) + node_of(l, 1) + node_of(l, 2), 0 + 1 + 2);
 	assert_int_not_equal(node_of(l, 0), node_of(l, 1));
 	assert_int_not_equal(node_of(l, 1), node_of(l, 2));
@@ -121,7 +122,7 @@ when_the_leader_dies_the_other_follows(void **state)
 
 	(void)state;
 	make(m, 2, fresh_group());
-	struct member *l = settled(m, 2), *o = &m[l == m];
+	struct member *l = all_renewed(m, 2), *o = &m[l == m];
 	uint64_t epoch = member_epoch(l);
 	WAIT_FOR(atomic_load(&o->holder_epoch) >= epoch);
 	member_kill(l);
@@ -137,7 +138,7 @@ a_release_hands_over(void **state)
 
 	(void)state;
 	make(m, 3, fresh_group());
-	struct member *l = settled(m, 3);
+	struct member *l = all_renewed(m, 3);
 	uint64_t epoch = member_epoch(l);
 	member_stop(l);
 	WAIT_FOR(leaders(m, 3) == 1);
@@ -145,11 +146,11 @@ a_release_hands_over(void **state)
 	members_kill(m, 3);
 }
 
-/* keeps: through what is done to a node the leader stays and its gate stays open. */
+/* keeps: through what is done to a node the leader stays, for longer than it would without renewals. */
 static void
-keeps(struct member *l, unsigned said, int64_t ns)
+keeps(struct member *l, unsigned said)
 {
-	struct mono end = mono_after(clock_mono(clock_system()), ns);
+	struct mono end = mono_after(clock_mono(clock_system()), STEADY_LEASE_NS + NS_PER_S / 2);
 
 	while (!mono_reached(clock_mono(clock_system()), end)) {
 		assert_false(was_told(l, LEASE_FENCED, said));
@@ -164,16 +165,16 @@ a_killed_node_does_not_matter(void **state)
 	struct err err;
 
 	(void)state;
-	make(m, 2, fresh_group());
-	struct member *l = settled(m, 2);
+	make_steady(m, 2, fresh_group());
+	struct member *l = all_renewed(m, 2);
 	unsigned said = atomic_load(&l->roles);
 	for (unsigned r = 0; r < 3; r++) {
 		unsigned node = node_of(l, r);
 		nats_cluster_end(cluster, node, SIGKILL);
 		WAIT_FOR(member_reaches(l) == 2);
-		keeps(l, said, NS_PER_S);
+		keeps(l, said);
 		assert_int_equal(nats_cluster_start(cluster, node, &err), ERR_OK);
-		all_renewed(l);
+		all_renewed(l, 1);
 	}
 	assert_true(member_leads(l));
 	assert_false(was_told(l, LEASE_FENCED, said));
@@ -186,14 +187,14 @@ a_frozen_node_does_not_matter(void **state)
 	static struct member m[2];
 
 	(void)state;
-	make(m, 2, fresh_group());
-	struct member *l = settled(m, 2);
+	make_steady(m, 2, fresh_group());
+	struct member *l = all_renewed(m, 2);
 	unsigned said = atomic_load(&l->roles), node = node_of(l, 1);
 	nats_cluster_freeze(cluster, node, true);
 	WAIT_FOR(member_reaches(l) == 2);
-	keeps(l, said, NS_PER_S);
+	keeps(l, said);
 	nats_cluster_freeze(cluster, node, false);
-	all_renewed(l);
+	all_renewed(l, 1);
 	members_kill(m, 2);
 }
 
@@ -205,7 +206,7 @@ without_two_nodes_nobody_leads_until_they_are_back(void **state)
 
 	(void)state;
 	make(m, 2, fresh_group());
-	struct member *l = settled(m, 2);
+	struct member *l = all_renewed(m, 2);
 	uint64_t epoch = member_epoch(l);
 	unsigned said = atomic_load(&l->roles), one = node_of(l, 0), two = node_of(l, 1);
 	nats_cluster_end(cluster, one, SIGKILL);
@@ -216,7 +217,7 @@ without_two_nodes_nobody_leads_until_they_are_back(void **state)
 	assert_int_equal(nats_cluster_start(cluster, one, &err), ERR_OK);
 	assert_int_equal(nats_cluster_start(cluster, two, &err), ERR_OK);
 	WAIT_FOR(leaders(m, 2) == 1 && member_epoch(leader(m, 2)) > epoch);
-	all_renewed(leader(m, 2));
+	all_renewed(m, 2);
 	assert_int_equal(nats_cluster_wait(cluster, &err), ERR_OK);
 	members_kill(m, 2);
 }
@@ -228,8 +229,8 @@ a_register_that_lost_its_data_is_filled_again(void **state)
 	struct err err;
 
 	(void)state;
-	make(m, 2, fresh_group());
-	struct member *l = settled(m, 2);
+	make_steady(m, 2, fresh_group());
+	struct member *l = all_renewed(m, 2);
 	unsigned said = atomic_load(&l->roles);
 	/* As a disk that was replaced: the stream is there and empty. */
 	unsigned node = node_of(l, 2);
@@ -239,7 +240,7 @@ a_register_that_lost_its_data_is_filled_again(void **state)
 	assert_int_equal(nats_cluster_wipe(cluster, node, &err), ERR_OK);
 	assert_int_equal(nats_cluster_start(cluster, node, &err), ERR_OK);
 	assert_int_equal(nats_cluster_wait(cluster, &err), ERR_OK);
-	all_renewed(l);
+	all_renewed(l, 1);
 	/* It began anew where the stream's sequence once began. */
 	assert_true(revision(l, 2) < before);
 	assert_false(was_told(l, LEASE_FENCED, said));
@@ -250,7 +251,7 @@ static struct conn *
 plain_conn(void)
 {
 	struct err err;
-	struct conn *c = conn_new(&(struct conn_opts){ .servers = urls, .timeout_ns = 5 * NS_PER_S }, &err);
+	struct conn *c = conn_new(&(struct conn_opts){ .servers = urls, .timeout_ns = 30 * NS_PER_S }, &err);
 
 	if (c == NULL)
 		fail_msg("%s", err.text);
@@ -265,7 +266,7 @@ remove_stream(struct conn *c, const char *name)
 	struct err err;
 
 	snprintf(subject, sizeof subject, "$JS.API.STREAM.DELETE.%s", name);
-	if (conn_request(c, &(struct conn_msg){ .subject = subject, .urgent = true }, 5 * NS_PER_S, &reply, &err) != ERR_OK)
+	if (conn_request(c, &(struct conn_msg){ .subject = subject, .urgent = true }, WAIT_NS, &reply, &err) != ERR_OK)
 		fail_msg("%s", err.text);
 	msg_free(reply);
 }
@@ -306,13 +307,11 @@ two_streams_that_are_gone_need_an_operator(void **state)
 
 	(void)state;
 	make(m, 2, group);
-	struct member *l = settled(m, 2);
+	struct member *l = all_renewed(m, 2);
 	uint64_t epoch = member_epoch(l);
 	unsigned said = atomic_load(&l->roles);
 	struct conn *c = plain_conn();
-	do
-		assert_int_equal(observe(c, ELECT_SERVICE, group, &s, &err), ERR_OK);
-	while (s.record.state != LEASE_GROUP_LIVE);
+	WAIT_FOR(observe(c, ELECT_SERVICE, group, &s, &err) == ERR_OK && s.record.state == LEASE_GROUP_LIVE);
 	remove_stream(c, "KV_AEGIS_L1");
 	remove_stream(c, "KV_AEGIS_L2");
 	WAIT_FOR(was_told(l, LEASE_FENCED, said));
@@ -331,7 +330,7 @@ two_streams_that_are_gone_need_an_operator(void **state)
 	assert_int_equal(done.registers, 2);
 	assert_true(done.epoch >= epoch);
 	WAIT_FOR(leaders(m, 2) == 1 && member_epoch(leader(m, 2)) > done.epoch);
-	l = settled(m, 2);
+	l = all_renewed(m, 2);
 	assert_int_not_equal(node_of(l, 0), node_of(l, 1));
 	assert_int_not_equal(node_of(l, 1), node_of(l, 2));
 	assert_int_not_equal(node_of(l, 0), node_of(l, 2));

@@ -19,7 +19,7 @@
 static struct conn *
 plain_conn(void)
 {
-	struct conn *c = conn_new(&(struct conn_opts){ .servers = bus_url(&bus), .timeout_ns = 2 * NS_PER_S }, NULL);
+	struct conn *c = conn_new(&(struct conn_opts){ .servers = bus_url(&bus), .timeout_ns = 30 * NS_PER_S }, NULL);
 
 	assert_non_null(c);
 	return c;
@@ -28,7 +28,7 @@ plain_conn(void)
 static void
 start(struct member *m, const char *instance, const char *group)
 {
-	*m = (struct member){ .servers = bus_url(&bus), .instance = instance, .group = group, .profile = "relaxed" };
+	*m = (struct member){ .servers = bus_url(&bus), .instance = instance, .group = group, .profile = STEADY_PROFILE };
 	member_start(m);
 }
 
@@ -49,7 +49,7 @@ where_none_was_held_there_are_none(void **state)
 {
 	struct conn *c = plain_conn();
 	struct err err = { ERR_OK, "" };
-	const struct groups_list *l = groups_survey(c, NS_PER_S, &err);
+	const struct groups_list *l = groups_survey(c, 30 * NS_PER_S, &err);
 
 	(void)state;
 	assert_non_null(l);
@@ -86,7 +86,7 @@ a_survey_is_certain_of_each(void **state)
 	const struct groups_list *l = NULL;
 	do {
 		groups_drop(l);
-		l = groups_survey(c, 5 * NS_PER_S, NULL);
+		l = groups_survey(c, 30 * NS_PER_S, NULL);
 		assert_non_null(l);
 	} while (l->n < 3);
 	assert_true(l->held && l->followed);
@@ -169,11 +169,10 @@ without_nats_the_last_picture_stays(void **state)
 	assert_true(is(g, "kept", true, "steady"));
 	assert_true(bus_start(&bus));
 	WAIT_FOR(member_leads(&m));
-	uint64_t epoch = member_epoch(&m);
 	do {
 		l = groups_take(g);
 		const struct observed *s = groups_list_find(l, ELECT_SERVICE, "kept");
-		followed = l->followed && s != NULL && s->led && s->epoch == epoch;
+		followed = l->followed && s != NULL && s->led && s->epoch == member_epoch(&m);
 		groups_drop(l);
 		thread_pause(5 * NS_PER_MS);
 	} while (!followed);
@@ -196,7 +195,7 @@ groups_outlive_their_records(void **state)
 	/* As a deletion by somebody: of the records, not of the set. */
 	assert_int_equal(stream_purge(c, "KV_AEGIS_META", "$KV.AEGIS_META.group__ELECT__unrecorded", NULL), ERR_OK);
 	assert_int_equal(stream_purge(c, "KV_AEGIS_META", "$KV.AEGIS_META.changes__ELECT__unrecorded", NULL), ERR_OK);
-	const struct groups_list *l = groups_survey(c, 5 * NS_PER_S, NULL);
+	const struct groups_list *l = groups_survey(c, 30 * NS_PER_S, NULL);
 	const struct observed *s = groups_list_find(l, ELECT_SERVICE, "unrecorded");
 	assert_non_null(s);
 	assert_true(s->led && !s->known);
@@ -218,7 +217,7 @@ asked(struct conn *c)
 	struct value v;
 	int64_t n = -1;
 
-	assert_int_equal(conn_request(c, &(struct conn_msg){ .subject = "$JS.API.INFO" }, NS_PER_S, &reply, NULL), ERR_OK);
+	assert_int_equal(conn_request(c, &(struct conn_msg){ .subject = "$JS.API.INFO" }, WAIT_NS, &reply, NULL), ERR_OK);
 	assert_int_equal(codec_parse(codec_mine(), (struct data){ DATA_JSON, msg_data(reply), msg_size(reply) }, &v, NULL), ERR_OK);
 	assert_true(value_int(value_field(value_field(&v, "api"), "total"), &n));
 	msg_free(reply);
@@ -250,13 +249,16 @@ many_groups_cost_no_more(void **state)
 		groups_drop(l);
 		thread_pause(NS_PER_MS);
 	} while (n < MANY);
-	int64_t before = asked(c);
 	struct mono begin = clock_mono(clock_system());
-	thread_pause(2 * NS_PER_S);		/* the rate is the point */
-	int64_t took = mono_since(clock_mono(clock_system()), begin), requests = asked(c) - before;
-	int64_t most = took * (GROUPS_LOOKS + 1) / NS_PER_S + 10;	/* one register each; the streams; our own */
-	if (requests > most)
-		fail_msg("%lld requests in %lld ms, at most %lld", (long long)requests, (long long)(took / NS_PER_MS), (long long)most);
+	int64_t before = asked(c), requests, own = 0;
+	do {
+		thread_pause(2 * NS_PER_S);		/* the rate is the point */
+		requests = asked(c) - before - ++own;
+		int64_t took = mono_since(clock_mono(clock_system()), begin);
+		int64_t most = took * (GROUPS_LOOKS + 1) / NS_PER_S + 10;	/* one register each; the streams */
+		if (requests > most)
+			fail_msg("%lld requests in %lld ms, at most %lld", (long long)requests, (long long)(took / NS_PER_MS), (long long)most);
+	} while (requests <= 10 && own < 20);
 	assert_true(requests > 10);
 	groups_free(g);
 	conn_free(c);
