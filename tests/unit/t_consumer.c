@@ -16,6 +16,7 @@
 #include "sys/loop_thread.h"
 
 #define SEEN 4096
+#define ACK_WAIT_NS (3 * NS_PER_S)	/* of what is to come again; no word of ours is that late */
 
 struct world {
 	struct bus bus;
@@ -29,6 +30,7 @@ struct world {
 	atomic_uint got, seen[SEEN];	/* deliveries; by number */
 	_Atomic(struct delivery *) held, each[4];	/* the last; by number */
 	bool hold;
+	atomic_bool hold_next;		/* the next one only */
 	unsigned fail;			/* so many first deliveries are given back */
 };
 
@@ -38,12 +40,14 @@ on_delivery(void *arg, struct delivery *d)
 	struct world *w = arg;
 	unsigned i = (unsigned)strtoul(delivery_data(d), NULL, 10);
 
+	bool hold = w->hold || atomic_exchange(&w->hold_next, false);
+
 	atomic_fetch_add(&w->got, 1);
 	if (i < SEEN)
 		atomic_fetch_add(&w->seen[i], 1);
-	if (w->hold && i < COUNT_OF(w->each))
+	if (hold && i < COUNT_OF(w->each))
 		atomic_store(&w->each[i], d);
-	if (w->hold)
+	if (hold)
 		atomic_store(&w->held, d);
 	else if (delivery_count(d) <= w->fail)
 		delivery_nak(d, 10 * NS_PER_MS);
@@ -58,7 +62,7 @@ open_world(struct world *w)
 	assert_true(bus_start(&w->bus));
 	assert_non_null(w->loop = loop_new(clock_system(), 1024, &w->err));
 	w->conn = conn_new(&(struct conn_opts){
-		.servers = bus_url(&w->bus), .name = "t_consumer", .timeout_ns = 2 * NS_PER_S,
+		.servers = bus_url(&w->bus), .name = "t_consumer", .timeout_ns = 30 * NS_PER_S,
 	}, &w->err);
 	assert_non_null(w->conn);
 	w->publisher = publisher_new(&(struct publisher_opts){ .conn = w->conn, .loop = w->loop }, &w->err);
@@ -265,7 +269,7 @@ remembered(void **state)
 	w.hold = true;
 	w.opts.remember = true;
 	w.opts.window = 1;
-	w.opts.ack_wait_ns = 500 * NS_PER_MS;
+	w.opts.ack_wait_ns = ACK_WAIT_NS;
 	begin(&w);
 	publish(&w, 0, 2);
 	WAIT_FOR(atomic_load(&w.held) != NULL);
@@ -273,8 +277,9 @@ remembered(void **state)
 	w.hold = false;
 	delivery_ack(atomic_load(&w.held));
 	WAIT_FOR(nothing_left(&w));
+	uint64_t repeats = consumer_repeats(w.consumer);
 	restart(&w, "forget");
-	WAIT_FOR(consumer_repeats(w.consumer) == 2);
+	WAIT_FOR(consumer_repeats(w.consumer) >= repeats + 2);
 	WAIT_FOR(nothing_left(&w));
 	assert_int_equal(atomic_load(&w.seen[0]), 1);
 	assert_int_equal(atomic_load(&w.seen[1]), 1);
@@ -295,7 +300,7 @@ in_hands_once(void **state)
 	assert_int_equal(stream_ensure(w.conn, STREAM_EVENTS, 1, NULL, &w.err), ERR_OK);
 	w.hold = w.opts.remember = true;
 	w.opts.window = 2;
-	w.opts.ack_wait_ns = 500 * NS_PER_MS;
+	w.opts.ack_wait_ns = ACK_WAIT_NS;
 	w.opts.working_ns = INT64_MAX;
 	begin(&w);
 	publish(&w, 0, 4);
@@ -325,16 +330,15 @@ not_in_hands_for_ever(void **state)
 	(void)state;
 	open_world(&w);
 	assert_int_equal(stream_ensure(w.conn, STREAM_EVENTS, 1, NULL, &w.err), ERR_OK);
-	w.hold = w.opts.remember = true;
+	w.opts.remember = true;
+	atomic_store(&w.hold_next, true);
 	w.opts.ack_wait_ns = 300 * NS_PER_MS;
 	w.opts.working_ns = 1;
 	begin(&w);
 	publish(&w, 0, 1);
 	WAIT_FOR(atomic_load(&w.held) != NULL);
-	struct delivery *first = atomic_load(&w.held);
-	WAIT_FOR(atomic_load(&w.seen[0]) == 2);
-	delivery_forget(first);
-	delivery_ack(atomic_load(&w.held));
+	WAIT_FOR(atomic_load(&w.seen[0]) >= 2);
+	delivery_forget(atomic_load(&w.held));
 	WAIT_FOR(nothing_left(&w));
 	close_world(&w);
 }
@@ -351,7 +355,7 @@ another_durable(void **state)
 	assert_int_equal(stream_ensure(w.conn, STREAM_EVENTS, 1, NULL, &w.err), ERR_OK);
 	w.opts.remember = true;
 	w.opts.working_ns = INT64_MAX;
-	w.opts.ack_wait_ns = 500 * NS_PER_MS;
+	w.opts.ack_wait_ns = ACK_WAIT_NS;
 	w.hold = true;
 	begin(&w);
 	publish(&w, 0, 1);

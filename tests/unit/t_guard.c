@@ -47,7 +47,7 @@ static void
 store(const char *json)
 {
 	struct err err = { ERR_OK, "" };
-	struct conn *conn = conn_new(&(struct conn_opts){ .servers = bus_url(&bus), .name = "t", .timeout_ns = 2 * NS_PER_S }, &err);
+	struct conn *conn = conn_new(&(struct conn_opts){ .servers = bus_url(&bus), .name = "t", .timeout_ns = 30 * NS_PER_S }, &err);
 	struct contracts *all = conn != NULL ? contracts_new(conn, true, &err) : NULL;
 	struct value v;
 	uint64_t revision;
