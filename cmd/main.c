@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,27 +30,6 @@ struct plan {
 	const char **args;		/* the arguments without noun and verb, NULL-terminated */
 	bool help;
 };
-
-/* say: one line on stderr; control characters of what was typed do not get through. */
-static void
-say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-
-static void
-say(const char *fmt, ...)
-{
-	char text[1024];
-	struct str clean = STR_INIT;
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
-	va_end(ap);
-	out_clean(text, &clean);
-	str_putc(&clean, '\n');
-	ssize_t ignored = write(2, clean.p, clean.len);
-	(void)ignored;
-	str_release(&clean);
-}
 
 /* open_standard: a descriptor that is closed would be taken by the first socket, which then
  * gets our output.  What replaces it fails as a closed one does. */
@@ -88,10 +66,10 @@ unknown(const char *noun, const char *word)
 		found--;		/* two slips in a word of two letters are another word */
 	for (size_t i = 0; i < found; i++)
 		str_printf(&list, "%s'%s'", i == 0 ? "" : " or ", near[i]);
-	say("aegis%s%s: unknown %s '%s'%s%s%s", noun != NULL ? " " : "", noun != NULL ? noun : "",
+	out_say("aegis%s%s: unknown %s '%s'%s%s%s", noun != NULL ? " " : "", noun != NULL ? noun : "",
 	    noun != NULL ? "verb" : "command", word, found > 0 ? "; did you mean " : "", str_text(&list),
 	    found > 0 ? "?" : "");
-	say("usage: aegis %s%s [options] ...; `aegis help%s%s` lists them", noun != NULL ? noun : "COMMAND",
+	out_say("usage: aegis %s%s [options] ...; `aegis help%s%s` lists them", noun != NULL ? noun : "COMMAND",
 	    noun != NULL ? " VERB" : "", noun != NULL ? " " : "", noun != NULL ? noun : "");
 	str_release(&list);
 	return EXIT_USAGE;
@@ -149,7 +127,7 @@ show_help(const struct plan *p)
 	help_show(out, str_text(&text));
 	enum err_code code = out_end(out, &err);
 	if (code == ERR_OUTPUT)
-		say("aegis help: %s", err.text);
+		out_say("aegis help: %s", err.text);
 	out_free(out);
 	str_release(&text);
 	return code == ERR_OUTPUT ? err_exit(code) : 0;
@@ -162,10 +140,10 @@ no_command(const struct plan *p)
 	if (p->args[0] == NULL || p->help)
 		return show_help(p);
 	if (p->noun != NULL)
-		say("aegis %s: a verb is missing", p->noun);
+		out_say("aegis %s: a verb is missing", p->noun);
 	else
-		say("aegis: a command is missing beside '%s'", p->args[0]);
-	say("usage: aegis %s [options] ...; `aegis help%s%s` lists them", p->noun != NULL ? p->noun : "COMMAND",
+		out_say("aegis: a command is missing beside '%s'", p->args[0]);
+	out_say("usage: aegis %s [options] ...; `aegis help%s%s` lists them", p->noun != NULL ? p->noun : "COMMAND",
 	    p->noun != NULL ? " " : "", p->noun != NULL ? p->noun : "");
 	return EXIT_USAGE;
 }
@@ -185,16 +163,16 @@ finish(struct cmd *c, enum err_code code, struct err *err)
 		return 0;
 	command_name(c->command, &name);
 	if (code != ERR_OK) {
-		say("aegis %s: %s", str_text(&name), err->text[0] != '\0' ? err->text : err_text(code));
+		out_say("aegis %s: %s", str_text(&name), err->text[0] != '\0' ? err->text : err_text(code));
 		if (code == ERR_USAGE) {
 			struct str usage = STR_INIT;
 			command_usage(c->command, &usage);
-			say("usage: %s", str_text(&usage));
+			out_say("usage: %s", str_text(&usage));
 			str_release(&usage);
 		}
 	} else if (flushed != ERR_OK) {
 		code = flushed;
-		say("aegis %s: %s", str_text(&name), late.text);
+		out_say("aegis %s: %s", str_text(&name), late.text);
 	}
 	str_release(&name);
 	return code != ERR_OK ? err_exit(code) : c->exit_code;
@@ -214,7 +192,7 @@ run(const struct plan *p, int *by_signal)
 	enum err_code code = cmd_read(&c, p->args, false, &err);
 	command_name(c.command, &name);
 	for (size_t i = 0; i < parsed.warnings.n && !general->out.quiet; i++)
-		say("aegis %s: warning: %s", str_text(&name), parsed.warnings.v[i]);
+		out_say("aegis %s: warning: %s", str_text(&name), parsed.warnings.v[i]);
 	str_release(&name);
 	if (code == ERR_OK) {
 		c.out = out_new(&general->out, 1, 0);

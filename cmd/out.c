@@ -516,24 +516,41 @@ out_text(struct out *out, const char *text)
 	str_puts(&out->buf, text);
 }
 
-void
-out_note(struct out *out, const char *fmt, ...)
+static void
+say(const char *fmt, va_list ap)
 {
 	struct str text = STR_INIT;
-	char line[512];
-	va_list ap;
+	char line[1024];
 
-	if (out->is_quiet)
-		return;
-	va_start(ap, fmt);
 	vsnprintf(line, sizeof line, fmt, ap);
-	va_end(ap);
 	out_clean(line, &text);
 	str_putc(&text, '\n');
 	/* Nothing can be done about a broken stderr. */
 	ssize_t ignored = write(2, text.p, text.len);
 	(void)ignored;
 	str_release(&text);
+}
+
+void
+out_say(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say(fmt, ap);
+	va_end(ap);
+}
+
+void
+out_note(struct out *out, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (out->is_quiet)
+		return;
+	va_start(ap, fmt);
+	say(fmt, ap);
+	va_end(ap);
 }
 
 enum err_code

@@ -66,7 +66,9 @@ void out_object(struct out *out, const char *const *names, const struct out_cell
 void out_value(struct out *out, const char *json);
 void out_text(struct out *out, const char *text);
 
-/* out_note(out, fmt, ...): one line to stderr for people, unless quiet. */
+/* out_say(fmt, ...): one line to stderr, without what a terminal would obey.  out_note(out, fmt, ...): likewise,
+ * unless quiet. */
+void out_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void out_note(struct out *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* out_flush(out, err), out_end(out, err): writes what is there; out_end completes the list

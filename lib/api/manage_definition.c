@@ -7,6 +7,7 @@
 #include "api/manage_inner.h"
 #include "base/magic.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "codec/record.h"
 #include "model/definition.h"
 #include "model/names.h"
@@ -30,16 +31,6 @@ place(struct definition *d, const struct member *x)
 	return (char **)((char *)d + x->at);
 }
 
-static size_t
-characters(const char *s)
-{
-	size_t n = 0;
-
-	for (; *s != '\0'; s++)
-		n += ((unsigned char)*s & 0xC0) != 0x80;
-	return n;
-}
-
 /* is_pattern: what Python finds by its pattern, and calls body.x; the rest it finds later, and calls x. */
 static bool
 is_pattern(const struct member *x, const char *text)
@@ -60,7 +51,7 @@ check_member(const struct member *x, const char *text, struct manage_faults *f)
 	struct err err;
 
 	snprintf(field, sizeof field, "body.%s", x->name);
-	size_t n = characters(text);
+	size_t n = utf8_count(text);
 	if (x->max > 0 && n == 0)
 		manage_fault(f, field, "string_too_short", "is empty; give 1 to %zu characters", x->max);
 	else if (x->max > 0 && n > x->max)

@@ -115,6 +115,17 @@ utf8_valid(const char *p, size_t n)
 	return n <= SHORT && is_ascii(p, n) ? n : decoded(p, n);
 }
 
+/* Each has one byte that is none of the further ones. */
+size_t
+utf8_count(const char *text)
+{
+	size_t n = 0;
+
+	for (; *text != '\0'; text++)
+		n += ((unsigned char)*text & 0xC0) != 0x80;
+	return n;
+}
+
 char *
 utf8_clean(char *text)
 {

@@ -12,6 +12,9 @@ size_t utf8_next(const char *p, size_t n, uint32_t *cp);
 /* utf8_valid(p, n): how many bytes from p on are valid UTF-8; n when all are. */
 size_t utf8_valid(const char *p, size_t n);
 
+/* utf8_count(text): its characters, where all of it is valid. */
+size_t utf8_count(const char *text);
+
 /* utf8_clean(text): leaves out what is none, such as the half of a character at which something was cut off;
  * returns text. */
 char *utf8_clean(char *text);

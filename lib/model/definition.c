@@ -32,17 +32,6 @@ definition_free(struct definition *d)
 	mem_free(d);
 }
 
-/* characters: of valid UTF-8, by counting the bytes that begin one. */
-static size_t
-characters(const char *s)
-{
-	size_t n = 0;
-
-	for (; *s != '\0'; s++)
-		n += ((unsigned char)*s & 0xC0) != 0x80;
-	return n;
-}
-
 static enum err_code
 length_check(const char *field, const char *s, size_t max, struct err *err)
 {
@@ -50,7 +39,7 @@ length_check(const char *field, const char *s, size_t max, struct err *err)
 		return err_set(err, ERR_INVALID, "%s: is missing; give 1 to %zu characters", field, max);
 	if (utf8_valid(s, strlen(s)) < strlen(s))
 		return err_set(err, ERR_INVALID, "%s: is not valid UTF-8", field);
-	size_t n = characters(s);
+	size_t n = utf8_count(s);
 	if (n == 0)
 		return err_set(err, ERR_INVALID, "%s: is empty; give 1 to %zu characters", field, max);
 	if (n > max)

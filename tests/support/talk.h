@@ -22,6 +22,16 @@
 static struct web_server *server;
 static char got[65536];
 
+/* server_end: the end of a test, or of all, that made `server`. */
+static inline int
+server_end(void **state)
+{
+	(void)state;
+	web_server_free(server);
+	server = NULL;
+	return 0;
+}
+
 /* dial_from: a connection to one of a server's addresses (names are those of this machine), from the
  * loopback address 127.0.0.N. */
 static inline int

@@ -34,14 +34,6 @@ begin(void **state)
 }
 
 static int
-end(void **state)
-{
-	(void)state;
-	web_server_free(server);
-	return 0;
-}
-
-static int
 get(const char *path, const char *headers)
 {
 	char request[1000];
@@ -267,5 +259,5 @@ main(void)
 	};
 
 	thread_block_signals();
-	return cmocka_run_group_tests(tests, begin, end);
+	return cmocka_run_group_tests(tests, begin, server_end);
 }

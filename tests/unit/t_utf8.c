@@ -82,6 +82,15 @@ leaves_out_what_is_none(void **state)
 	}
 }
 
+static void
+counts_characters(void **state)
+{
+	(void)state;
+	assert_int_equal(utf8_count(""), 0);
+	assert_int_equal(utf8_count("abc"), 3);
+	assert_int_equal(utf8_count("a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"), 4);
+}
+
 int
 main(void)
 {
@@ -89,6 +98,7 @@ main(void)
 		cmocka_unit_test(every_place_of_a_piece),
 		cmocka_unit_test(says_where),
 		cmocka_unit_test(leaves_out_what_is_none),
+		cmocka_unit_test(counts_characters),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,14 +39,6 @@ begin(void **state)
 	return server == NULL;
 }
 
-static int
-end(void **state)
-{
-	(void)state;
-	web_server_free(server);
-	return 0;
-}
-
 /* who: asks from 127.0.0.N with these headers. */
 static int
 who(unsigned char n, const char *path, const char *headers)
@@ -132,5 +124,5 @@ main(void)
 	};
 
 	thread_block_signals();
-	return cmocka_run_group_tests_name("t_web_client", tests, begin, end);
+	return cmocka_run_group_tests_name("t_web_client", tests, begin, server_end);
 }

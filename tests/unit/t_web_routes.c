@@ -113,14 +113,6 @@ begin(void **state)
 	return server == NULL;
 }
 
-static int
-end(void **state)
-{
-	(void)state;
-	web_server_free(server);
-	return 0;
-}
-
 /* --- tests ------------------------------------------------------------------------------- */
 
 static void
@@ -239,5 +231,5 @@ main(void)
 	};
 
 	thread_block_signals();
-	return cmocka_run_group_tests(tests, begin, end);
+	return cmocka_run_group_tests(tests, begin, server_end);
 }
