@@ -56,7 +56,10 @@ struct candidate {
 
 	struct fence *fence;		/* NULL: level gate */
 	struct pool_job raise;
-	bool raising, raised;		/* a job is under way; the lanes show our hold */
+	bool raising;			/* a job is under way: the next two are its own */
+	uint64_t raise_epoch;
+	bool raise_done;
+	uint64_t raised;		/* the lanes show this hold; 0: none of ours */
 };
 
 /* --- the fence --------------------------------------------------------------------------- */
@@ -67,8 +70,8 @@ work_raise(struct pool_job *job)
 	struct candidate *c = CONTAINER_OF(job, struct candidate, raise);
 	struct err err;
 
-	c->raised = fence_raise(c->fence, RAISE_NS, &err) == ERR_OK;
-	if (!c->raised && err.code != ERR_NOT_ACTIVE)
+	c->raise_done = fence_raise(c->fence, RAISE_NS, &err) == ERR_OK;
+	if (!c->raise_done && err.code != ERR_NOT_ACTIVE)
 		log_warning(EV_ELECTION_FENCE, LOG_F(LOG_S("group", c->group), LOG_S("err", err.text)),
 		    "the fence in the stream of events cannot be raised, trying again: %s", err.text);
 }
@@ -76,7 +79,11 @@ work_raise(struct pool_job *job)
 static void
 on_raised(struct pool_job *job)
 {
-	CONTAINER_OF(job, struct candidate, raise)->raising = false;
+	struct candidate *c = CONTAINER_OF(job, struct candidate, raise);
+
+	c->raising = false;
+	if (c->raise_done)
+		c->raised = c->raise_epoch;
 }
 
 /* look_fence: a new hold raises its lanes at once, so that nobody else publishes any more; a fence that somebody newer
@@ -89,8 +96,11 @@ look_fence(struct candidate *c)
 	elector_fenced(c->elector, fence_rejects(c->fence));
 	if (candidate_leads(c) && fence_deposed(c->fence) > c->role.epoch)
 		elector_deposed(c->elector, fence_deposed(c->fence));
-	if (candidate_leads(c) && !c->raised && !c->raising)
-		c->raising = pool_run(c->pool, &c->raise) == ERR_OK;
+	if (!candidate_leads(c) || c->raising || c->raised == c->role.epoch)
+		return;
+	c->raise_epoch = c->role.epoch;
+	c->raise_done = false;
+	c->raising = pool_run(c->pool, &c->raise) == ERR_OK;
 }
 
 static void
@@ -99,7 +109,6 @@ tell_fence(struct candidate *c, bool led)
 	if (c->fence == NULL || candidate_leads(c) == led)
 		return;
 	fence_hold(c->fence, candidate_epoch(c));
-	c->raised = false;
 	look_fence(c);
 }
 
