@@ -56,7 +56,7 @@ tell(struct drill_calls *c)
 	bool other = c->holder.epoch != 0 && !c->holder.self;
 
 	exclusive_stance(c->exclusive, s, s != RELAY_STANDBY ? c->role.epoch : 0);
-	exclusive_holder(c->exclusive, other ? c->holder.instance : "", other ? c->holder.epoch : 0);
+	exclusive_holder(c->exclusive, other ? c->holder.instance : "", other ? c->holder.epoch : 0, c->holder.let_go);
 }
 
 void

@@ -53,6 +53,8 @@ struct elector_holder {
 	struct lease_nonce nonce;
 	uint64_t epoch;
 	bool self;
+	uint64_t let_go;	/* a register was given back by the hold of this epoch, or a later one.  Its lead was released then,
+				   or had run out before: how it was, its beats say */
 };
 
 struct elector_opts {

@@ -225,6 +225,8 @@ keep_record(struct elector *e, unsigned reg, const struct lease_record *r)
 		e->has_former = true;
 		e->former_seen = clock_boot(e->clock);
 	}
+	if (r->value.mark == LEASE_MARK_RELEASED && r->value.epoch > e->let_go)
+		e->let_go = r->value.epoch;
 	e->record[reg] = *r;
 	e->has_record[reg] = true;
 }

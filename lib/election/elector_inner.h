@@ -70,6 +70,7 @@ struct elector {
 	struct lease_record former;	/* the last value held by another */
 	struct boot former_seen;
 	bool has_former;
+	uint64_t let_go;		/* as of elector_holder */
 	struct lease_conn conns[LEASE_CONNS];
 	unsigned n_conns;
 

@@ -44,7 +44,7 @@ opening_of(const struct elector *e, const struct elector_holder *h)
 static void
 find_holder(const struct elector *e, struct elector_holder *out)
 {
-	*out = (struct elector_holder){ .epoch = 0 };
+	*out = (struct elector_holder){ .epoch = 0, .let_go = e->let_go };
 	if (!e->begun || !lease_holder(&e->lease, &out->nonce, &out->epoch))
 		return;
 	out->self = lease_nonce_is(out->nonce, e->nonce);

@@ -147,7 +147,7 @@ tell_exclusive(struct candidate *c)
 	bool other = c->holder.epoch != 0 && !c->holder.self;
 
 	exclusive_stance(c->exclusive, s, s != RELAY_STANDBY ? c->role.epoch : 0);
-	exclusive_holder(c->exclusive, other ? c->holder.instance : "", other ? c->holder.epoch : 0);
+	exclusive_holder(c->exclusive, other ? c->holder.instance : "", other ? c->holder.epoch : 0, c->holder.let_go);
 }
 
 /* --- eligible ---------------------------------------------------------------------------- */

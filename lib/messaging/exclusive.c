@@ -101,11 +101,12 @@ exclusive_stance(struct exclusive *x, enum relay_stance s, uint64_t epoch)
 }
 
 void
-exclusive_holder(struct exclusive *x, const char *instance, uint64_t epoch)
+exclusive_holder(struct exclusive *x, const char *instance, uint64_t epoch, uint64_t let_go)
 {
 	if (epoch != 0)
 		snprintf(x->holder, sizeof x->holder, "%s", instance);
 	x->facts.epoch = epoch;
+	x->facts.let_go = let_go;
 	exclusive_look(x);
 }
 

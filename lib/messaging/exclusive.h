@@ -54,11 +54,11 @@ void exclusive_return(struct exclusive *x, struct rpc_call *call);
 void exclusive_pause(struct exclusive *x, bool on);
 
 /* exclusive_stance(x, s, epoch): how this member stands to the lease, and its own epoch.
- * exclusive_holder(x, instance, epoch): which other member leads; "" and 0: nobody is known to.
+ * exclusive_holder(x, instance, epoch, let_go): which other member leads; "" and 0: nobody is known to.  let_go: as of relay_facts.
  * exclusive_released(x, epoch): holds up to it are known to have ended by a release.
  * What waits is looked at anew.  Loop. */
 void exclusive_stance(struct exclusive *x, enum relay_stance s, uint64_t epoch);
-void exclusive_holder(struct exclusive *x, const char *instance, uint64_t epoch);
+void exclusive_holder(struct exclusive *x, const char *instance, uint64_t epoch, uint64_t let_go);
 void exclusive_released(struct exclusive *x, uint64_t epoch);
 
 /* Why a call was refused with NOT_ACTIVE. */

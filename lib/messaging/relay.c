@@ -48,7 +48,8 @@ is_overtaken(const struct relay *r, const struct relay_facts *f)
 }
 
 /* watch: a holder has it.  After a later hold began its answer may never come, or must not count; but
- * one that released has answered before, and the news of that may be behind. */
+ * one that released has answered before, and the news of that may be behind, and the answer with it: what registers say
+ * comes by other connections. */
 static enum relay_action
 watch(struct relay *r, const struct relay_facts *f, struct mono now)
 {
@@ -58,7 +59,7 @@ watch(struct relay *r, const struct relay_facts *f, struct mono now)
 		return RELAY_WAIT;
 	if (r->overtaken.ns == 0)
 		r->overtaken = now;
-	if (!mono_reached(now, mono_after(r->overtaken, RELAY_GRACE_NS)))
+	if (!mono_reached(now, mono_after(r->overtaken, f->let_go >= r->asked ? RELAY_NEWS_NS : RELAY_GRACE_NS)))
 		return RELAY_WAIT;
 	return r->idempotent ? route(r, f, now) : over(r, RELAY_UNKNOWN);
 }

@@ -45,6 +45,7 @@ struct relay_facts {
 	uint64_t epoch;		/* of another member that leads; 0: nobody is known to */
 	uint64_t released;	/* holds up to this epoch are known to have ended by a release: what they
 				   answered, they answered in time */
+	uint64_t let_go;	/* holds up to this epoch gave a register back: probably by a release, the news of which is behind */
 	bool room;		/* one more may be parked */
 };
 
@@ -71,6 +72,7 @@ struct relay {
 #define RELAY_BUDGET_NS (5 * NS_PER_S)		/* nobody is kept waiting for longer */
 #define RELAY_AGAIN_NS (50 * NS_PER_MS)		/* until a holder that refused is asked again */
 #define RELAY_GRACE_NS (100 * NS_PER_MS)	/* after a change of holder, for the answer of one that released, and for the news that it did */
+#define RELAY_NEWS_NS (2 * NS_PER_S)	/* the same when the registers, which are faster than anything else, say that it let go */
 #define RELAY_PARKED_MAX 1000
 #define RELAY_PARKED_BYTES (16u << 20)
 

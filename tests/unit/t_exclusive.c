@@ -108,7 +108,7 @@ tell_on_loop(void *arg)
 	gate_set(&n->s->gate, n->open ? until : BOOT_LONG_AGO, (uint32_t)n->own);
 	gate_admit(&n->s->gate, n->admits);
 	exclusive_stance(n->s->x, n->stance, n->own);
-	exclusive_holder(n->s->x, n->s == &a ? b.name : a.name, n->other);
+	exclusive_holder(n->s->x, n->s == &a ? b.name : a.name, n->other, 0);
 }
 
 static void

@@ -116,6 +116,31 @@ what_a_hold_answered_that_was_released_counts(void **state)
 	assert_int_equal(relay_step(&r, RELAY_EV_LOOK, &released, AT(3)), RELAY_PASS);
 }
 
+/* What registers tell is ahead of the answers and of the news how a hold ended: who let go probably released. */
+static void
+who_let_go_is_given_longer(void **state)
+{
+	struct relay_facts behind = { .epoch = 9, .let_go = 7, .room = true }, released = { .epoch = 9, .let_go = 7, .released = 7, .room = true };
+	struct relay r = fresh(false, false);
+
+	(void)state;
+	r.until = AT(5000);
+	relay_step(&r, RELAY_EV_LOOK, &seven, AT(0));
+	assert_int_equal(relay_step(&r, RELAY_EV_LOOK, &behind, AT(10)), RELAY_WAIT);
+	assert_int_equal(relay_step(&r, RELAY_EV_LOOK, &behind, AT(2009)), RELAY_WAIT);
+	struct relay answered = r, refused = r;
+	assert_int_equal(relay_step(&r, RELAY_EV_LOOK, &behind, AT(2010)), RELAY_UNKNOWN);
+	assert_int_equal(relay_step(&answered, RELAY_EV_ANSWERED, &behind, AT(2009)), RELAY_KEEP);
+	assert_int_equal(relay_step(&answered, RELAY_EV_LOOK, &released, AT(2009)), RELAY_PASS);
+	assert_int_equal(relay_step(&refused, RELAY_EV_REFUSED, &behind, AT(2009)), RELAY_SEND);
+	/* Of an earlier hold that says nothing. */
+	behind.let_go = 6;
+	r = fresh(false, false);
+	relay_step(&r, RELAY_EV_LOOK, &seven, AT(0));
+	relay_step(&r, RELAY_EV_LOOK, &behind, AT(10));
+	assert_int_equal(relay_step(&r, RELAY_EV_LOOK, &behind, AT(110)), RELAY_UNKNOWN);
+}
+
 static void
 in_suspect_everybody_waits(void **state)
 {
@@ -160,6 +185,7 @@ main(void)
 		cmocka_unit_test(a_refusal_parks_it_again_and_the_same_holder_is_left_alone_for_a_while),
 		cmocka_unit_test(a_holder_lost_on_the_way_leaves_the_outcome_unknown_unless_twice_is_harmless),
 		cmocka_unit_test(what_a_hold_answered_that_was_released_counts),
+		cmocka_unit_test(who_let_go_is_given_longer),
 		cmocka_unit_test(in_suspect_everybody_waits),
 		cmocka_unit_test(when_the_lead_comes_here_what_was_sent_away_is_not_executed_twice),
 	};
