@@ -14,6 +14,7 @@
 #include "codec/codec.h"
 #include "codec/record.h"
 #include "model/names.h"
+#include "monitor/departed.h"
 #include "registry.h"
 #include "sys/clock.h"
 #include "trail.h"
@@ -328,6 +329,8 @@ struct victim {
 	bool contract;			/* of the service, and nothing else */
 	size_t alive;			/* instances that are fresh */
 	struct str was;			/* the definition as JSON; empty: none, or unreadable */
+	struct instance last;		/* the record of the instance */
+	bool has_last;			/* it can be read */
 };
 
 /* note_gone: in the audit trail. */
@@ -340,13 +343,27 @@ note_gone(struct cmd *c, struct conn *conn, const struct victim *v)
 	}, false);
 }
 
+/* tell_departed: who took it away, for whoever sees that it is gone. */
+static void
+tell_departed(struct cmd *c, struct conn *conn, const struct victim *v)
+{
+	char *author = cmd_author();
+	struct err err;
+	enum err_code code = departed_tell(conn, &(struct departure){
+		.last = &v->last, .revision = v->revision, .cause = "purged", .by = author, .at = clock_wall(clock_system()),
+	}, &err);
+
+	if (code != ERR_OK && code != ERR_NOT_FOUND)
+		out_note(c->out, "the record is removed, but those who ask will not read by whom: %s", err.text);
+	mem_free(author);
+}
+
 static enum err_code
 look_at(struct registry *r, const struct rm_opts *o, struct victim *v, struct err *err)
 {
 	struct registry_query q = { .instances = true, .service = v->service, .stale_ns = o->stale_ns };
 	struct registry_list list = { .n = 0 };
 	struct definition d;
-	struct instance i;
 	enum err_code code;
 
 	if (v->id == NULL) {
@@ -355,8 +372,8 @@ look_at(struct registry *r, const struct rm_opts *o, struct victim *v, struct er
 			definition_release(&d);
 		}
 	} else {
-		if ((code = registry_get_instance(r, v->service, v->id, &i, &v->revision, err)) == ERR_OK)
-			instance_release(&i);
+		code = registry_get_instance(r, v->service, v->id, &v->last, &v->revision, err);
+		v->has_last = code == ERR_OK;
 	}
 	if (code != ERR_OK && code != ERR_CORRUPT)		/* what cannot be read may still be removed */
 		return code;
@@ -437,6 +454,8 @@ rm_one(struct cmd *c, struct conn *conn, struct registry *r, struct victim *v, u
 		    : registry_remove_instance(r, v->service, v->id, v->revision, err);
 		if (code != ERR_OK)
 			return code;
+		if (v->has_last)
+			tell_departed(c, conn, v);
 		note_gone(c, conn, v);
 	}
 	show_removed(c, v, o->dry_run);
@@ -499,6 +518,8 @@ cmd_registry_rm_run(struct cmd *c, struct err *err)
 	code = rm_one(c, conn, r, &v, expect, err);
 	cmd_registry_close(r, conn);
 err0:
+	if (v.has_last)
+		instance_release(&v.last);
 	str_release(&v.was);
 	mem_free(v.service);
 	mem_free(v.id);

@@ -14,6 +14,7 @@
 #include "codec/codec.h"
 #include "codec/record.h"
 #include "codec/subject.h"
+#include "monitor/departed.h"
 #include "monitor/monitor_inner.h"
 #include "nats/publisher.h"
 #include "nats/stream.h"
@@ -23,6 +24,7 @@
 #define WRITE_NS (30 * NS_PER_S)
 #define SUBJECTS "aegis.departed.>"
 #define RETRY_NS (5 * NS_PER_S)
+#define TELL_NS (1 * NS_PER_S)
 
 struct one {
 	struct wall at;
@@ -209,29 +211,65 @@ on_stored(void *arg, const struct pub_ack *ack, const struct err *err)
 		    "that an instance left could not be stored; it is not shown among those that left");
 }
 
+/* encode: the record of one who left; by NULL: nobody knows.  The id is the caller's (mem_free). */
+static char *
+encode(const struct departure *x, struct str *data)
+{
+	const struct instance *last = x->last;
+
+	str_puts(data, "{\"service\":");
+	json_text(data, last->service);
+	str_puts(data, ",\"instance\":");
+	json_text(data, last->id);
+	str_puts(data, ",\"at\":");
+	json_time(data, x->at);
+	str_printf(data, ",\"cause\":\"%s\",\"by\":", x->cause);
+	if (x->by != NULL)
+		json_text(data, x->by);
+	else
+		str_puts(data, "null");
+	str_puts(data, ",\"last\":");
+	instance_encode(last, data);
+	str_putc(data, '}');
+	return mem_printf("%s/%s@%llu", last->service, last->id, (unsigned long long)x->revision);
+}
+
 void
-departed_write(struct departed *d, const struct instance *last, uint64_t revision, const char *cause, struct wall at)
+departed_write(struct departed *d, const struct departure *x)
 {
 	struct str data = STR_INIT;
-	char *id = mem_printf("%s/%s@%llu", last->service, last->id, (unsigned long long)revision);
+	char *id = encode(x, &data);
 	struct err err;
 
-	str_puts(&data, "{\"service\":");
-	json_text(&data, last->service);
-	str_puts(&data, ",\"instance\":");
-	json_text(&data, last->id);
-	str_puts(&data, ",\"at\":");
-	json_time(&data, at);
-	str_printf(&data, ",\"cause\":\"%s\",\"by\":null,\"last\":", cause);
-	instance_encode(last, &data);
-	str_putc(&data, '}');
 	if (publisher_send(d->publisher, &(struct publication){
-		.subject = subject_departed(last->service, last->id).s, .id = id, .data = data.p, .n = data.len,
+		.subject = subject_departed(x->last->service, x->last->id).s, .id = id, .data = data.p, .n = data.len,
 		.timeout_ns = WRITE_NS,
 	    }, on_stored, NULL, &err) != ERR_OK)
 		on_stored(NULL, NULL, &err);
 	str_release(&data);
 	mem_free(id);
+}
+
+enum err_code
+departed_tell(struct conn *conn, const struct departure *x, struct err *err)
+{
+	struct str data = STR_INIT;
+	char *id = encode(x, &data);
+	const struct conn_header headers[] = { { "Nats-Msg-Id", id }, { NULL, NULL } };
+	struct pub_ack ack;
+	struct msg *reply = NULL;
+	enum err_code code = conn_request(conn, &(struct conn_msg){
+		.subject = subject_departed(x->last->service, x->last->id).s, .headers = headers, .data = data.p, .n = data.len, .urgent = true,
+	}, TELL_NS, &reply, err);
+
+	if (code == ERR_NO_MEMBER)
+		code = err_set(err, ERR_NOT_FOUND, "there is no stream %s", stream_id_name(STREAM_DEPARTED));
+	else if (code == ERR_OK && pub_reply_parse(msg_data(reply), msg_size(reply), &ack, err) != PUB_STORED)
+		code = ERR_STORE;
+	msg_free(reply);
+	str_release(&data);
+	mem_free(id);
+	return code;
 }
 
 void

@@ -127,7 +127,8 @@ void cards_groups(struct monitor *m);
 /* departed.c: the stream of those that left. */
 struct departed *departed_new(struct monitor *m, struct err *err);
 void departed_free(struct departed *d);
-void departed_write(struct departed *d, const struct instance *last, uint64_t revision, const char *cause, struct wall at);
+struct departure;
+void departed_write(struct departed *d, const struct departure *x);
 void departed_tick(struct departed *d, struct mono now);
 void departed_list(struct departed *d, const char *service, unsigned limit, uint64_t before, uint64_t *next, struct str *out);
 

@@ -13,6 +13,7 @@
 #include "codec/codec.h"
 #include "codec/record.h"
 #include "codec/subject.h"
+#include "monitor/departed.h"
 #include "monitor/monitor_inner.h"
 #include "nats/kv.h"
 #include "nats/stream.h"
@@ -204,7 +205,7 @@ depart(struct monitor *m, struct watched *w, const char *cause, uint64_t revisio
 	changes_add(&w->changes, now, CHANGE_DEPARTED, instance_status_name(i->status), cause);
 	card_gone(m, i, cause, now, revision);
 	if (w->was_fresh)
-		departed_write(m->departed, i, w->entry->revision, cause, now);
+		departed_write(m->departed, &(struct departure){ i, w->entry->revision, cause, NULL, now });
 	m->groups_dirty |= i->group != NULL;
 	entry_unref(w->entry);
 	w->entry = NULL;

@@ -72,6 +72,33 @@ ask 200 '/api/audit?limit=1000' -H "$auth" || fail 'no trail'
 json 'v.filter((x) => x.action === "session.refuse").length >= 20 && v.filter((x) => x.action === "session.refuse").length <= 60' body
 says api.log audit.left_out
 
+# Who takes an instance's record away is named to whoever asks for those that left, once, on every replica.
+js instance gone gone-1 0
+present() {
+	ask 200 /api/instances/gone/gone-1 -H "$auth" && base=http://127.0.0.1:$other ask 200 /api/instances/gone/gone-1 -H "$auth"
+}
+until_true 10 present
+code 0 "$AEGIS" registry rm gone/gone-1 --confirm gone/gone-1
+[ ! -s "$T/stderr" ] || fail "something is said without need: $(cat "$T/stderr")"
+named() {
+	ask 200 /api/departed -H "$auth" && grep -q '"gone-1".*"cause":"purged","by":"ann@' "$T/body"
+}
+absent() {
+	ask 404 /api/instances/gone/gone-1 -H "$auth"
+}
+for base in "$url" "http://127.0.0.1:$other"; do
+	until_true 10 absent
+	until_true 10 named
+done
+unset base
+# What the replicas saw themselves says nothing else, once it was their turn.
+seen_gone() {
+	ask 200 '/api/instances/gone/gone-1/events' -H "$auth" && grep -q '"kind":"departed".*"to":"purged"' "$T/body"
+}
+until_true 10 seen_gone
+ask 200 /api/departed -H "$auth"
+json 'v.length === 1 && v[0].by.startsWith("ann@") && v[0].last.serviceName === "gone"' body
+
 # A part changes what it names, and nothing else.
 patch() {
 	local status=$1
