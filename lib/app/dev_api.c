@@ -9,8 +9,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "audit/audit.h"
+#include "auth/record.h"
 #include "auth/store.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "base/str.h"
 
 #define TOKEN_NS (12 * 3600 * NS_PER_S)	/* as long as a session may last (conventions.md §3) */
 
@@ -45,6 +49,22 @@ dev_api_url(uint16_t port, char out[DEV_URL_MAX], struct err *err)
 	return code;
 }
 
+/* note: in the audit trail, as every other token is. */
+static void
+note(struct conn *c, const struct auth_token *t, const char *by)
+{
+	struct str text = STR_INIT;
+	struct err err;
+
+	auth_token_show(&text, t, NULL, NULL);
+	if (audit_once(c, &(struct audit_entry){
+		.actor_id = "cli", .actor_name = by, .action = "token.create", .target = t->id, .after_revision = t->revision,
+		.after = { DATA_JSON, str_text(&text), text.len },
+	    }, true, &err) != ERR_OK)
+		log_warning(EV_AUDIT_LOST, LOG_F(LOG_S("err", err.text)), "the login link is made, but the audit trail does not have it");
+	str_release(&text);
+}
+
 enum err_code
 dev_api_link(struct conn *c, const char *url, char **link, struct err *err)
 {
@@ -54,8 +74,10 @@ dev_api_link(struct conn *c, const char *url, char **link, struct err *err)
 	char secret[AUTH_TEXT_MAX];
 	enum err_code code;
 
-	if ((code = auth_store_create(s, &w, NULL, &t, err)) == ERR_OK && (code = auth_store_code(s, &t, secret, err)) == ERR_OK)
+	if ((code = auth_store_create(s, &w, NULL, &t, err)) == ERR_OK && (code = auth_store_code(s, &t, secret, err)) == ERR_OK) {
 		*link = mem_printf("%s/login#code=%s", url, secret);
+		note(c, &t, w.by);
+	}
 	auth_store_free(s);
 	return code;
 }

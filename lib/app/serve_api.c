@@ -56,6 +56,7 @@ struct serve_api {
 	struct pool_job look_job, sweep_job, leave_job;
 	bool stopping;
 	bool told;			/* that the registry cannot be opened */
+	bool has_trail;			/* the audit trail was made, or never will be; the pool's */
 };
 
 /* --- looking at NATS ---------------------------------------------------------------------- */
@@ -98,6 +99,16 @@ open_settings(struct serve_api *s)
 		atomic_store(&s->manage.settings, all);
 }
 
+/* open_trail: once, so that what others change from now on stands there, too; who may not make it is told by the
+ * first write. */
+static void
+open_trail(struct serve_api *s)
+{
+	enum err_code code = audit_open(s->audit, NULL);
+
+	s->has_trail = code != ERR_UNAVAILABLE && code != ERR_TIMEOUT;
+}
+
 static void
 look_work(struct pool_job *job)
 {
@@ -113,6 +124,8 @@ look_work(struct pool_job *job)
 		open_registry(s);
 	if (atomic_load(&s->manage.settings) == NULL)
 		open_settings(s);
+	if (!s->has_trail)
+		open_trail(s);
 }
 
 static void look(void *arg);

@@ -44,6 +44,12 @@ audit_new(const struct audit_opts *o, struct err *err)
 	return NULL;
 }
 
+enum err_code
+audit_open(struct audit *a, struct err *err)
+{
+	return stream_ensure(a->conn, STREAM_AUDIT, 0, NULL, err);
+}
+
 void
 audit_free(struct audit *a)
 {

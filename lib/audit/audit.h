@@ -24,9 +24,11 @@ struct audit_opts {
 	int64_t wait_ns;		/* how long a write may take; 0: AUDIT_WAIT_NS */
 };
 
-/* audit_new(o, err): asks nobody; the stream is made by the first write that misses it.  audit_free: on the
- * loop's thread, or when the loop does not run.  NULL is fine. */
+/* audit_new(o, err): asks nobody; a write that misses the stream makes it.  audit_open(a, err): makes it now, so that
+ * those who change something by other doors find it (audit_once).  audit_free: on the loop's thread, or when the
+ * loop does not run.  NULL is fine. */
 struct audit *audit_new(const struct audit_opts *o, struct err *err);
+enum err_code audit_open(struct audit *a, struct err *err);
 void audit_free(struct audit *a);
 
 /* One change.  Texts and documents are read during the call only. */

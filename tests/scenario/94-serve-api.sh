@@ -35,6 +35,11 @@ sed -i "s/^port: .*/port: $bus/" "$T/nats.conf"
 export NATS_URL=nats://127.0.0.1:$bus
 nats_again
 until_true 10 status 200 /readyz
+# What somebody changes from the terminal is in its trail from now on.
+trail() {
+	js streams >"$T/streams" && grep -q AEGIS_AUDIT "$T/streams"
+}
+until_true 10 trail
 status 200 /readyz "http://127.0.0.1:$health" || fail 'the second listener is not ready'
 status 404 /api/services "http://127.0.0.1:$health" || fail 'the second listener serves more than health'
 status 200 '/readyz?verbose' || fail 'no list of checks'
