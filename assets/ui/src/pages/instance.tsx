@@ -108,7 +108,7 @@ function Configuration({ service, instance }: { service: string; instance: strin
 		<section class="stack"><div class="row"><h2>{t('Effective settings')}</h2><span class="hint">{t('asked of the instance just now')}</span>
 			<a class="end" href={href(at`/config/${service}`)}>{t('Configure the service')}</a></div>
 			<Panel load={settings}>{(s) => <>
-				{s.refused && <p class="note unhealthy"><Icon name="warning" />{s.refused}</p>}
+				{s.refused && <p class={`note ${s.revision === s.applied_revision ? 'warning' : 'unhealthy'}`}><Icon name="warning" />{s.refused}</p>}
 				{s.pending.length > 0 && <p class="note warning"><Icon name="warning" />{t('Waits for a restart: {0}', s.pending.join(', '))}</p>}
 				<Scroll><table class="data"><thead><tr><th scope="col">{t('Setting')}</th><th scope="col">{t('Value')}</th><th scope="col">{t('Origin')}</th><th scope="col">{t('A change')}</th></tr></thead>
 					<tbody>{s.settings.map((x) => <tr key={x.key}><th scope="row"><code>{x.key}</code></th><td><Value s={x} /></td><td>{ORIGINS[x.origin] ? t(ORIGINS[x.origin] as Text) : x.origin}</td>
