@@ -140,11 +140,11 @@ $(V)/obj/civetweb.o: build/root/.stamp Makefile scripts/civetweb.patch lib/http/
 	$(Q)patch -s -o $(V)/obj/civetweb.c $(CIVET)/src/civetweb.c scripts/civetweb.patch
 	$(Q)$(CC) $(filter-out -MMD -MP,$(CFLAGS)) -w $(CIVET_USES) -Ilib -isystem $(ROOT)/include -I$(CIVET)/include -I$(CIVET)/src -c $(V)/obj/civetweb.c -o $@
 
-# The version header changes only when the commit does, so that builds stay incremental.
+# The version header changes only when the commit does, so that builds stay incremental.  Several makes may look at
+# once (tests call `make install`): each has a file of its own.
 build/gen/version.h: FORCE
 	@mkdir -p $(@D)
-	@scripts/version $(VERSION) >$@.new
-	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+	@t=$@.$$$$; scripts/version $(VERSION) >$$t && if cmp -s $$t $@; then rm $$t; else mv $$t $@; fi
 
 # The versions of libraries that cannot be asked for theirs.
 build/gen/packages.h: build/root/.stamp scripts/packages
@@ -347,10 +347,14 @@ bench-failover: $(AEGIS) $(V)/bench/failover
 # --- install ----------------------------------------------------------------------------
 
 ## make man          build/man/*.1, from the tables of commands and options
-man: $(AEGIS)
+man: build/.man
+
+# Made once for a program, so that nobody finds them gone while somebody else makes them.
+build/.man: $(AEGIS)
 	@mkdir -p build/man
 	@rm -f build/man/*.1
 	@for p in $$($(AEGIS) help --pages); do $(AEGIS) help --man $$p >build/man/$$p.1 || exit 1; done
+	@touch $@
 
 ## make install      into PREFIX (/usr/local), below DESTDIR if that is set
 BASHDIR ?= $(PREFIX)/share/bash-completion/completions
