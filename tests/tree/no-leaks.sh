@@ -27,7 +27,8 @@ none "a path of the machine that it was written on" '(^|[^a-z0-9_.*$}/-])/(wor''
 while read -r host; do
 	none "the host $host" "$(printf '%s' "$host" | sed 's/\./\\./g')"
 done <"$t/hosts"
-find . -name package-lock.json -not -path './build/*' -not -path '*/node_modules/*' >"$t/locks"
+# Not in build/, where others make and remove files meanwhile.
+find . \( -path ./build -o -name node_modules \) -prune -o -name package-lock.json -print >"$t/locks"
 while read -r lock; do
 	if grep -nE '"resolved"|://' "$lock" | grep -v '"url"'; then
 		echo "$lock tells where packages came from"
