@@ -5,11 +5,11 @@
 . "$(dirname "$0")/../support/election.sh"
 nats_start
 listen beats internal.heartbeat.pay-service
-for i in a b c; do member "$i" --profile relaxed --heartbeat-interval 500ms; done
+for i in a b c; do member "$i" --profile wan --heartbeat-interval 500ms; done
 until_true 20 leads
 first=$(leader)
 adding load 60
-spawn plain node "$S/load.mjs" pay-service who
+spawn plain node "$S/load.mjs" pay-service who 5 60
 until_true 20 bash -c "[ \$(grep -c . '$T/load.out') -ge 15 ]"
 end "$first"
 [ "$rc" -eq 0 ] || fail "exit $rc after TERM"

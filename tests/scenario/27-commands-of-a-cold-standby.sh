@@ -6,7 +6,7 @@
 . "$(dirname "$0")/../support/commands.sh"
 nats_start
 for i in a b; do
-	wrap "$i" --name pay-service --instance-id "$i" --single-active --profile relaxed --standby cold --command work \
+	wrap "$i" --name pay-service --instance-id "$i" --single-active --profile wan --standby cold --command work \
 	    --max-inflight 2 --app-stdio -- node "$S/jobs.mjs" stdio
 done
 until_true 20 leads
@@ -18,7 +18,7 @@ takes "$first" commands.pay-service.work
 py many json pay-service work 60 >"$T/before" &
 sender=$!
 until_true 20 ran 10 '"command":"work"'
-code 0 "$AEGIS" elect pay-service/default --step-down --timeout 5s
+code 0 "$AEGIS" elect pay-service/default --step-down --timeout 60s
 until_true 20 leads "$other"
 wait $sender
 is '[60,["completed"]]' '[l.length, [...new Set(l.map((x) => x.completion.status))]]' "$T/before"
@@ -32,7 +32,7 @@ py many json pay-service work 30 >"$T/after"
 alone "$other" after 30
 until_true 10 queue_is 0
 # It leads again, and takes commands again.
-code 0 "$AEGIS" elect pay-service/default --step-down --timeout 5s
+code 0 "$AEGIS" elect pay-service/default --step-down --timeout 60s
 until_true 20 leads "$first"
 py many json pay-service work 10 >"$T/again"
 alone "$first" again 10

@@ -9,18 +9,19 @@ starts() {		# starts NAME: how often its program was started
 }
 
 # Cold: the program runs on the leader alone.
-for i in a b; do member "$i" --profile relaxed --standby cold; done
+for i in a b; do member "$i" --profile wan --standby cold; done
 until_true 20 leads
 first=$(leader)
 other=$([ "$first" = a ] && echo b || echo a)
 until_true 10 registered pay-service "$other" STANDBY
-call pay-service who --sticky --timeout 10s
+call pay-service who --sticky --timeout 1m
 is "\"$first\"" 'JSON.stringify(m.instance)' "$T/stdout"
 [ "$(starts "$first")" -eq 1 ] && [ "$(starts "$other")" -eq 0 ] || fail "started $(starts "$first") and $(starts "$other") times"
 # It ends: the next one starts its own, and a call that came meanwhile waits for it.
 old=$(child "$first")
 kill -TERM "$(cat "$T/$first.pid")"
-call pay-service who --sticky --timeout 15s
+until_true 10 log_has "$first" 'stopping: deregister'
+call pay-service who --sticky --timeout 2m
 is "\"$other\"" 'JSON.stringify(m.instance)' "$T/stdout"
 gone "$old" || fail "two programs at a time"
 until_true 10 leads "$other"
@@ -30,8 +31,8 @@ end "$other"
 # Hot, and the leader's program turns unhealthy: it steps down, and is a standby again once it is well.
 for i in c d; do
 	port=$(free_port)
-	wrap "$i" --name pay-service --instance-id "$i" --single-active --profile relaxed --app-port "$port" \
-	    --health-http /health --health-interval 100ms --health-failures 2 -- \
+	wrap "$i" --name pay-service --instance-id "$i" --single-active --profile wan --app-port "$port" \
+	    --health-http /health --health-interval 100ms --health-timeout 30s --health-failures 2 -- \
 	    env APP_SICK="$T/sick-$i" node "$S/app.mjs" http "$port" note-term
 done
 until_true 20 leads
@@ -52,7 +53,7 @@ until_true 10 bash -c "
 	grep -q 'py-1.*leads group' '$T/$other.log'"
 until_true 10 registered pay-service "$other" STANDBY
 until_true 10 registered pay-service "$first" STANDBY
-call pay-service who --sticky --timeout 1s
+call pay-service who --sticky --timeout 3s
 [ "$rc" -eq 8 ] || fail "exit $rc, not 8: $(cat "$T/stderr")"
 [ "$(node "$S/leader.mjs" read pay-service default | js m.instance_id)" = py-1 ] || fail "its key was written over"
 # An old value of one is no leader.

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../support/election.sh"
 nats_start
 writes() {
-	wrap "$1" --name pay-service --instance-id "$1" --single-active --profile relaxed --fence stream "${@:2}" -- \
+	wrap "$1" --name pay-service --instance-id "$1" --single-active --profile wan --fence stream --hang-kill 0 "${@:2}" -- \
 	    node "$S/writer.mjs" "$T/writes"
 }
 : >"$T/writes"
@@ -50,5 +50,5 @@ told=$(grep -c '^201' "$T/writes")
 is true "l.length >= $told && l.length <= $told + 3" "$T/stream"
 
 # A member at another level could publish past the fence.
-spawn plain "$AEGIS" run-service --name pay-service --instance-id plain --single-active --profile relaxed -- sleep 1000
+spawn plain "$AEGIS" run-service --name pay-service --instance-id plain --single-active --profile wan -- sleep 1000
 until_true 20 grep -q "uses fence 'stream', not 'gate'" "$T/plain.log"

@@ -6,7 +6,7 @@
 . "$(dirname "$0")/../support/election.sh"
 nats_start
 hook="echo \"lost \$AEGIS_CHILD_PID\" >>$T/lost"
-for i in a b c; do member "$i" --profile relaxed --on-lost "exec:$hook"; done
+for i in a b c; do member "$i" --profile wan --hang-kill 0 --on-lost "exec:$hook"; done
 until_true 20 leads
 first=$(leader)
 old=$(child "$first")
@@ -18,7 +18,7 @@ until_true 5 gone "$old"
 until_true 5 grep -qx "lost $old" "$T/lost"
 # A call that is meant for it waits in its socket, bearing the number of its lead.
 epoch=$(js "m.find((x) => x.instanceId === '$first').metadata.epoch" "$T/members")
-spawn late "$AEGIS" call pay-service add '{"req":"late"}' --instance "$first" --timeout 20s
+spawn late "$AEGIS" call pay-service add '{"req":"late"}' --instance "$first" --timeout 30s
 sleep 1		# it has been sent long since
 kill -CONT "$(cat "$T/$first.pid")"
 until_true 60 grep -q '^over' "$T/load.out"
@@ -31,7 +31,7 @@ until_true 20 gone "$(cat "$T/late.pid")"
 is true "Number(l.filter((x) => x.add).pop().epoch) > $epoch" "$APP_LOG"
 
 # One that hangs for longer than --hang-kill is killed by its guardian, which frees its place in the queue group.
-wrap hung --name hang-service --instance-id hung --single-active --profile relaxed --hang-kill 1s -- sleep 1000
+wrap hung --name hang-service --instance-id hung --single-active --profile wan --hang-kill 1s -- sleep 1000
 until_true 20 registered hang-service hung ACTIVE
 kill -STOP "$(cat "$T/hung.pid")"
 until_true 20 log_has hung 'has not turned its loop for 1000 ms'

@@ -37,7 +37,7 @@ led() {
 	node "$SUPPORT/prom.mjs" "$url" 'm.aegis_leader[0].value === 1 && m.aegis_child_up[0].value === 1 &&
 	    m.aegis_leader[0].labels.election === "jobs" &&
 	    m.aegis_election_epoch[0].value === '"$(epoch)"' &&
-	    m.aegis_election_lease_remaining_seconds[0].value > 0 && m.aegis_election_lease_remaining_seconds[0].value < 0.8 &&
+	    m.aegis_election_lease_remaining_seconds[0].value > 0 && m.aegis_election_lease_remaining_seconds[0].value < 4 &&
 	    m.aegis_election_register_up[0].labels.register === "AEGIS_L0" && m.aegis_election_register_up[0].value === 1 &&
 	    m.aegis_election_renew_seconds_count[0].value > 0 &&
 	    m.aegis_election_transitions_total.some(s => s.labels.reason === "released" && s.value === 1)'

@@ -17,7 +17,7 @@ until_true 10 begun_by 2 b
 # The lock told whether they overlapped; this one only whether it is gone for good.
 until_true 2 dead "$old"
 grep -q '^term' "$T/history" || fail "the program was not told that the lease ends"
-sleep 5		# election.md's pause: longer than every lease, shorter than --hang-kill
+sleep 8		# the pause is the point: longer than every lease
 [ "$(begun)" -eq 2 ] || fail "$(begun) programs were started"
 kill -CONT "$(pid_of a)"
 until_true 10 log_has a 'leads ELECT__jobs no more'

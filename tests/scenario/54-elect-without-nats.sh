@@ -48,7 +48,7 @@ wait "$(pid_of c)" || rc=$?
 # No NATS at all: said at once without --wait, waited for with it.
 code 6 "$AEGIS" elect jobs -- touch "$T/never"
 code 75 "$AEGIS" elect jobs --wait 1s -- touch "$T/never"
-spawn w "$AEGIS" elect jobs --id w --wait 30s -- "$T/job"
+spawn w "$AEGIS" elect jobs --id w --wait 5m -- "$T/job"
 sleep 1
 n=$(begun)
 nats_again

@@ -65,10 +65,10 @@ well='v.led && v.registers.length === 3 && v.registers.every((r) => r.reached &&
 until_true 30 look "$well"
 for m in a b c; do until_true 30 log_has $m 'takes part in the election'; done
 
-# stays WHAT: the lead does not move in three times the lease.
+# stays WHAT: the lead does not move for longer than a lease and the wait for it.
 stays() {
 	n=$(begun) p=$(program)
-	sleep 3.2
+	sleep 11
 	if [ "$(begun)" -ne "$n" ] || dead "$p"; then fail "the lead moved: $1"; fi
 	whole
 	until_true 60 look "$well"

@@ -15,13 +15,15 @@ echo "begin $AEGIS_EPOCH $AEGIS_INSTANCE $$ $AEGIS_ROLE $AEGIS_GROUP" >>"$HISTOR
 trap 'echo "term $AEGIS_EPOCH" >>"$HISTORY"; [ -n "${DEAF:-}" ] || exit 0' TERM
 trap 'echo "usr2 $AEGIS_EPOCH" >>"$HISTORY"' USR2
 while :; do
-	sleep 0.05 9>&-
+	sleep 0.05 9>&- & wait $!	# a signal is noted at once
 	[ ! -e "$CRASH" ] || { code=$(cat "$CRASH"); rm "$CRASH"; exit "$code"; }
 done
 EOF
 chmod +x "$T/job"
-# Longer leases than by default: a busy machine starves candidates for a quarter of a second.
-export AEGIS_PROFILE=relaxed
+# The longest leases (L is 5.5 s): a busy machine starves candidates for a second, and they must not run out for that.
+export AEGIS_PROFILE=wan
+# Who is frozen is thawed by the scenario, however long that takes.
+export AEGIS_HANG_KILL=0
 export HISTORY=$T/history EXCLUSIVE=$T/exclusive CRASH=$T/crash
 
 # candidate NAME OPTION…: in group `jobs`, with the job above; log in $T/NAME.log.

@@ -1,5 +1,7 @@
 # election.sh - for scenarios about members of a group: . "$(dirname "$0")/../support/election.sh" after
 # wrap.sh.
+#
+# Most use the slowest profile, `wan` (L is 5.5 s): a lease must not run out because the machine is busy.
 # shellcheck shell=bash
 
 export COUNTER=$T/counter
@@ -35,7 +37,7 @@ adding() {
 	spawn "$1" bash -c '
 		for i in $(seq 1 "$2"); do
 			rc=0
-			said=$("$AEGIS" call pay-service add "{\"req\":\"$1-$i\"}" --sticky --timeout 15s --json 2>&1) || rc=$?
+			said=$("$AEGIS" call pay-service add "{\"req\":\"$1-$i\"}" --sticky --timeout 2m --json 2>&1) || rc=$?
 			echo "$rc $1-$i $said"
 		done
 		echo over' adding "$1" "$2"
@@ -64,7 +66,7 @@ books() {
 		const numbers = new Set();
 		let unknown = 0;
 		for (const [, rc, req, text] of said) {
-			if (rc === "9") { unknown++; continue; }
+			if (rc === "9" || rc === "7") { unknown++; continue; }	// a call that waited for a leader may reach it late
 			if (rc !== "0") wrong(`${req} ended with ${rc}: ${text}`);
 			const r = JSON.parse(text).result;
 			if (r.req !== req || numbers.has(r.n)) wrong(`${req} got ${text}, given before:\n${readFileSync(process.argv[1], "utf8")}`);
