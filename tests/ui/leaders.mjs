@@ -2,11 +2,11 @@
 // down, with the mouse and with the keyboard alone, and sees who leads then; no dialog has a barrier.
 import assert from 'node:assert/strict';
 import { Stack, until } from './support/stack.mjs';
-import { enter, judge, run, test } from './support/ui.mjs';
+import { chord, enter, judge, run, test } from './support/ui.mjs';
 
 const stack = await Stack.start();
 for (const id of ['pay-1', 'pay-2', 'pay-3'])
-	stack.instance('pay', id, '--single-active', '--profile', 'relaxed');
+	stack.instance('pay', id, '--single-active', '--profile', 'wan');
 const { page } = await enter(stack, 'operator');
 const leader = () => page.textContent('.facts a');
 const epoch = async () => Number(/Epoch\s*(\d+)/.exec(await page.textContent('.facts'))[1]);
@@ -51,9 +51,8 @@ test('it steps down for the one that was chosen', async () => {
 
 test('with the keyboard alone', async () => {
 	const was = await epoch();
-	await page.keyboard.press('g');
-	await page.keyboard.press('l');
-	await page.waitForURL(stack.url + '/groups');
+	await chord(page, 'l', stack.url + '/groups');
+	await page.waitForSelector('tr:has-text("pay/default")');
 	await page.keyboard.press('j');
 	await page.keyboard.press('Enter');
 	await page.waitForURL('**/groups/pay/default');
@@ -75,12 +74,12 @@ test('nobody leads: it is said, with what is in the way', async () => {
 	for (const id of ['pay-1', 'pay-2', 'pay-3'])
 		stack.ill(id);
 	await page.goto(stack.url + '/groups');
-	await page.waitForSelector('tr:has-text("pay/default") .badge.unhealthy:has-text("No leader")', { timeout: 30_000 });
+	await page.waitForSelector('tr:has-text("pay/default") .badge.unhealthy:has-text("No leader")', { timeout: 120_000 });
 	await page.goto(stack.url + '/');
 	await page.waitForSelector('.strip >> text=1 group without leader');
 	for (const id of ['pay-1', 'pay-2', 'pay-3'])
 		stack.well(id);
-	await page.waitForSelector('.strip >> text=1 leader', { timeout: 30_000 });
+	await page.waitForSelector('.strip >> text=1 leader', { timeout: 120_000 });
 });
 
 test('the last one is not asked to leave its group without a leader', async () => {

@@ -2,9 +2,8 @@
 // it, it lets nobody in by plain HTTP, and the live stream comes over TLS as well.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { Stack } from './support/stack.mjs';
+import { Stack, freePort } from './support/stack.mjs';
 import { open, run, test } from './support/ui.mjs';
 
 const stack = new Stack();
@@ -12,13 +11,7 @@ process.on('exit', () => stack.end());
 const [key, cert] = ['key.pem', 'cert.pem'].map((f) => join(stack.dir, f));
 assert.equal(spawnSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', '/CN=here',
 	'-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', cert]).status, 0);
-const port = await new Promise((done) => {
-	const s = createServer().listen(0, '127.0.0.1', () => {
-		const at = s.address().port;
-		s.close(() => done(at));
-	});
-});
-const safe = `https://127.0.0.1:${port}`;
+const safe = `https://127.0.0.1:${await freePort()}`;
 await stack.startNats();
 await stack.startApi(['--listen', safe, '--http-tls-cert', cert, '--http-tls-key', key]);
 stack.instance('orders', 'orders-1');

@@ -22,7 +22,7 @@ test('eight tabs, one stream, and calls are answered', async () => {
 		await tab.waitForSelector('.instance:has-text("orders-1")');
 		tabs.push(tab);
 	}
-	assert.equal(await streams(), 1);
+	await until('one stream', async () => await streams() === 1);
 	for (const tab of tabs)
 		assert.equal(await tab.evaluate(() => fetch('/api/instances').then((r) => r.status)), 200);
 	stack.instance('orders', 'orders-2');
@@ -35,23 +35,23 @@ test('eight tabs, one stream, and calls are answered', async () => {
 test('the server ends: old data stays, with its age; it is back: nothing is missing', async () => {
 	await stack.stop('api', 'SIGKILL');
 	await page.waitForSelector('.live.half:has-text("Reconnecting")');
-	assert.match(await page.textContent('#say-now'), /interrupted/);
+	await page.waitForSelector('#say-now:has-text("interrupted")', { state: 'attached' });
 	assert.equal(await page.locator('.instance').count(), 2);
-	await until('its age grows', async () => /data [2-9] s old/.test(await page.textContent('.live')));
+	await until('its age grows', async () => /data ([2-9]|\d\d+) s old|data \d+ min/.test(await page.textContent('.live')));
 	stack.instance('orders', 'orders-3');
 	await stack.startApi();
-	await page.waitForSelector('.live.on', { timeout: 30_000 });
+	await page.waitForSelector('.live.on');
 	await page.waitForSelector('.instance:has-text("orders-3")');
 });
 
 test('NATS ends: the page says so, and follows again when it is back', async () => {
 	await stack.stop('nats', 'SIGKILL');
-	await page.waitForSelector('.live.half:has-text("NATS")', { timeout: 20_000 });
+	await page.waitForSelector('.live.half:has-text("NATS")');
 	assert(await page.locator('.instance').count() >= 3);
 	await stack.startNats();
-	await page.waitForSelector('.live.on', { timeout: 30_000 });
+	await page.waitForSelector('.live.on');
 	stack.instance('orders', 'orders-4');
-	await page.waitForSelector('.instance:has-text("orders-4")', { timeout: 30_000 });
+	await page.waitForSelector('.instance:has-text("orders-4")');
 });
 
 test('updates can be held', async () => {

@@ -2,7 +2,7 @@
 // with a page open; the audit tells who did all that, with before and after.
 import assert from 'node:assert/strict';
 import { Stack } from './support/stack.mjs';
-import { enter, judge, open, run, settled, test } from './support/ui.mjs';
+import { chord, enter, judge, open, run, settled, test } from './support/ui.mjs';
 
 const stack = await Stack.start();
 const { page } = await enter(stack, 'admin');
@@ -66,9 +66,7 @@ test('revoked: an open page is out at once, without being asked for anything', a
 });
 
 test('the audit tells who did what, newest first, with before and after', async () => {
-	await page.keyboard.press('g');
-	await page.keyboard.press('a');
-	await page.waitForURL('**/audit');
+	await chord(page, 'a', '**/audit');
 	await page.waitForSelector('.audit >> text=ledger');
 	const rows = await page.locator('.audit summary').allTextContents();
 	const at = (words) => rows.findIndex((r) => words.every((w) => r.includes(w)));

@@ -2,7 +2,7 @@
 // again; once with the mouse, and once with the keyboard alone.
 import assert from 'node:assert/strict';
 import { Stack, until } from './support/stack.mjs';
-import { enter, run, test } from './support/ui.mjs';
+import { chord, enter, run, test } from './support/ui.mjs';
 
 const stack = await Stack.start();
 for (const id of ['orders-1', 'orders-2'])
@@ -15,7 +15,7 @@ const shows = (...want) => until(`the cards are ${want}`, async () => (await ids
 test('instances come by themselves, in order', async () => {
 	await page.waitForSelector('.instance:has-text("prices-1")');
 	await shows('orders-1', 'orders-2', 'prices-1');
-	assert.equal(await page.title(), 'aegis');
+	await page.waitForFunction(() => document.title === 'aegis');
 	await page.waitForSelector('.strip >> text=3 instances');
 });
 
@@ -23,9 +23,9 @@ test('the unhealthy one is seen at once, told to readers, and named in the title
 	stack.ill('prices-1');
 	await page.waitForFunction(() => document.title === '(1✖) aegis');
 	await shows('prices-1', 'orders-1', 'orders-2');
-	assert.match(await page.textContent('#say-now'), /1 unhealthy/);
-	assert.match(await page.textContent('.instance:first-child .badge'), /Unhealthy/);
-	assert.match(await page.getAttribute('#icon', 'href'), /trouble/);
+	await page.waitForSelector('#say-now:has-text("1 unhealthy")', { state: 'attached' });
+	await page.waitForSelector('.instance:first-child .badge:has-text("Unhealthy")');
+	await page.waitForSelector('#icon[href*="trouble"]', { state: 'attached' });
 });
 
 test('with the mouse: filtered, opened, its events tell why', async () => {
@@ -55,16 +55,10 @@ test('with the keyboard alone', async () => {
 	await page.focus('role=tab[name="Metrics"]');
 	await page.keyboard.press('ArrowRight');
 	await page.waitForURL('**?tab=config');
-	await page.keyboard.press('g');
-	await page.keyboard.press('d');
-	await page.waitForURL(stack.url + '/');
-	await page.keyboard.press('g');
-	await page.keyboard.press('s');
-	await page.waitForURL(stack.url + '/?group=service');
+	await chord(page, 'd', stack.url + '/');
+	await chord(page, 's', stack.url + '/?group=service');
 	await page.waitForSelector('h2:has-text("orders")');
-	await page.keyboard.press('g');
-	await page.keyboard.press('d');
-	await page.waitForURL(stack.url + '/');
+	await chord(page, 'd', stack.url + '/');
 	await page.keyboard.press('?');
 	await page.waitForSelector('dialog[open] kbd');
 	await page.keyboard.press('Escape');
@@ -72,7 +66,7 @@ test('with the keyboard alone', async () => {
 	await page.keyboard.press('j');
 	await page.keyboard.press('j');
 	await page.keyboard.press('k');
-	assert.equal(await page.evaluate(() => document.activeElement.closest('.instance').querySelector('code').textContent), 'prices-1');
+	await page.waitForFunction(() => document.activeElement.closest('.instance')?.querySelector('code').textContent === 'prices-1');
 });
 
 test('it is well again, and leaves', async () => {
@@ -82,7 +76,7 @@ test('it is well again, and leaves', async () => {
 	await shows('orders-1', 'orders-2');
 	await page.click('text=Departed in the last 24 h');
 	await page.waitForSelector('.departed >> text=prices-1');
-	assert.match(await page.textContent('.departed li'), /deregistered/);
+	await page.waitForSelector('.departed li:has-text("deregistered")');
 });
 
 await run();

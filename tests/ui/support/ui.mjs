@@ -21,7 +21,7 @@ export const test = (name, fn) => tests.push([name, fn]);
 export async function open(options = {}, args = []) {
 	browser ??= await chromium.launch({ executablePath: CHROME, args: ['--no-sandbox', ...args] });
 	const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce', locale: 'en-GB', ...options });
-	context.setDefaultTimeout(10_000);
+	context.setDefaultTimeout(120_000);	// of which a machine that has the time needs none
 	await context.addInitScript(() => document.addEventListener('securitypolicyviolation', (e) =>
 		console.error(`policy: ${e.violatedDirective} ${e.blockedURI} ${e.sourceFile}:${e.lineNumber}`)));
 	context.on('page', (page) => {
@@ -38,6 +38,16 @@ export async function enter(stack, role = 'admin', options = {}) {
 	await page.goto(stack.link(role));
 	await page.waitForURL(stack.url + '/');
 	return { context, page };
+}
+
+// chord: a `g` and its second key, until they lead to the address: a `g` is forgotten after a second and a half, which is
+// soon where the browser gets no processor.
+export async function chord(page, key, url) {
+	for (let there = false; !there;) {
+		await page.keyboard.press('g');
+		await page.keyboard.press(key);
+		there = await page.waitForURL(url, { timeout: 5000 }).then(() => true, (e) => /Timeout/.test(e.message) ? false : Promise.reject(e));
+	}
 }
 
 // judge: what axe finds, as sentences.
