@@ -115,7 +115,7 @@ says stderr "order-service-1"
 
 # watch: what is there, then each change, one line each.
 "$AEGIS" registry put "$T/order.json" --create >/dev/null
-spawn watch "$AEGIS" registry watch -o ndjson
+spawn watch "$AEGIS" registry watch -o ndjson --stale-threshold 5m
 until_true 10 grep -q '"add"' "$T/watch.out"
 js instance order-service w-1
 until_true 10 grep -q '"w-1".*"event":"add"' "$T/watch.out"

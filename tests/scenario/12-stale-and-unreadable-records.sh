@@ -4,26 +4,27 @@
 . "$(dirname "$0")/../support/lib.sh"
 nats_start
 js bucket service_registry
-js instance order-service fresh-1 20
-js instance order-service stale-1 40
+js instance order-service stale-1 1000
+js instance order-service older-1 100
 js instance order-service future-1 -3600
+js instance order-service fresh-1 2
 js instance order-service offset-1 0 "{\"lastHeartbeat\":\"$(TZ=UTC-8 date +%Y-%m-%dT%H:%M:%S+08:00)\"}"
 js instance order-service naive-1 0 "{\"lastHeartbeat\":\"$(date -u +%Y-%m-%dT%H:%M:%S)\"}"
 
 code 0 "$AEGIS" registry ls --instances -o ndjson
 json 'rows.map(r => r.instanceId).join() === "fresh-1,future-1,naive-1,offset-1" && rows.every(r => r.fresh)'
 code 0 "$AEGIS" registry ls --instances --all -o ndjson
-json 'rows.length === 5 && rows.find(r => r.instanceId === "stale-1").fresh === false'
+json 'rows.length === 6 && ["stale-1", "older-1"].every(i => rows.find(r => r.instanceId === i).fresh === false)'
 code 0 "$AEGIS" registry ls --all
 grep -q 'stale-1 .*stale' "$T/stdout" || fail "the table does not mark what is stale"
 
 # The threshold is an option with a variable of its own and an inherited one.
-code 0 "$AEGIS" registry ls --instances --stale-threshold 1m -o ndjson
-json 'rows.some(r => r.instanceId === "stale-1")'
-code 0 env STALE_THRESHOLD_SECONDS=18 "$AEGIS" registry ls --instances -o ndjson
-json '!rows.some(r => r.instanceId === "fresh-1") && rows.length === 3'
-code 0 env STALE_THRESHOLD_SECONDS=18 AEGIS_STALE_THRESHOLD=30s "$AEGIS" registry ls --instances -o ndjson
-json 'rows.some(r => r.instanceId === "fresh-1")'
+code 0 "$AEGIS" registry ls --instances --stale-threshold 5m -o ndjson
+json 'rows.some(r => r.instanceId === "older-1") && !rows.some(r => r.instanceId === "stale-1")'
+code 0 env STALE_THRESHOLD_SECONDS=300 "$AEGIS" registry ls --instances -o ndjson
+json 'rows.some(r => r.instanceId === "older-1") && rows.length === 5'
+code 0 env STALE_THRESHOLD_SECONDS=300 AEGIS_STALE_THRESHOLD=90s "$AEGIS" registry ls --instances -o ndjson
+json 'rows.some(r => r.instanceId === "future-1") && !rows.some(r => r.instanceId === "older-1")'
 
 # A caller does not pick it either: nobody is asked, nothing is executed.
 js instance lonely lonely-1 100
@@ -41,8 +42,8 @@ put service-instances__order-service__no-json 'not json'
 put broken-definition '{"service_name":"broken-definition"}'
 js instance order-service eighth 0 '{"stickyActiveStatus":"STANDBY"}'
 js instance order-service snake 0 '{"sticky_active_status":"ELECTING"}'
-code 0 "$AEGIS" registry ls -o ndjson
-json 'rows.map(r => r.instanceId).sort().join() === "eighth,fresh-1,future-1,naive-1,offset-1,snake"'
+code 0 "$AEGIS" registry ls --stale-threshold 5m -o ndjson
+json 'rows.map(r => r.instanceId).sort().join() === "eighth,fresh-1,future-1,lonely-1,naive-1,offset-1,older-1,snake"'
 for name in bad-status bad-version bad-time bad-metadata both no-json broken-definition; do
 	says stderr "$name"
 done
@@ -56,7 +57,7 @@ js get service_registry service-instances__order-service__fresh-1 >"$T/record"
 put service-instances_old-service_old-1 "$(node -e '
 	const r = JSON.parse(JSON.parse(require("fs").readFileSync(process.argv[1])).value);
 	console.log(JSON.stringify({ ...r, serviceName: "old-service", instanceId: "old-1" }));' "$T/record")"
-code 0 "$AEGIS" registry ls --service old-service -o ndjson
+code 0 "$AEGIS" registry ls --service old-service --stale-threshold 5m -o ndjson
 json 'rows.length === 1 && rows[0].instanceId === "old-1"'
 
 # A whole session: only instances and definitions in the bucket.

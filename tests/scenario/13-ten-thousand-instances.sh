@@ -7,9 +7,9 @@ js bucket service_registry
 js many big-service 10000
 no_consumers() { [ "$(js consumers KV_service_registry)" -eq 0 ]; }
 
-code 0 "$AEGIS" registry ls --instances -o ndjson --timeout 20s
+code 0 "$AEGIS" registry ls --instances -o ndjson --stale-threshold 5m --timeout 60s
 [ "$(cut -d'"' -f8 "$T/stdout" | sort -u | wc -l)" -eq 10000 ] || fail "not all are listed"
-code 0 "$AEGIS" registry ls --timeout 20s
+code 0 "$AEGIS" registry ls --stale-threshold 5m --timeout 60s
 [ "$(wc -l <"$T/stdout")" -eq 10001 ] || fail "the table is not complete"
 until_true 5 no_consumers
 
@@ -21,7 +21,7 @@ grep -q 'Hello, x!' "$T/stdout" || fail "no greeting"
 end wrap
 until_true 5 no_consumers
 
-spawn watch "$AEGIS" registry watch -o ndjson
+spawn watch "$AEGIS" registry watch --stale-threshold 5m -o ndjson
 watched() { [ "$(wc -l <"$T/watch.out")" -ge 10000 ]; }
 until_true 20 watched
 [ "$(js consumers KV_service_registry)" -eq 1 ] || fail "a watch is one consumer"
@@ -30,7 +30,7 @@ end watch INT
 [ "$(wc -l <"$T/watch.out")" -eq 10000 ] || fail "the watch told some twice"
 until_true 5 no_consumers
 
-spawn watch "$AEGIS" registry watch -o ndjson
+spawn watch "$AEGIS" registry watch --stale-threshold 5m -o ndjson
 until_true 20 watched
 end watch KILL
 left=$(js consumers KV_service_registry)

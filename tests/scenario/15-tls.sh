@@ -25,7 +25,7 @@ serve() {	# NAME CERTIFICATE [LINES…]
 	nats_start "$1" "$NATS_SERVER" "tls { cert_file: \"$c/$2.pem\", key_file: \"$c/$2.key\", ca_file: \"$c/right.pem\"
 	    ${3:-} }"
 }
-ls_() { "$AEGIS" registry ls --timeout 3s "$@"; }
+ls_() { "$AEGIS" registry ls --timeout 60s "$@"; }
 
 serve plain_tls server
 code 0 ls_ -s "tls://127.0.0.1:$port" --tls-ca "$c/right.pem"
@@ -37,7 +37,7 @@ code 0 env NATS_URL="tls://localhost:$port" NATS_CA="$c/right.pem" "$AEGIS" regi
 code 6 ls_ -s "tls://localhost:$port" --tls-ca "$c/wrong.pem"
 says stderr "certificate"
 says stderr "right authority"
-code 6 env SSL_CERT_FILE="$c/right.pem" "$AEGIS" registry ls -s "tls://localhost:$port" --tls-ca "$c/wrong.pem" --timeout 3s
+code 6 env SSL_CERT_FILE="$c/right.pem" "$AEGIS" registry ls -s "tls://localhost:$port" --tls-ca "$c/wrong.pem" --timeout 60s
 says stderr "certificate"
 # Without a CA of ours the system's store decides.
 code 6 ls_ -s "tls://localhost:$port"

@@ -5,7 +5,7 @@
 i=$T/ids
 mkdir "$i"
 js identities "$i"
-ls_() { "$AEGIS" registry ls --timeout 3s "$@"; }
+ls_() { "$AEGIS" registry ls --timeout 60s "$@"; }
 refused() {	# the sentence says that it was the credentials
 	code 4 "$@"
 	silent stdout
@@ -87,5 +87,5 @@ nats_start perms "$NATS_SERVER" 'authorization { users: [
 printf r >"$i/r"
 printf a >"$i/a"
 code 0 ls_ --user all --password-file "$i/a"
-code 4 ls_ --user reader --password-file "$i/r"
+code 4 "$AEGIS" registry ls --timeout 5s --user reader --password-file "$i/r"
 says stderr "ermission"

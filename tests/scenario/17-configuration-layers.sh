@@ -5,7 +5,7 @@
 nats_start
 good=$NATS_URL bad=nats://127.0.0.1:9
 unset NATS_URL
-ls_() { "$AEGIS" registry ls --timeout 2s "$@"; }
+ls_() { "$AEGIS" registry ls --timeout 60s "$@"; }
 reached() { code 0 "$@"; }
 missed() { code 6 "$@"; says stderr "127.0.0.1:9"; }
 
@@ -17,7 +17,7 @@ echo "{\"url\":\"$bad\"}" >"$ctx/context/bad.json"
 echo "{ \"connection\": { \"server\": \"$good\" } }" >"$T/good.json"
 printf '{\n\t// a comment\n\t"connection": { "server": "%s", },\n}\n' "$bad" >"$T/bad.json"
 
-missed env DEFAULT_NATS_HOST=127.0.0.1 NATS_CLIENT_PORT=9 "$AEGIS" registry ls --timeout 2s
+missed env DEFAULT_NATS_HOST=127.0.0.1 NATS_CLIENT_PORT=9 "$AEGIS" registry ls --timeout 60s
 reached env DEFAULT_NATS_HOST=127.0.0.1 NATS_CLIENT_PORT="${good##*:}" "$AEGIS" registry ls
 reached env NATS_URL=auto-detect DEFAULT_NATS_HOST=127.0.0.1 NATS_CLIENT_PORT="${good##*:}" "$AEGIS" registry ls
 echo good >"$ctx/context.txt"
@@ -33,10 +33,10 @@ missed ls_ --context bad
 cp "$T/bad.json" "$XDG_CONFIG_HOME/aegis/aegis.json"
 reached ls_ --context good
 reached env NATS_CONTEXT=good "$AEGIS" registry ls
-missed env NATS_CONTEXT=good NATS_URL=$bad "$AEGIS" registry ls --timeout 2s
+missed env NATS_CONTEXT=good NATS_URL=$bad "$AEGIS" registry ls --timeout 60s
 reached env NATS_CONTEXT=bad NATS_URL="$good" "$AEGIS" registry ls
 reached env NATS_URL=$bad AEGIS_SERVER="$good" "$AEGIS" registry ls
-missed env NATS_URL="$good" AEGIS_SERVER=$bad "$AEGIS" registry ls --timeout 2s
+missed env NATS_URL="$good" AEGIS_SERVER=$bad "$AEGIS" registry ls --timeout 60s
 reached env AEGIS_SERVER=$bad "$AEGIS" registry ls -s "$good"
 reached ls_ -s "$bad,$good"
 # A context that is not there names those that are; the tool's files are only read.
@@ -140,6 +140,6 @@ end domain
 sed -i 's/^jetstream {/jetstream { domain: "hub",/' "$T/domain.conf"
 nats_again domain
 reached env NATS_JS_DOMAIN=hub "$AEGIS" registry ls
-code 6 env NATS_JS_DOMAIN=elsewhere "$AEGIS" registry ls --timeout 2s
+code 6 env NATS_JS_DOMAIN=elsewhere "$AEGIS" registry ls --timeout 60s
 says stderr "JetStream"
 [ "$sum" = "$(cat "$ctx"/context/*.json 2>/dev/null <(echo bad) | cksum)" ] || fail "the contexts of the nats tool changed"

@@ -16,7 +16,7 @@ for o in table json ndjson; do
 	silent stderr
 done
 rc=0
-timeout $((20 * AEGIS_TEST_SLOW)) "$AEGIS" registry watch -o ndjson 2>"$T/stderr" | head -n 2 >"$T/stdout" || rc=$?
+timeout $((120 * AEGIS_TEST_SLOW)) "$AEGIS" registry watch -o ndjson 2>"$T/stderr" | head -n 2 >"$T/stdout" || rc=$?
 [ $rc -eq 0 ] || fail "watch | head ended with $rc"
 silent stderr
 

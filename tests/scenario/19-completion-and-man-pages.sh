@@ -52,32 +52,34 @@ offers aegis completion ""
 only bash fish zsh
 offers aegis help registry h
 only history
-offers aegis call ""
-only only-defined order-service pay-service
-offers aegis call ord
-only order-service
-offers aegis call order-service greet --instance ""
-only order-service-1 order-service-2
-offers aegis registry get pay
-only pay-service
-offers aegis registry ls --service ""
-only only-defined order-service pay-service
+# Names that are asked for, which nobody waits for longer than half a second.
+names() {		# EXPECTED -- WORDS…
+	offers aegis "${@:3}"
+	[ "$(tr '\n' ' ' <"$T/stdout")" = "$1 " ]
+}
+until_true 10 names 'only-defined order-service pay-service' -- call ""
+until_true 10 names order-service -- call ord
+until_true 10 names 'order-service-1 order-service-2' -- call order-service greet --instance ""
+until_true 10 names pay-service -- registry get pay
+until_true 10 names 'only-defined order-service pay-service' -- registry ls --service ""
 : >"$T/a-file.json"
 cd "$T" || exit
 offers aegis registry put a-fi
 only a-file.json
 offers aegis run-service --name x -- bas
 grep -qx bash "$T/stdout" || fail "no commands to wrap"
-"$AEGIS" __complete -- call o >"$T/stdout"
-grep -q "$(printf 'only-defined\tdescribed')" "$T/stdout" || fail "candidates have no meaning"
+meant() {
+	"$AEGIS" __complete -- call o >"$T/stdout" && grep -q "$(printf 'only-defined\tdescribed')" "$T/stdout"
+}
+until_true 10 meant
 
-# No NATS, a NATS that hangs, wrong options: nothing is said, within a second.
+# No NATS, a NATS that hangs, wrong options: nothing is said, and nobody waits as long as for an answer (5 s for each server).
 quick() {
 	start=$(date +%s%N)
 	code 0 "$@"
 	took=$((($(date +%s%N) - start) / 1000000))
 	silent stderr
-	[ "$took" -lt $((1000 * AEGIS_TEST_SLOW)) ] || fail "$took ms: $*"
+	[ "$took" -lt $((5000 * AEGIS_TEST_SLOW)) ] || fail "$took ms: $*"
 }
 quick env NATS_URL=nats://127.0.0.1:9 "$AEGIS" __complete -- call ""
 silent stdout

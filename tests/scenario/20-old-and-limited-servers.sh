@@ -63,7 +63,7 @@ sed -i '/^jetstream/d' "$T/core_only.conf"
 nats_again core_only
 for c in "registry ls" "registry get greeter" "registry watch" "registry put $T/d.json"; do
 	# shellcheck disable=SC2086
-	code 6 timeout $((5 * AEGIS_TEST_SLOW)) "$AEGIS" $c
+	code 6 timeout $((60 * AEGIS_TEST_SLOW)) "$AEGIS" $c --timeout 55s
 	says stderr "no JetStream"
 	says stderr "-js"
 done

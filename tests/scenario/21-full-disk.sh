@@ -36,11 +36,12 @@ js purge KV_other
 until_true 5 "$AEGIS" registry put "$T/d.json"
 code 0 "$AEGIS" registry get greeter --json
 json 'v.owner === "team-b"'
-fresh() {
+room=$(date +%s%3N)
+beats() {
 	"$AEGIS" registry get greeter/g1 --json >"$T/g1"
-	node -e 'process.exit(Date.now() - Date.parse(JSON.parse(require("fs").readFileSync(process.argv[1])).lastHeartbeat) < 1500 ? 0 : 1)' "$T/g1"
+	node -e 'process.exit(Date.parse(JSON.parse(require("fs").readFileSync(process.argv[1])).lastHeartbeat) > process.argv[2] ? 0 : 1)' "$T/g1" "$room"
 }
-until_true 15 fresh
+until_true 15 beats
 end wrap
 [ "$rc" -eq 143 ] || [ "$rc" -eq 0 ] || fail "the wrapper ended with $rc"
 end limited
@@ -64,7 +65,7 @@ until [ $n -ge 50 ]; do		# what is left of the last block takes a few
 	n=$((n + 1))
 	definition "team-$n" "$long"
 	rc=0
-	"$AEGIS" registry put "$T/d.json" --timeout 500ms >"$T/stdout" 2>"$T/stderr" || rc=$?
+	"$AEGIS" registry put "$T/d.json" --timeout 5s >"$T/stdout" 2>"$T/stderr" || rc=$?
 	[ $rc -eq 0 ] || break
 done
 [ $rc -eq 7 ] || [ $rc -eq 1 ] || fail "a put on a full disk ended with $rc"

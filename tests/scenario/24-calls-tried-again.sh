@@ -15,11 +15,16 @@ done
 busy() {
 	[ "$(executed until)" -ge 1 ]
 }
+listen held rpc.full-service.full-1.until
+came() {
+	[ "$(grep -c 'rpc\.full-service\.full-1\.until' "$T/held.out")" -ge "$1" ]
+}
 for n in 1 2; do
-	spawn "hold$n" "$AEGIS" call full-service until "{\"file\": \"$T/room\"}" --instance full-1 --timeout 60s
+	spawn "hold$n" "$AEGIS" call full-service until "{\"file\": \"$T/room\"}" --instance full-1 --timeout 5m
+	until_true 10 came "$n"
 	until_true 10 busy
 done
-until_true 10 bash -c "'$AEGIS' call full-service who --instance full-1 --timeout 100ms --retry-policy none; [ \$? -eq 8 ]"
+until_true 10 bash -c "'$AEGIS' call full-service who --instance full-1 --timeout 2s --retry-policy none; [ \$? -eq 8 ]"
 for n in 1 2 3 4 5 6; do
 	answers full-service who --json --strategy sticky --instance full-1 || fail "call $n: exit $rc, $(cat "$T/stderr")"
 	is full-2 m.instance "$T/stdout"
@@ -32,7 +37,7 @@ asked_again() {
 	[ "$(grep -c 'rpc\.full-service\.full-1\.who' "$T/asked.out")" -ge 2 ]
 }
 listen asked rpc.full-service.full-1.who
-spawn patient "$AEGIS" call full-service who --json --instance full-1 --timeout 20s
+spawn patient "$AEGIS" call full-service who --json --instance full-1 --timeout 2m
 patient=$pid
 until_true 10 asked_again
 touch "$T/room"
@@ -45,10 +50,10 @@ call frail-service die
 [ "$rc" -eq 9 ] || fail "exit $rc, not 9"
 [ "$(executed die)" -eq 1 ] || fail "executed $(executed die) times, not once"
 until_true 10 answers frail-service who
-call frail-service nothing --timeout 300ms
+call frail-service nothing --timeout 2s
 [ "$rc" -eq 7 ] || fail "exit $rc, not 7"
 [ "$(executed nothing)" -eq 1 ] || fail "executed $(executed nothing) times, not once"
-call frail-service nothing --idempotent --attempt-timeout 300ms --retries 2 --timeout 20s
+call frail-service nothing --idempotent --attempt-timeout 2s --retries 2 --timeout 1m
 [ "$rc" -eq 7 ] || fail "exit $rc, not 7"
 says stderr "after 3 attempts"
 [ "$(executed nothing)" -eq 4 ] || fail "executed $(executed nothing) times in all, not 1 + 3"

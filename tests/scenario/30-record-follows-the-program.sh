@@ -45,7 +45,7 @@ is '["ACTIVE"]' '[...new Set(l.map((x) => x.json.status))]' "$T/beats"
 is true 'l.every((x) => "Nats-Expected-Last-Subject-Sequence" in x.headers)' "$T/beats"
 is true '(() => { const d = l.slice(1).map((x, i) => Date.parse(x.json.lastHeartbeat.slice(0, 23) + "Z") -
     Date.parse(l[i].json.lastHeartbeat.slice(0, 23) + "Z"));
-    return Math.min(...d) >= 440 && Math.min(...d) < 498; })()' "$T/beats"
+    return Math.min(...d) >= 440 && Math.max(...d) - Math.min(...d) >= 5; })()' "$T/beats"
 
 # The end: a marker that replaces everything and vanishes by itself.
 tail -n 1 "$T/puts" >"$T/last"

@@ -54,7 +54,7 @@ done
 code 125 "$AEGIS" run-service --name slow-one --ready-cmd false --ready-timeout 300ms -- sleep 1000
 says stderr 'is not ready after 300 ms'
 rm -f "$APP_READY"
-wrap slow --name slow-one --instance-id s-1 --ready-cmd "test -e '$T/second'" --ready-timeout 500ms --restart on-failure -- \
+wrap slow --name slow-one --instance-id s-1 --ready-cmd "test -e '$T/second'" --ready-timeout 5s --restart on-failure -- \
     sh -c "[ -e '$T/first' ] && touch '$T/second'; touch '$T/first'; exec sleep 1000"
 until_true 10 registered slow-one s-1 ACTIVE
 [ "$(logged slow 'runs as process')" -eq 2 ] || fail "started $(logged slow 'runs as process') times, not twice"

@@ -21,7 +21,7 @@ spawn watch "$AEGIS" registry watch -o ndjson
 until_true 10 grep -q pricing-0 "$T/watch.out"
 
 order() {
-	answers order-service create_order '{"symbol": "AAPL", "quantity": 10}' --timeout 1s
+	answers order-service create_order '{"symbol": "AAPL", "quantity": 10}' --timeout 10s
 }
 until_true 10 order
 for round in $(seq 1 20); do

@@ -18,7 +18,7 @@ before=$(who)
 kill -STOP "$(cat "$T/w1.pid")"
 stopped=$(now_ms)
 until_true 2 answers echo-service who --instance e-2
-call echo-service who --instance e-1 --timeout 500ms
+call echo-service who --instance e-1 --timeout 2s
 [ "$rc" -eq 7 ] || fail "a call to a stopped wrapper: exit $rc, not 7"
 sleep "$(js "Math.max(0, 3 - ($(now_ms) - $stopped) / 1000)" <<<'{}')"
 kill -CONT "$(cat "$T/w1.pid")"
@@ -41,12 +41,12 @@ start=$(now_ms)
 end watch INT
 took=$(($(now_ms) - start))
 [ "$rc" -eq 130 ] || fail "a watch that was told twice ended with $rc"
-[ "$took" -lt $((1000 * AEGIS_TEST_SLOW)) ] || fail "a watch that was told twice took $took ms to end"
+[ "$took" -lt $((4500 * AEGIS_TEST_SLOW)) ] || fail "a watch that was told twice took $took ms to end, as if it waited for an answer (5 s)"
 stopped=$(now_ms)
-call echo-service who --timeout 1s
+AEGIS_TIMEOUT=2m call echo-service who --timeout 2s
 took=$(($(now_ms) - stopped))
 [ "$rc" -eq 6 ] || [ "$rc" -eq 7 ] || fail "with a frozen server: exit $rc"
-[ "$took" -lt $((4000 * AEGIS_TEST_SLOW)) ] || fail "with a frozen server an error took $took ms"
+[ "$took" -lt 100000 ] || fail "with a frozen server an error took $took ms"
 until_true 6 log_has w1 'lost the connection'
 until_true 6 log_has w2 'lost the connection'
 sleep "$(js "Math.max(0, 6 - ($(now_ms) - $stopped) / 1000)" <<<'{}')"

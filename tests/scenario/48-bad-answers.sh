@@ -23,17 +23,17 @@ expect() {
 }
 for service in web-service pipe-service; do
 	expect 1 'INTERNAL_ERROR' $service garbage
-	expect 7 'answer' $service nothing '{}' --timeout 400ms
+	expect 7 'answer' $service nothing '{}' --timeout 2s
 done
-expect 1 'larger than' web-service big '{"bytes": 3000000}'
-expect 1 'larger than' web-service big '{"bytes": 20000000}'
-expect 1 'larger than' web-service big '{"bytes": 100000000}' --timeout 20s
-expect 1 'longer than a line of 1 MiB' pipe-service big '{"bytes": 2000000}'
-expect 1 'longer than a line of 1 MiB' pipe-service big '{"bytes": 100000000}' --timeout 20s
+expect 1 'larger than' web-service big '{"bytes": 3000000}' --timeout 2m
+expect 1 'larger than' web-service big '{"bytes": 20000000}' --timeout 2m
+expect 1 'larger than' web-service big '{"bytes": 100000000}' --timeout 2m
+expect 1 'longer than a line of 1 MiB' pipe-service big '{"bytes": 2000000}' --timeout 2m
+expect 1 'longer than a line of 1 MiB' pipe-service big '{"bytes": 100000000}' --timeout 2m
 expect 9 'OUTCOME_UNKNOWN' web-service close
 # A result just below every limit is fine.
-answers web-service big '{"bytes": 900000}' || fail "900 kB over HTTP: exit $rc"
-answers pipe-service big '{"bytes": 900000}' || fail "900 kB over stdio: exit $rc"
+answers web-service big '{"bytes": 900000}' --timeout 2m || fail "900 kB over HTTP: exit $rc"
+answers pipe-service big '{"bytes": 900000}' --timeout 2m || fail "900 kB over stdio: exit $rc"
 
 : >"$APP_LOG"
 for service in web-service pipe-service; do

@@ -24,7 +24,7 @@ until_true 5 grep -q echo-service "$T/seen.out"
 envelopes seen >"$T/calls"
 is "[\"rpc.echo-service.e-1.echo\",\"$trace\",\"p-1\",\"echo-service\",\"echo\",\"évènement\"]" \
     '[m.subject, m.trace_id, m.source, m.target, m.method, m.params.text]' "$T/calls"
-posts 200 porter "/v1/call/echo-service/who?instance=e-1&timeout=2s" ''
+posts 200 porter "/v1/call/echo-service/who?instance=e-1&timeout=1m" ''
 posts 200 porter "/v1/call/echo-service/who?prefer=e-9" ''
 posts 200 porter "/v1/call/echo-service/echo?strategy=random" '{}' -H "traceparent: 00-${trace//-/}-00f067aa0ba902b7-01"
 is "[\"$trace\",\"00-${trace//-/}-00f067aa0ba902b7-01\"]" '[m.headers["Aegis-Trace-Id"], m.headers.traceparent]' "$T/body"
@@ -59,12 +59,16 @@ parent=00-${trace//-/}-00f067aa0ba902b7-01
 posts 201 porter '/v1/events/order/created?version=2.0' '{"id": 8}' -H "traceparent: $parent"
 until_true 10 grep -q '"id":8' "$T/member.out"
 [ "$(grep -c '"id":7' "$T/member.out")" -eq 1 ] || fail "the member got event 7 more than once"
+three() {	# the second of them was no other event
+	[ "$(grep -c '"subject":"events.order.created"' "$T/seen.out")" -eq 3 ]
+}
+until_true 10 three
 envelopes seen | grep '"subject":"events.order.created"' | tail -n 1 >"$T/event"
 is '["order","created","p-1","2.0",{"id":8}]' '[m.domain, m.event_type, m.source, m.version, m.payload]' "$T/event"
 is "[\"$trace\",\"$parent\"]" '[m.trace_id, m.headers.traceparent]' "$T/event"
 
 # A command to a Python worker: its result when one waits, its id when not.
-posts 200 porter '/v1/commands/py-worker/pack?wait=10s&priority=high' '{"job": 9}' -H "traceparent: $parent"
+posts 200 porter '/v1/commands/py-worker/pack?wait=1m&priority=high' '{"job": 9}' -H "traceparent: $parent"
 is '["py",9]' '[m.by, m.echo.job]' "$T/body"
 head_says 'Aegis-Command-Id: '
 posts 202 porter '/v1/commands/py-worker/pack?max_retries=0' '{"job": 10}' -H 'Idempotency-Key: pack-10'

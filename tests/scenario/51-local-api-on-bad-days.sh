@@ -56,17 +56,18 @@ gets 200 porter /v1/status
 # Full: two wait, the third is told so at once, and what does not wait is served.
 for i in 1 2; do
 	spawn "waits-$i" curl -sS --unix-socket "${AEGIS_API#unix:}" -H "Authorization: Bearer $AEGIS_API_TOKEN" \
-	    -H 'Content-Type: application/json' -d '{"ms": 1500}' http://localhost/v1/call/echo-service/sleep
+	    -H 'Content-Type: application/json' -d "{\"file\": \"$T/go\"}" 'http://localhost/v1/call/echo-service/until?timeout=5m'
 done
-both() { [ "$(executed sleep)" -eq 2 ]; }
+both() { [ "$(executed until)" -eq 2 ]; }
 until_true 5 both
 posts 503 porter /v1/call/echo-service/who '{}'
 error_is SERVICE_UNAVAILABLE
 head_says 'Retry-After: '
 gets 200 porter /v1/status
+touch "$T/go"
 for i in 1 2; do
 	wait "$(cat "$T/waits-$i.pid")" || fail "a waiting call was not answered"
-	grep -q 1500 "$T/waits-$i.out" || fail "a waiting call: $(cat "$T/waits-$i.out")"
+	grep -q "$T/go" "$T/waits-$i.out" || fail "a waiting call: $(cat "$T/waits-$i.out")"
 done
 
 # NATS away: calls fail at once and say that they were not executed; an event waits for as long as it
@@ -75,12 +76,12 @@ posts 201 porter /v1/events/order/created '{"id": 1}'
 end nats KILL
 away() { gets 200 porter /v1/status; grep -q '"connected":false' "$T/body"; }
 until_true 10 away
-posts 503 porter '/v1/call/echo-service/who?timeout=2s' '{}'
+posts 503 porter '/v1/call/echo-service/who?timeout=1m' '{}'
 error_is SERVICE_UNAVAILABLE
-posts 503 porter '/v1/commands/echo-service/pack?timeout=1s' '{}'
+posts 503 porter '/v1/commands/echo-service/pack?timeout=1m' '{}'
 posts 504 porter '/v1/events/order/created?timeout=300ms' '{"id": 2}'
 error_is TIMEOUT
-(posts 201 porter '/v1/events/order/created?timeout=30s' '{"id": 3}' && cp "$T/body" "$T/stored") >"$T/patient.out" 2>&1 &
+(posts 201 porter '/v1/events/order/created?timeout=5m' '{"id": 3}' && cp "$T/body" "$T/stored") >"$T/patient.out" 2>&1 &
 patient=$!
 sleep 0.5	# it waits: nothing is to be seen of that
 [ ! -e "$T/stored" ] || fail "an event was stored without NATS"

@@ -77,7 +77,10 @@ takes strict commands.strict-service.ship
 code 1 "$AEGIS" command send strict-service ship '{"days": 1.5}'
 says stderr "payload of command 'ship': '/days' is of type"
 [ "$(runs '"ship"')" -eq 0 ] || fail "a bad command reached the program"
-code 0 "$AEGIS" command dlq ls --json
+command_dead() {
+	"$AEGIS" command dlq ls --json >"$T/stdout" && grep -q '"seq"' "$T/stdout"
+}
+until_true 10 command_dead
 json 'v.length === 1 && v[0].deliveries === 1 && v[0].error.startsWith("INVALID_REQUEST: ")'
 code 0 "$AEGIS" command send strict-service ship '{"days": 2}' --json
 code 1 "$AEGIS" command send strict-service ship '{"days": 2, "answer": {"cost": "much"}}' --max-retries 0

@@ -55,7 +55,7 @@ int
 main(int argc, char **argv)
 {
 	aegis_error e;
-	aegis *a = aegis_connect(&(aegis_options){ .servers = argv[1], .tls_ca = argv[2], .timeout_ms = 3000 }, &e);
+	aegis *a = aegis_connect(&(aegis_options){ .servers = argv[1], .tls_ca = argv[2], .timeout_ms = 60000 }, &e);
 
 	(void)argc;
 	puts(a != NULL ? "connected" : e.text);

@@ -63,15 +63,15 @@ warned() {
 	answers order-service list_orders '{}' && [ "$(js 'm.risk_warnings > 0' "$T/stdout")" = true ]
 }
 until_true 10 warned
-code 1 "$AEGIS" command send risk-service recalculate '{"pace_ms": 5000}' --max-retries 0 --wait 20s
+code 1 "$AEGIS" command send risk-service recalculate '{"pace_ms": 5000}' --max-retries 0 --wait 2m
 says stderr 'pace_ms must be a whole number'
 
 # Cancelled on the way: there are enough positions for that.
-for n in 1 2 3 4 5 6; do
+for n in $(seq 30); do
 	order "S$n" 1
 done
-until_true 10 position r-1 S6 1
-until_true 10 position r-2 S6 1
+until_true 10 position r-1 S30 1
+until_true 10 position r-2 S30 1
 node "$S/commands.mjs" send msgpack risk-service recalculate '{"pace_ms": 1000}' >"$T/out" &
 sender=$!
 running() {

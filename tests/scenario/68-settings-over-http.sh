@@ -22,7 +22,7 @@ OPERATOR=$(token op --role operator) VIEWER=$(token view --role viewer) BOUND=$(
 asked() {
 	local body=()
 	[ -z "${4-}" ] || body=(-H 'Content-Type: application/json' -d "$4")
-	status=$(curl -sS -m 20 -D "$T/head" -o "$T/body" -w '%{http_code}' -X "$2" -H "Authorization: Bearer ${AS:-$OPERATOR}" "${body[@]}" \
+	status=$(curl -sS -m 120 -D "$T/head" -o "$T/body" -w '%{http_code}' -X "$2" -H "Authorization: Bearer ${AS:-$OPERATOR}" "${body[@]}" \
 	    "${@:5}" "$U$3")
 	[ "$status" = "$1" ]
 }

@@ -58,8 +58,8 @@ json 'v.properties.max_inflight.type === "integer" && v.properties.ready_cmd ===
 
 # Every command that needs NATS says so when there is none.
 export NATS_URL=nats://127.0.0.1:9
-code 6 config ls --timeout 1s
-code 6 config set --service shop max_queue=1 --timeout 1s
+code 6 config ls --timeout 10s
+code 6 config set --service shop max_queue=1 --timeout 10s
 nats_start
 
 # --- documents ---

@@ -9,7 +9,7 @@ python peer order-svc events.order.created
 python wild order-svc 'events.user.*'
 member a --name order-svc --instance-id a-1 --event events.order.created,mixed --event 'events.user.*,mixed'
 until_true 10 registered order-svc a-1
-until_true 10 grep -q '"push_bound":true' <(consumer order-svc)
+until_true 10 ready_for order-svc
 
 # Deliveries go to members at random; both must get some before the sum means anything.
 both() {

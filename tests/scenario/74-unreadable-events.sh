@@ -15,7 +15,7 @@ until_true 10 lines a.got 2
 until_true 10 settled order-svc__events=order=+
 consumer order-svc__events=order=+ >"$T/stdout"
 json 'v.num_redelivered === 0 && v.delivered.consumer_seq === 5'
-says a.log event.bad
+until_true 10 grep -q event.bad "$T/a.log"
 
 for words in 'or.der created' 'order 9lives' 'order a..b' 'order created [1]' "order created {"; do
 	# shellcheck disable=SC2086

@@ -9,7 +9,7 @@ member a --name order-svc --instance-id a-1 --restart always --event events.orde
 until_true 10 ready_for order-svc__events=order=created
 py publish msgpack order created 0 50
 until_true 10 grep -q '"order.created"' "$T/a.got"
-program=$(pgrep -f "^node $S/events.mjs app slow 20" | head -n 1)
+program=$(sed -n 's/.*runs as process \([0-9]*\).*/\1/p' "$T/a.log")
 kill -KILL "$program"
 until_true 20 settled order-svc__events=order=created
 cp "$T/a.got" "$T/stdout"

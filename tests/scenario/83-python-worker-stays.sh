@@ -10,7 +10,7 @@ spawn py node "$S/commands.mjs" work msgpack mixed-service work
 until_true 10 grep -q ready "$T/py.out"
 wrap w --name mixed-service --instance-id w-1 --command work --app-stdio -- node "$S/jobs.mjs" stdio
 until_true 10 log_has w "a Python worker is bound to consumer 'mixed-service-work'"
-code 0 "$AEGIS" command send mixed-service work '{"job": 1}' --json --wait 10s
+code 0 "$AEGIS" command send mixed-service work '{"job": 1}' --json --wait 2m
 json 'v.result.by === "py"'
 [ "$(runs '"command"')" -eq 0 ] || fail "the aegis worker got a command"
 

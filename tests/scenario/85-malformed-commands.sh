@@ -24,6 +24,11 @@ until_true 10 ran 1 '"job":1'
 until_true 10 queue_is 0
 py send msgpack odd-service work '{"job": 2}' >"$T/out"
 is completed m.completion.status "$T/out"
+last_words() {
+	[ "$(grep -c '"text":"+[AT][CE]' "$T/acks.out")" -ge 5 ]
+}
+until_true 10 last_words
+until_true 10 grep -q subject "$T/words.out"
 # Every delivery had one last word: three terminated, two acknowledged, nothing taken back.
 is '["+ACK","+ACK","+TERM","+TERM","+TERM"]' 'l.map((x) => x.text).filter((t) => t !== "+WPI").sort()' "$T/acks.out"
 is 1 l.length "$T/words.out"

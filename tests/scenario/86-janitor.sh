@@ -13,7 +13,7 @@ py post absent-service work '{"job": 1}'
 spawn py node "$S/commands.mjs" work msgpack py-service work
 until_true 10 grep -q ready "$T/py.out"
 for i in 1 2 3; do
-	code 0 "$AEGIS" command send py-service work "{\"job\": $i}" --json --wait 10s
+	code 0 "$AEGIS" command send py-service work "{\"job\": $i}" --json --wait 2m
 done
 until_true 10 queue_is 1
 code 0 "$AEGIS" command ls --json

@@ -9,7 +9,7 @@
 nats_start old "$NATS_SERVER_OLD"
 
 for i in 1 2; do
-	wrap "w$i" --name old-service --instance-id "w-$i" --command work --ack-wait 1s --max-inflight 1 --app-stdio -- \
+	wrap "w$i" --name old-service --instance-id "w-$i" --command work --ack-wait 5s --max-inflight 1 --app-stdio -- \
 	    node "$S/jobs.mjs" stdio
 	takes "w$i" commands.old-service.work
 done
@@ -17,15 +17,16 @@ for format in msgpack json; do
 	py send $format old-service work '{"job": 7, "steps": 2}' >"$T/out"
 	is '["completed",true,[50,100]]' '[m.completion.status, m.completion.result.done, m.progress.map((p) => p.progress)]' "$T/out"
 done
-code 0 "$AEGIS" command send old-service work '{"job": 8, "steps": 1}' --id once --json --wait 10s
+code 0 "$AEGIS" command send old-service work '{"job": 8, "steps": 1}' --id once --json --wait 2m
 json 'v.status === "completed" && v.result.echo.job === 8'
 says stderr 'step 1'
 code 0 "$AEGIS" command send old-service work '{"job": 8}' --id once --no-wait
 until_true 10 queue_is 0
 [ "$(runs '"job":8')" -eq 1 ] || fail "the same id ran twice"
 
-py send json old-service work '{"fail": "no stock"}' 20 1 >"$T/out"
+py send json old-service work '{"fail": "no stock"}' 120 1 >"$T/out"
 is '["failed","no stock"]' '[m.completion.status, m.completion.error]' "$T/out"
+until_true 10 queue_is 1 COMMANDS_DLQ
 code 0 "$AEGIS" command dlq ls --json
 json 'v.length === 1 && v[0].error === "no stock" && v[0].deliveries === 2'
 code 0 "$AEGIS" command dlq show 1 --json
@@ -34,7 +35,7 @@ code 0 "$AEGIS" command dlq rm 1
 
 # One worker is killed with a command in its hands, the other takes over; what waits goes by rank.
 : >"$APP_LOG"
-py send json old-service work "{\"gate\": \"$T/open\"}" 40 3 >"$T/gated" &
+py send json old-service work "{\"gate\": \"$T/open\"}" 300 3 >"$T/gated" &
 sender=$!
 until_true 10 ran 1 '"command":"work"'
 holder=$(sed -n 's/.*"instance":"w-\([12]\)".*/\1/p' "$APP_LOG" | head -n 1)

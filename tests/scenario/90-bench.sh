@@ -52,7 +52,7 @@ json 'v.runs[0].in_flight === 4 && v.runs[0].errors === 0'
 left_nothing
 
 # Instances that live meanwhile are real records; by turns they are gone.
-spawn crowd "$AEGIS" bench rpc one --instances 30 --duration 60s --warm-up 0 --repeat 1 --json
+spawn crowd "$AEGIS" bench rpc one --instances 30 --duration 600s --warm-up 0 --repeat 1 --json
 bench=$pid
 crowded() { [ "$("$AEGIS" registry ls --instances --json | grep -o '"instanceId"' | wc -l)" -eq 31 ]; }
 until_true 10 crowded
@@ -71,7 +71,7 @@ left_nothing
 
 # Ctrl-C in the middle of everything that makes something.
 for b in event command kv discovery; do
-	spawn "$b" "$AEGIS" bench $b --duration 60s --warm-up 50ms --repeat 1 --json
+	spawn "$b" "$AEGIS" bench $b --duration 600s --warm-up 50ms --repeat 1 --json
 	busy() { js streams | grep -qE 'EVENTS|COMMANDS|KV_aegis-bench' || js keys service_registry | grep -q aegis-bench; }
 	until_true 10 busy
 	end "$b" INT
@@ -158,11 +158,11 @@ says stderr "of 'rpc', B of 'kv'"
 # Progress: on a terminal only, and wiped at the end; the drawing as well.
 on_terminal() { TERM=xterm script -qec "$*" /dev/null; }
 unset NO_COLOR
-code 0 on_terminal "$AEGIS bench rpc one --duration 600ms --warm-up 0 --repeat 1"
+code 0 on_terminal "$AEGIS bench rpc one --duration 2s --warm-up 0 --repeat 1"
 says stdout "rpc one ["
 says stdout "█"
-code 0 on_terminal "$AEGIS bench rpc one --duration 600ms --warm-up 0 --repeat 1 --no-progress"
+code 0 on_terminal "$AEGIS bench rpc one --duration 2s --warm-up 0 --repeat 1 --no-progress"
 ! grep -q "rpc one \[" "$T/stdout" || fail "--no-progress shows progress"
-code 0 "$AEGIS" bench rpc one --duration 600ms --warm-up 0 --repeat 1
+code 0 "$AEGIS" bench rpc one --duration 2s --warm-up 0 --repeat 1
 silent stderr
 left_nothing

@@ -71,7 +71,8 @@ pair() {
 	    -addext 'subjectAltName=IP:127.0.0.1' -keyout "$T/key.pem" -out "$T/cert.pem" 2>/dev/null
 }
 subject() {
-	openssl s_client -connect "127.0.0.1:$here" </dev/null 2>/dev/null | openssl x509 -noout -subject | grep -q "$1"
+	openssl s_client -connect "127.0.0.1:$here" </dev/null >"$T/shown" 2>/dev/null
+	openssl x509 -noout -subject <"$T/shown" >"$T/subject" 2>&1 && grep -q "$1" "$T/subject"
 }
 pair first
 url=https://127.0.0.1:$here

@@ -18,7 +18,7 @@ until_true 10 registered shop shop-1 ACTIVE
 until_true 10 registered shop py-1 ACTIVE
 node "$S/openapi.mjs" "http://127.0.0.1:$at" "$T/token" "$S/samples.mjs"
 
-TOKEN=$(cat "$T/token") node "$S/prom.mjs" "http://127.0.0.1:$at/metrics" 'm.aegis_build_info[0].value === 1 && m.aegis_nats_connected[0].value === 1 &&
+TOKEN=$(cat "$T/token") until_true 10 node "$S/prom.mjs" "http://127.0.0.1:$at/metrics" 'm.aegis_build_info[0].value === 1 && m.aegis_nats_connected[0].value === 1 &&
     m.aegis_nats_rtt_seconds[0].value > 0 && m.process_resident_memory_bytes[0].value < 64e6 &&
     m.aegis_registry_watch_age_seconds[0].value === 0 &&
     m.aegis_registry_instances.find((s) => s.labels.service === "shop" && s.labels.status === "ACTIVE").value === 2 &&

@@ -12,7 +12,7 @@ until_true 10 registered shop shop-1 ACTIVE
 "$AEGIS" token create --role metrics --json >"$T/made" 2>/dev/null
 token=$(node -p 'JSON.parse(require("fs").readFileSync(process.argv[1])).token' "$T/made")
 leads() {
-	curl -fsS "http://127.0.0.1:$elect/metrics" | grep -q '^aegis_leader{election="jobs"} 1$'
+	curl -fsS "http://127.0.0.1:$elect/metrics" >"$T/metrics" && grep -q '^aegis_leader{election="jobs"} 1$' "$T/metrics"
 }
 until_true 20 leads
 ready() {

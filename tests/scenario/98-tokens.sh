@@ -54,7 +54,7 @@ code 2 "$AEGIS" token create --role viewer --service 'a b'
 code 2 "$AEGIS" token create --role viewer --name ''
 code 2 "$AEGIS" token create --role viewer --ttl 10ms
 code 2 "$AEGIS" token create --role viewer --link ftp://x
-code 6 "$AEGIS" token create --role viewer -s nats://127.0.0.1:1 --timeout 1s
+code 6 "$AEGIS" token create --role viewer -s nats://127.0.0.1:1 --timeout 10s
 
 # Revoked: not without a yes; by its name while one alone has it.
 code 2 "$AEGIS" token revoke "$id"

@@ -8,7 +8,7 @@ spawn api "$AEGIS" serve-api --listen "$url"
 status() {
 	expected=$1
 	shift
-	[ "$(curl -sS -o "$T/body" -w '%{http_code}' --max-time 5 "$@")" = "$expected" ]
+	[ "$(curl -sS -o "$T/body" -w '%{http_code}' --max-time 120 "$@")" = "$expected" ]
 }
 until_true 10 status 200 "$url/readyz"
 token=$("$AEGIS" token create --role viewer --json | node -p 'JSON.parse(require("fs").readFileSync(0)).token')

@@ -51,8 +51,10 @@ const methods = {
 	},
 	// As long as the scenario wants it.
 	until: async ({ file }) => {
+		most = Math.max(most, ++held);
 		while (!existsSync(file))
 			await pause(20);
+		held--;
 		return { file };
 	},
 	// Counts in the file $COUNTER, with a pause between reading and writing: two at once would give a number twice.

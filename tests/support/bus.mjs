@@ -39,7 +39,7 @@ if (verb === "watch") {
 	await nc.closed();
 } else if (verb === "request") {
 	try {
-		console.log(shown(await nc.request(words[0], body(words[1]), { timeout: Number(words[2] ?? 2000) })));
+		console.log(shown(await nc.request(words[0], body(words[1]), { timeout: Number(words[2] ?? 30000) })));
 	} catch (e) {
 		console.error(e.name, e.message);
 		process.exitCode = /no responders/i.test(`${e.message} ${e.cause?.message}`) ? 8 : 7;

@@ -44,15 +44,15 @@ async function send(format, service, name, payload, options = {}) {
 }
 
 if (verb === "send") {
-	const [format, service, name, payload, timeout = 20, max_retries = 3, priority = "normal"] = words;
+	const [format, service, name, payload, timeout = 120, max_retries = 3, priority = "normal"] = words;
 	const out = await send(format, service, name, JSON.parse(payload), { timeout: Number(timeout),
-		max_retries: Number(max_retries), priority, wait: Math.max(30, Number(timeout)) });
+		max_retries: Number(max_retries), priority, wait: Math.max(120, Number(timeout)) });
 	console.log(JSON.stringify(out));
 	process.exitCode = out.completion ? 0 : 7;
 } else if (verb === "many") {
 	const [format, service, name, n] = words;
 	await Promise.all(Array.from({ length: Number(n) }, async (_, job) =>
-		console.log(JSON.stringify({ job, ...await send(format, service, name, { job, ms: 30 }, { timeout: 40 }) }))));
+		console.log(JSON.stringify({ job, ...await send(format, service, name, { job, ms: 30 }, { timeout: 300 }) }))));
 } else if (verb === "post") {
 	const [service, name, payload, priority = "normal", id, max_retries = 3] = words;
 	await js.publish(`commands.${service}.${name}`, bytes("msgpack", command(service, name, JSON.parse(payload),

@@ -78,7 +78,7 @@ const tests = {
 			method: bytes("json", { ...map, method: "" }), zero: bytes("json", { ...map, timeout: new Float(0) }),
 			timeout: bytes("json", { ...map, timeout: "5" }), params: bytes("msgpack", { ...map, params: null }) };
 		for (const [what, body] of Object.entries(bodies)) {
-			const reply = check(read((await nc.request("rpc.few-service.echo", body, { timeout: 2000 })).data).map);
+			const reply = check(read((await nc.request("rpc.few-service.echo", body, { timeout: 60000 })).data).map);
 			assert.equal(reply.success, false, what);
 			assert.equal(reply.correlation_id, null, what);
 			assert.match(reply.error, /^INVALID_REQUEST/, what);
@@ -93,7 +93,7 @@ const tests = {
 			odd: { ...full, message_id: "" }, unknown: { ...full, extra_key: { a: 1 } } };
 		for (const [what, map] of Object.entries(variants)) {
 			for (const format of ["msgpack", "json"]) {
-				const m = await nc.request("rpc.few-service.echo", bytes(format, map), { timeout: 2000 });
+				const m = await nc.request("rpc.few-service.echo", bytes(format, map), { timeout: 60000 });
 				assert.equal(check(read(m.data).map).success, true, `${what} in ${format}`);
 			}
 		}
@@ -161,7 +161,7 @@ const tests = {
 			const bad = await aegis("call", service, "fail");
 			assert.equal(bad.code, 1);
 			assert.match(bad.stderr, /boom/);
-			const late = await aegis("call", service, "slow", "--timeout", "300ms");
+			const late = await aegis("call", service, "slow", "--timeout", "3s");
 			assert.equal(late.code, 7, late.stderr);
 			const chosen = await aegis("call", service, "add", '{"a":1,"b":1}', "--instance", `${service}-1`);
 			assert.equal(chosen.code, 8, `a Python instance cannot be singled out: ${chosen.stdout}${chosen.stderr}`);
@@ -171,7 +171,7 @@ const tests = {
 
 	"registered and not there is no responders, not a time-out": async () => {
 		const py = await Server.start(nc, "msgpack", "ghost-service", "g-1", {});
-		const { code, stderr } = await aegis("call", "ghost-service", "echo", "--timeout", "2s");
+		const { code, stderr } = await aegis("call", "ghost-service", "echo", "--timeout", "20s");
 		assert.equal(code, 8, stderr);
 		await py.stop();
 	},

@@ -1,11 +1,11 @@
 // micro.mjs - the official client of NATS micro lists, describes and counts a service.
 //
-//	node micro.mjs SERVICE		one JSON object: ping, info and stats, each a list
+//	node micro.mjs SERVICE N	one JSON object: ping, info and stats, each a list of the N instances
 import { Svcm } from "@nats-io/services";
 import { link } from "./sdk.mjs";
 
 const nc = await link();
-const client = new Svcm(nc).client({ maxWait: 1000, maxMessages: 100, stall: 300 });
+const client = new Svcm(nc).client({ strategy: "count", maxWait: 60000, maxMessages: Number(process.argv[3]) });
 const out = {};
 for (const verb of ["ping", "info", "stats"]) {
 	out[verb] = [];

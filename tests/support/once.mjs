@@ -10,7 +10,7 @@ const nc = await link();
 const client = new Client(nc, format);
 await Promise.all(Array.from({ length: Number(count) }, async () => {
 	const start = Date.now();
-	const { headers, ...reply } = await client.call(service, method, JSON.parse(params), { timeout: 10 });
+	const { headers, ...reply } = await client.call(service, method, JSON.parse(params), { timeout: 120 });
 	console.log(JSON.stringify({ took: Date.now() - start, ...reply, code: headers?.get("Nats-Service-Error-Code") }));
 }));
 await nc.drain();

@@ -42,6 +42,8 @@ async function work(id, headers) {
 	return { mine: mine.status, other: other.status, wrong: wrong.status };
 }
 
+let seen = null;		// what the watch told last
+
 async function watch() {
 	const res = await ask("GET", "/v1/watch");
 	let rest = "";
@@ -50,7 +52,7 @@ async function watch() {
 		rest = lines.pop();
 		for (const line of lines)
 			if (line.startsWith("data: "))
-				note({ watch: JSON.parse(line.slice(6)) });
+				note({ watch: seen = JSON.parse(line.slice(6)) });
 	}).on("end", () => note({ watch: "ended" })).on("error", () => {});
 }
 
@@ -58,6 +60,8 @@ process.on("SIGTERM", async () => {
 	const status = await whole(ask("GET", "/v1/status"));
 	const call = await whole(ask("POST", "/v1/call/echo-service/echo", { late: true }));
 	note({ term: [status.body.phase, call.status, call.body.params] });
+	while (seen?.phase !== "stopping")
+		await new Promise((done) => setTimeout(done, 5));
 	process.exit(0);
 });
 

@@ -18,7 +18,7 @@ async function ask(method, path, body, headers = {}) {
 	return { status: r.status, headers: r.headers, text, json: text === '' ? undefined : JSON.parse(text) };
 }
 async function until(what, holds) {
-	for (const end = Date.now() + 10000; Date.now() < end; await new Promise((go) => setTimeout(go, 10)))
+	for (const end = Date.now() + 120000; Date.now() < end; await new Promise((go) => setTimeout(go, 10)))
 		if (await holds())
 			return;
 	throw new Error(`never: ${what}`);

@@ -86,7 +86,7 @@ export class Client {
 		this.format = format;
 	}
 
-	async call(service, method, params = {}, { timeout = 5, headers } = {}) {
+	async call(service, method, params = {}, { timeout = 60, headers } = {}) {
 		const map = request(method, params, service, timeout);
 		const m = await this.nc.request(`rpc.${service}.${method}`, bytes(this.format, map),
 		    { timeout: timeout * 1000, headers });
