@@ -29,6 +29,7 @@
 #define MAX_BYTES ((size_t)64 << 20)
 #define RESEND_NS (2 * NS_PER_S)
 #define LATER_NS (250 * NS_PER_MS)	/* no stream, or one that cannot take it now: a server that starts */
+#define ANSWER_NS NS_PER_S		/* for the answer to the last try of what no stream took so far */
 #define TIMEOUT_NS (5 * NS_PER_S)
 #define SWEEP_NS (20 * NS_PER_MS)	/* how late a time-out or a reconnect may be noticed */
 #define WINDOW_NS (100 * NS_PER_S)	/* within which sending again is safe: the streams forget after 120 s */
@@ -237,6 +238,16 @@ why_over(const struct entry *e, struct err *err)
 		err_set(err, ERR_STORE, "publish to %s: %s", e->subject, e->later.text);
 }
 
+/* is_settled: all that was sent is known not to be stored, and another try, whose answer may come too late, would
+ * leave that unknown. */
+static bool
+is_settled(const struct entry *e, struct mono now)
+{
+	int64_t half = mono_since(e->deadline, e->first) / 2, last = half < ANSWER_NS ? half : ANSWER_NS;
+
+	return e->sends > 0 && e->unheard + e->put_off == e->sends && mono_since(e->deadline, now) <= last;
+}
+
 enum due { DUE_NOTHING, DUE_SEND, DUE_END };
 
 /* due: what is to be done about an entry now; under the lock. */
@@ -246,6 +257,8 @@ due(struct publisher *p, struct entry *e, struct mono now)
 	if (is_stale(e) || mono_reached(now, e->deadline) || (e->sends > 0 && mono_since(now, e->first) > WINDOW_NS))
 		return DUE_END;
 	if (conn_state(p->conn) != CONN_UP)
+		return DUE_NOTHING;
+	if (is_settled(e, now))
 		return DUE_NOTHING;
 	return e->sends == 0 || e->link != conn_reconnects(p->conn) || mono_reached(now, e->next) ? DUE_SEND : DUE_NOTHING;
 }
