@@ -131,6 +131,22 @@ a_kept_child_is_left_to_its_owner(void **state)
 	assert_true(until(loop, no_process_is_left, NULL));
 }
 
+static bool
+two_are_below(void *pid)
+{
+	pid_t v[8];
+
+	return procfs_descendants(*(pid_t *)pid, v, 8) == 2;
+}
+
+static bool
+has_a_child(void *pid)
+{
+	pid_t v[8];
+
+	return procfs_descendants(*(pid_t *)pid, v, 8) == 1;
+}
+
 static void
 only_adopted_ones_are_killed_and_all_below_them(void **state)
 {
@@ -139,15 +155,15 @@ only_adopted_ones_are_killed_and_all_below_them(void **state)
 	(void)state;
 	pid_t mine = start("sleep 1000 & wait");
 	reaper_watch(&own.watch, mine, on_ended, &own);
+	assert_true(until(loop, has_a_child, &mine));
 	reaper_watch(&parent.watch, start("(trap '' TERM; sleep 1000 & setsid sleep 1000 & wait) & exit 0"), on_ended, &parent);
 	assert_true(until(loop, has_ended, &parent));
 	while (reaper_kill_adopted() > 0)
 		for_a_while(loop, 2 * NS_PER_MS);
 	assert_true(is_alive(mine));
 	assert_int_equal(own.times, 0);
-	pid_t left[8];
-	for_a_while(loop, 5 * NS_PER_MS);
-	assert_int_equal(procfs_descendants(getpid(), left, 8), 2);
+	pid_t self = getpid();
+	assert_true(until(loop, two_are_below, &self));
 	kill(-mine, SIGKILL);
 	assert_true(until(loop, no_process_is_left, NULL));
 	assert_int_equal(own.times, 1);

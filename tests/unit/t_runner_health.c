@@ -51,12 +51,13 @@ answer(int fd)
 }
 
 static int
-serve(const char *path, const char *delay_ms)
+serve(const char *path, const char *gate)
 {
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0), c;
 
-	usleep((useconds_t)strtoul(delay_ms, NULL, 10) * 1000);
+	while (gate[0] != '\0' && !file_exists(gate))
+		usleep(1000);
 	memcpy(un.sun_path, path, strlen(path) + 1);
 	if (bind(fd, (struct sockaddr *)&un, sizeof un) == -1 || listen(fd, 8) == -1)
 		return 1;
@@ -81,6 +82,7 @@ a_probe_leaves_nothing_behind(void **state)
 	o.health = (struct runner_probe){ .kind = RUNNER_PROBE_CMD,
 	    .target = "test -e $D/left && exit 0; sleep 777 & echo $! >$D/left.tmp; mv $D/left.tmp $D/left; exit 0" };
 	o.probe_interval_ns = 20 * NS_PER_MS;
+	o.probe_timeout_ns = 10 * NS_PER_S;
 	run(&l, o);
 	pid_t left = pid_in("left");
 	assert_true(until(loop, is_dead, &left));
@@ -88,14 +90,14 @@ a_probe_leaves_nothing_behind(void **state)
 }
 
 static struct runner_opts
-server(const char *socket, const char *delay_ms)
+server(const char *socket, const char *gate)
 {
 	static const char *argv[5];
 
 	argv[0] = child_self();
 	argv[1] = "serve";
 	argv[2] = socket;
-	argv[3] = delay_ms;
+	argv[3] = gate;		/* it listens when that file is there; "": at once */
 	return (struct runner_opts){
 		.name = "server", .argv = argv, .app = RUNNER_APP_SOCKET, .app_socket = socket, .kill_after_ns = 10 * NS_PER_S,
 	};
@@ -107,9 +109,10 @@ ready_when_the_app_socket_accepts_and_callable_then(void **state)
 	struct life l;
 
 	(void)state;
-	run(&l, server(in_dir("socket"), "150"));
+	run(&l, server(in_dir("socket"), "go"));
 	expect_told(&l, "s");
 	expect_call(&l, "x", "down the program is not ready");
+	touch("go");
 	expect_told(&l, "sr");
 	expect_call(&l, "hello", "ok \"/rpc/hello\"");
 	expect_call(&l, "die", "down the connection was closed before the answer was complete");
@@ -120,13 +123,14 @@ ready_when_the_app_socket_accepts_and_callable_then(void **state)
 static void
 health_turns_and_returns(void **state)
 {
-	struct runner_opts o = server(in_dir("socket"), "0");
+	struct runner_opts o = server(in_dir("socket"), "");
 	struct life l;
 
 	(void)state;
 	o.ready = (struct runner_probe){ .kind = RUNNER_PROBE_HTTP, .target = "/health" };
 	o.health = (struct runner_probe){ .kind = RUNNER_PROBE_HTTP, .target = "/health" };
 	o.probe_interval_ns = 10 * NS_PER_MS;
+	o.probe_timeout_ns = 2 * NS_PER_S;		/* three of them no machine keeps from answering */
 	run(&l, o);
 	expect_told(&l, "sr");
 	for_a_while(loop, 60 * NS_PER_MS);
@@ -142,7 +146,7 @@ health_turns_and_returns(void **state)
 	/* A server that hangs is as bad as one that says so. */
 	touch("hang");
 	expect_told(&l, "sruru");
-	assert_non_null(strstr(l.why, "no answer within 500 ms"));
+	assert_non_null(strstr(l.why, "no answer within 2000 ms"));
 	runner_stop(l.r);
 	expect_gone(&l, 143, SIGTERM);
 	runner_free(l.r);
@@ -151,7 +155,7 @@ health_turns_and_returns(void **state)
 static void
 health_by_tcp_notices_a_closed_listener(void **state)
 {
-	struct runner_opts o = server(in_dir("socket"), "0");
+	struct runner_opts o = server(in_dir("socket"), "");
 	struct life l;
 	char target[160];
 

@@ -125,7 +125,7 @@ a_probe_that_hangs_is_killed(void **state)
 	(void)state;
 	o.ready = (struct runner_probe){ .kind = RUNNER_PROBE_CMD,
 	    .target = "test -e $D/go && exit 0; sleep 1000 & echo $! >$D/probe.tmp; mv $D/probe.tmp $D/probe; wait" };
-	o.probe_timeout_ns = 300 * NS_PER_MS;
+	o.probe_timeout_ns = 2 * NS_PER_S;
 	run(&l, o);
 	pid_t probe = pid_in("probe");
 	assert_true(until(loop, is_dead, &probe));
