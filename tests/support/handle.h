@@ -17,6 +17,8 @@ connect_as(const aegis_options *o)
 
 	if (own.servers == NULL)
 		own.servers = bus_url(&bus);
+	if (own.timeout_ms == 0)
+		own.timeout_ms = WAIT_NS / NS_PER_MS;		/* whatever the machine does besides */
 	aegis *a = aegis_connect(&own, &e);
 	if (a == NULL)
 		fail_msg("%s", e.text);

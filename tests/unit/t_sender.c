@@ -77,7 +77,7 @@ queued(const struct bus *b)
 {
 	struct err err;
 	struct stream_state s;
-	struct conn *c = conn_new(&(struct conn_opts){ .servers = bus_url(b), .name = "t_sender", .timeout_ns = 2 * NS_PER_S }, &err);
+	struct conn *c = conn_new(&(struct conn_opts){ .servers = bus_url(b), .name = "t_sender", .timeout_ns = WAIT_NS }, &err);
 	uint64_t n = c != NULL && stream_look(c, "COMMANDS", &s, &err) == ERR_OK ? s.messages : UINT64_MAX;
 
 	conn_free(c);
@@ -145,7 +145,7 @@ static void
 lose_quietly(void)
 {
 	struct err err;
-	struct conn *c = conn_new(&(struct conn_opts){ .servers = bus_url(&bus), .name = "t_sender", .timeout_ns = 2 * NS_PER_S }, &err);
+	struct conn *c = conn_new(&(struct conn_opts){ .servers = bus_url(&bus), .name = "t_sender", .timeout_ns = WAIT_NS }, &err);
 
 	assert_non_null(c);
 	assert_int_equal(stream_purge(c, "COMMANDS", "commands.slow-service.>", &err), ERR_OK);

@@ -57,7 +57,7 @@ raw(const char *service, const char *text, uint64_t *rev)
 static int
 setup(void **state)
 {
-	struct conn_opts o = { .timeout_ns = 5 * NS_PER_S };
+	struct conn_opts o = { .timeout_ns = WAIT_NS };
 
 	(void)state;
 	err_clear(&err);
@@ -331,7 +331,7 @@ a_gap_is_read_over(void **state)
 static void
 a_restart_of_the_server_is_read_over(void **state)
 {
-	struct conn_opts o = { .timeout_ns = 5 * NS_PER_S };
+	struct conn_opts o = { .timeout_ns = WAIT_NS };
 	struct follows w;
 	uint64_t rev;
 
@@ -365,11 +365,11 @@ a_start_reads_once(void **state)
 	size_t n;
 
 	(void)state;
-	expect_ok(follower_read(conn, "svc", NS_PER_S, NS_PER_S, &text, &n, &seen, &err), &err);
+	expect_ok(follower_read(conn, "svc", WAIT_NS, WAIT_NS, &text, &n, &seen, &err), &err);
 	assert_null(text);
 	assert_int_equal(seen, 0);
 	expect_ok(put("svc", "{\"max_inflight\":5}", KV_ABSENT, &rev), &err);
-	expect_ok(follower_read(conn, "svc", NS_PER_S, NS_PER_S, &text, &n, &seen, &err), &err);
+	expect_ok(follower_read(conn, "svc", WAIT_NS, WAIT_NS, &text, &n, &seen, &err), &err);
 	assert_non_null(strstr(text, ":5}"));
 	assert_int_equal(seen, rev);
 	mem_free(text);
@@ -377,7 +377,7 @@ a_start_reads_once(void **state)
 	struct mono before = clock_mono(clock_system());
 	assert_int_equal(follower_read(c, "svc", 50 * NS_PER_MS, 50 * NS_PER_MS, &text, &n, &seen, &err), ERR_UNAVAILABLE);
 	assert_null(text);
-	assert_true(mono_since(clock_mono(clock_system()), before) < 5 * NS_PER_S);
+	assert_true(mono_since(clock_mono(clock_system()), before) < WAIT_NS / 2);
 	conn_free(c);
 }
 

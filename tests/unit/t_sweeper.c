@@ -29,7 +29,7 @@ open_world(const char *program)
 	w.bus.server = nats_server_new(&(struct nats_server_opts){ .path = program, .dir = w.bus.dir }, &err);
 	if (w.bus.server == NULL)
 		return false;
-	w.conn = conn_new(&(struct conn_opts){ .servers = bus_url(&w.bus), .name = "t_sweeper", .timeout_ns = 5 * NS_PER_S }, &w.err);
+	w.conn = conn_new(&(struct conn_opts){ .servers = bus_url(&w.bus), .name = "t_sweeper", .timeout_ns = WAIT_NS }, &w.err);
 	w.registry = registry_new(&(struct registry_opts){ .conn = w.conn, .create = true }, &w.err);
 	w.sweeper = sweeper_new(w.registry, STILL);
 	return w.registry != NULL;
@@ -53,7 +53,7 @@ put(const char *id, int64_t age_s)
 	};
 	uint64_t revision = 0;
 
-	expect_ok(registry_put_instance(w.registry, &i, 30, REGISTRY_ANY, &revision, &w.err), &w.err);
+	expect_ok(registry_put_instance(w.registry, &i, 3600, REGISTRY_ANY, &revision, &w.err), &w.err);
 	return revision;
 }
 

@@ -303,12 +303,12 @@ a_handle_tells_its_figures(void **state)
 	struct err err;
 
 	(void)state;
-	struct conn *c = conn_new(&(struct conn_opts){ .servers = bus_url(&bus), .timeout_ns = NS_PER_S }, &err);
+	struct conn *c = conn_new(&(struct conn_opts){ .servers = bus_url(&bus), .timeout_ns = WAIT_NS }, &err);
 	assert_non_null(c);
 	struct sub *sub = sub_new(&(struct sub_opts){ .conn = c, .subject = "internal.heartbeat.fig-svc",
 	    .handler = on_heartbeat, .arg = &heard }, &err);
 	assert_non_null(sub);
-	aegis *a = aegis_connect(&(aegis_options){ .servers = bus_url(&bus), .workers = 4 }, &e);
+	aegis *a = aegis_connect(&(aegis_options){ .servers = bus_url(&bus), .workers = 4, .timeout_ms = 60000 }, &e);
 	assert_non_null(a);
 	ok(aegis_serve(a, "answer", answer, NULL, 0, &e));
 	ok(aegis_serve(a, "refuse", refuse, NULL, 0, &e));
@@ -322,7 +322,7 @@ a_handle_tells_its_figures(void **state)
 		aegis_result_free(result);
 		ok(aegis_publish(a, "order", "created", NULL, NULL, &e));
 	}
-	ok(aegis_call(a, "fig-svc", "again", NULL, &(aegis_call_options){ .idempotent = true, .attempt_timeout_ms = 1000 },
+	ok(aegis_call(a, "fig-svc", "again", NULL, &(aegis_call_options){ .idempotent = true, .attempt_timeout_ms = 3000 },
 	    &result, &e));
 	aegis_reply(atomic_load(&slow.first), NULL);
 	aegis_result_free(result);
@@ -330,12 +330,12 @@ a_handle_tells_its_figures(void **state)
 	ok(aegis_call_start(a, "fig-svc", "refuse", NULL, NULL, ended, &done, &e));
 	ok(aegis_publish_start(a, "order", "created", NULL, NULL, NULL, NULL, &e));
 	assert_int_equal(aegis_call(a, "fig-svc", "refuse", NULL, NULL, &result, &e), AEGIS_HANDLER);
-	assert_int_equal(aegis_call(a, "fig-svc", "never", NULL, &(aegis_call_options){ .timeout_ms = 100 }, &result, &e),
+	assert_int_equal(aegis_call(a, "fig-svc", "never", NULL, &(aegis_call_options){ .timeout_ms = 2000 }, &result, &e),
 	    AEGIS_TIMEOUT);
 	for (int i = 0; i < 2; i++)
-		ok(aegis_send(a, "fig-svc", "digest", NULL, &(aegis_send_options){ .wait_ms = 10000 }, NULL, &e));
+		ok(aegis_send(a, "fig-svc", "digest", NULL, &(aegis_send_options){ .wait_ms = 60000 }, NULL, &e));
 	assert_int_equal(aegis_send_json(a, "fig-svc", "digest", "{\"fail\":\"no\"}", &(aegis_send_options){
-	    .max_retries = -1, .wait_ms = 10000 }, NULL, &e), AEGIS_HANDLER);
+	    .max_retries = -1, .wait_ms = 60000 }, NULL, &e), AEGIS_HANDLER);
 	WAIT_FOR(atomic_load(&done) == 101);
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		struct mono end = mono_after(clock_mono(clock_system()), WAIT_NS);

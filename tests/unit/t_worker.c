@@ -110,8 +110,8 @@ on_gate(void *arg, aegis_job *j)
 static aegis *
 worker_of(const char *service)
 {
-	static const aegis_work_options quick = { .backoff_ms = 20, .ack_wait_ms = 1000 };
-	static const aegis_work_options one = { .concurrency = 1, .window = 32, .backoff_ms = 20, .ack_wait_ms = 1000 };
+	static const aegis_work_options quick = { .backoff_ms = 20, .ack_wait_ms = 60000 };
+	static const aegis_work_options one = { .concurrency = 1, .window = 32, .backoff_ms = 20, .ack_wait_ms = 60000 };
 	aegis *a = connect_as(NULL);
 
 	ok(aegis_work(a, "work", on_work, NULL, &quick, &e));
@@ -268,8 +268,8 @@ a_long_run_is_a_failed_attempt(void **state)
 	(void)state;
 	forget();
 	atomic_store(&hold, true);	/* the handler ends when it sees that nobody waits */
-	fails(aegis_send_json(sender, "late-service", "gate", NULL, &(aegis_send_options){ .id = "late", .timeout_ms = 100,
-	    .max_retries = 1, .wait_ms = 15000 }, NULL, &e), AEGIS_HANDLER, "TIMEOUT");
+	fails(aegis_send_json(sender, "late-service", "gate", NULL, &(aegis_send_options){ .id = "late", .timeout_ms = 1000,
+	    .max_retries = 1, .wait_ms = 60000 }, NULL, &e), AEGIS_HANDLER, "TIMEOUT");
 	saw("late late ");
 	atomic_store(&hold, false);
 	aegis_close(a);
@@ -396,7 +396,7 @@ critical_comes_before_low(void **state)
 	}
 	/* All are in the window once one that was sent after them is known there: it can be cancelled. */
 	struct sending last = { .a = sender, .service = "order-service", .command = "gate",
-	    .o = { .id = "last", .wait_ms = 15000 } };
+	    .o = { .id = "last", .wait_ms = 60000 } };
 	start(&last);
 	WAIT_FOR(unacked("order-service__gate") == COUNT_OF(rows) + 1);
 	ok(aegis_cancel(sender, "last", NULL, &e));
@@ -473,7 +473,7 @@ ask(const char *subject, const char *body)
 {
 	struct msg *m;
 
-	expect_ok(conn_request(conn, &(struct conn_msg){ .subject = subject, .data = body, .n = strlen(body) }, 5 * NS_PER_S,
+	expect_ok(conn_request(conn, &(struct conn_msg){ .subject = subject, .data = body, .n = strlen(body) }, WAIT_NS,
 	    &m, &err), &err);
 	if (memmem(msg_data(m), msg_size(m), "\"error\"", 7) != NULL)
 		fail_msg("%.*s", (int)msg_size(m), (const char *)msg_data(m));
