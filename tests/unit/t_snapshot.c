@@ -153,7 +153,8 @@ readers_never_meet_a_version_that_is_gone(void **state)
 		assert_int_equal(thread_start(&t[i], "reader", reader, &r[i], NULL), ERR_OK);
 	/* On a busy machine the readers may come to their turn late. */
 	long n = 1;
-	while (n <= PUBLISHES || (atomic_load(&busy) < READERS && n <= 100 * PUBLISHES))
+	time_t patience = time(NULL) + 60;
+	while (n <= PUBLISHES || (atomic_load(&busy) < READERS && (n % 1000 != 0 || time(NULL) < patience)))
 		snapshot_publish(&shared, version_new(n++));
 	atomic_store(&over, true);
 	for (int i = 0; i < READERS; i++) {
@@ -182,10 +183,10 @@ taking_costs_some_atomic_operations(void **state)
 	snapshot_cell_init(&c);
 	snapshot_publish(&c, version_new(1));
 	for (int repeat = 0; repeat < 10; repeat++) {
-		clock_gettime(CLOCK_MONOTONIC, &a);
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &a);
 		for (int i = 0; i < rounds; i++)
 			snapshot_drop(snapshot_take(&c));
-		clock_gettime(CLOCK_MONOTONIC, &b);
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &b);
 		double ns = ((double)(b.tv_sec - a.tv_sec) * 1e9 + (double)(b.tv_nsec - a.tv_nsec)) / rounds;
 		best = ns < best ? ns : best;
 	}
