@@ -250,10 +250,10 @@ $(V)/chaos/chaos-mutants: tests/chaos/chaos.c $(LEASE_SRC) lib/election/link.c $
 	$(Q)$(CHAOS_CC) -DAEGIS_MUTANTS -MF $@.d -MT $@ -o $@ tests/chaos/chaos.c $(LEASE_SRC) lib/election/link.c $(CHAOS_LD)
 -include $(CHAOS:=.d)
 
-## make chaos N=1000 so many faults on real members and servers; takes 2 s each. FAULTS=a,b PROFILE=p SEED=n CHANGES=n RECORD=1
+## make chaos N=1000 so many faults on real members and servers; takes 2 s each. FAULTS=a,b PROFILE=p SEED=n CHANGES=n RATE=ppm RECORD=1
 chaos: $(CHAOS)
 	@NATS_SERVER=$(CURDIR)/$(ROOT)/sbin/nats-server $(V)/chaos/chaos --rounds $(or $(N),1000) --profile $(or $(PROFILE),default) \
-	    --faults $(or $(FAULTS),all) $(if $(SEED),--seed $(SEED)) $(if $(CHANGES),--changes $(CHANGES)) $(if $(RECORD),--record benchmarks/results/chaos.jsonl)
+	    --faults $(or $(FAULTS),all) $(if $(SEED),--seed $(SEED)) $(if $(CHANGES),--changes $(CHANGES)) $(if $(RATE),--rate $(RATE)) $(if $(RECORD),--record benchmarks/results/chaos.jsonl)
 
 ## make idle         an hour of three members with which nothing is wrong; SECONDS=600 BUSY=1 PROFILE=fast
 idle: $(AEGIS)

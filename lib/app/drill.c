@@ -60,7 +60,8 @@ struct drill {
 static void
 tell(struct drill *d, enum history_event ev, struct boot t, struct boot until, const struct drill_answer *a)
 {
-	struct history_line l = { .t = t, .ev = ev, .until = until };
+	/* Everybody's times stand in the history by the machine's clock, whatever rate a member's has. */
+	struct history_line l = { .t = clock_machine_boot(t), .ev = ev, .until = until.ns > 0 ? clock_machine_boot(until) : until };
 
 	snprintf(l.src, sizeof l.src, "%s", d->id);
 	snprintf(l.gid, sizeof l.gid, "%s", DRILL_GROUP);
@@ -111,7 +112,7 @@ serve(struct drill *d, const struct drill_call *call, const char *reply)
 	d->counting = a.epoch;
 	a.count = (a.epoch << COUNT_BITS) + d->counted++;
 	memcpy(a.nonce, d->nonce, sizeof a.nonce);
-	a.at = now().ns;
+	a.at = clock_machine_boot(now()).ns;
 	tell_until(d);
 	if (d->calls) {
 		tell(d, HISTORY_serve_begin, now(), (struct boot){ 0 }, &a);

@@ -47,7 +47,7 @@ drill_work_main(int argc, char **argv)
 		_exit(err_exit(err.code));
 	for (;;) {
 		/* The time is read last: whoever is frozen in between writes of a life that it had. */
-		l.t = clock_boot(clock_system());
+		l.t = clock_machine_boot(clock_boot(clock_system()));
 		history_write(fd, &l);
 		thread_pause(fd < 0 ? NS_PER_S : BEAT_NS);
 	}

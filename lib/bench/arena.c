@@ -106,6 +106,18 @@ servers_of(const struct arena *a, unsigned i, struct str *out)
 		    a->o.proxied ? proxy_port(a->proxy[i][k]) : nats_cluster_port(a->cluster, k));
 }
 
+/* environment: of that member; the caller's.  One's clock is too fast, the next one's too slow, the third's right. */
+static char **
+environment(const struct arena *a, unsigned i)
+{
+	const int64_t ppm[] = { a->o.rate_ppm, -a->o.rate_ppm, 0 };
+	char **env = child_env_copy(NULL), text[24];
+
+	snprintf(text, sizeof text, "%lld", (long long)ppm[i % COUNT_OF(ppm)]);
+	child_env_set(&env, DRILL_CLOCK, a->o.rate_ppm != 0 ? text : NULL);
+	return env;
+}
+
 enum err_code
 arena_start(struct arena *a, unsigned i, struct err *err)
 {
@@ -124,8 +136,10 @@ arena_start(struct arena *a, unsigned i, struct err *err)
 	argv[2 + DRILL_STORES] = a->o.stores ? "1" : "0";
 	m->answered = false;
 	m->nonce[0] = '\0';
-	enum err_code code = child_spawn(&(struct child_opts){ .argv = argv, .fds = fds, .nfds = COUNT_OF(fds), .own_group = true,
+	char **env = environment(a, i);
+	enum err_code code = child_spawn(&(struct child_opts){ .argv = argv, .env = env, .fds = fds, .nfds = COUNT_OF(fds), .own_group = true,
 	    .dies_with_parent = true }, &m->pid, err);
+	child_env_free(env);
 	if (code != ERR_OK)
 		m->pid = 0;
 	str_release(&servers);

@@ -32,6 +32,7 @@ struct arena_opts {
 	bool work;			/* a program runs under the lease */
 	bool calls;			/* the history holds each call, too */
 	bool stores;			/* members store something for a client (bench/storer.h); with calls */
+	int64_t rate_ppm;		/* the first member's clocks are so much faster, the second's slower, and so on; 0: all right */
 	uint64_t seed;
 	const atomic_bool *stop;	/* becomes true: waits end early with ERR_CANCELLED */
 };

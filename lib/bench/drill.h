@@ -29,6 +29,10 @@
 #define DRILL_BEHIND SIGUSR2
 #define DRILL_RIGHT SIGHUP
 
+/* How fast a member's clocks go, in millionths more than the machine's (sys/clock.h): "10000"; heeded by programs that only test
+ * (tests/chaos).  Its own children are told its bases, too: "10000:MONO:BOOT:WALL", in ns. */
+#define DRILL_CLOCK "AEGIS_TEST_CLOCK"
+
 #define DRILL_STATE "aegis.drill.state"		/* to all members, empty: struct drill_state */
 
 /* What the words behind the verb are, in this order. */

@@ -49,6 +49,7 @@ arm(const struct vigil *v, struct boot due)
 
 	if (read(v->timer, &expirations, sizeof expirations) == -1 && errno != EAGAIN)
 		return;
+	due = clock_machine_boot(due);
 	if (due.ns != BOOT_NEVER.ns) {
 		int64_t ns = due.ns > 0 ? due.ns : 1;	/* zero would disarm it */
 		at.it_value = (struct timespec){ .tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S };

@@ -19,6 +19,21 @@ const struct clock *clock_system(void);
  * happens when somebody sets the machine's.  For drills (bench/drill.h).  Any thread. */
 void clock_shift_wall(int64_t ns);
 
+/* clock_set_rate(r): from now on all clocks of this process, and of no other, go faster by so many millionths than the machine's:
+ * what another machine's clock may do (election.md §1).  Each goes on from its base, so that processes that were given the
+ * same rate and bases stand for one machine.  For drills; before the first thread. */
+struct clock_rate {
+	int64_t ppm;
+	struct mono mono;
+	struct boot boot;
+	struct wall wall;
+};
+void clock_set_rate(const struct clock_rate *r);
+
+/* clock_machine_boot(t), clock_machine_mono(t): what the machine's own clock, which the kernel goes by, shows at that time of ours. */
+struct boot clock_machine_boot(struct boot t);
+struct mono clock_machine_mono(struct mono t);
+
 static inline struct mono clock_mono(const struct clock *c) { return c->mono(c); }
 static inline struct boot clock_boot(const struct clock *c) { return c->boot(c); }
 static inline struct wall clock_wall(const struct clock *c) { return c->wall(c); }

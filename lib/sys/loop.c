@@ -17,6 +17,7 @@
 
 #include "base/magic.h"
 #include "base/mem.h"
+#include "sys/thread.h"
 
 #define LOOP_MAGIC 0x100b0001u
 #define LOOP_FD_MAGIC 0x100b0002u
@@ -502,13 +503,12 @@ call_discard(struct mail *m)
 static void
 call_wait(struct call *c, int64_t timeout_ns)
 {
-	int64_t until = mono_after(clock_mono(clock_system()), timeout_ns).ns;
-	struct timespec ts = { .tv_sec = until / NS_PER_S, .tv_nsec = until % NS_PER_S };
+	struct mono until = mono_after(clock_mono(clock_system()), timeout_ns);
 
 	while (c->state == WAITING || c->state == RUNNING) {
 		if (c->state == RUNNING)
 			pthread_cond_wait(&c->changed, &c->lock);
-		else if (pthread_cond_timedwait(&c->changed, &c->lock, &ts) == ETIMEDOUT && c->state == WAITING)
+		else if (!thread_cond_wait(&c->changed, &c->lock, until) && c->state == WAITING)
 			c->state = GIVEN_UP;
 	}
 }

@@ -7,6 +7,7 @@
 
 #include "base/magic.h"
 #include "base/mem.h"
+#include "sys/clock.h"
 
 struct birth {
 	char name[16];			/* the kernel keeps 15 bytes */
@@ -88,7 +89,8 @@ thread_cond_init(pthread_cond_t *c)
 bool
 thread_cond_wait(pthread_cond_t *c, pthread_mutex_t *lock, struct mono until)
 {
-	struct timespec t = { until.ns / NS_PER_S, until.ns % NS_PER_S };
+	int64_t ns = clock_machine_mono(until).ns;
+	struct timespec t = { ns / NS_PER_S, ns % NS_PER_S };
 
 	return pthread_cond_timedwait(c, lock, &t) == 0;
 }

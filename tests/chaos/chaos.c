@@ -1,7 +1,7 @@
 /* chaos.c - real servers, real members, everything that can happen to them, and the judge of their
  * history.
  *
- *	chaos [--faults A,B,…|all] [--rounds N] [--changes N] [--profile P] [--seed S] [--record FILE]
+ *	chaos [--faults A,B,…|all] [--rounds N] [--changes N] [--rate PPM] [--profile P] [--seed S] [--record FILE]
  *	chaos --list
  *
  * Ends with 0 when no two members were active and everything recovered.  A round in which something did not recover is
@@ -9,6 +9,7 @@
  * and repeats the order of the faults and the moments; what the machine does in between it
  * cannot repeat.  In the build with mutants AEGIS_MUTANT chooses the broken variant. */
 #include <getopt.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/wall.h"
+#include "bench/drill.h"
 #include "bench/failover.h"
 #include "election/profile.h"
 #include "runner/guardian.h"
@@ -34,11 +36,13 @@
 extern int lease_mutant;
 #endif
 
+#define RATE 10000			/* by which members' clocks are too fast and too slow: what the specification grants */
+#define RATE_MAX 100000
 #define TOLD_EVERY 50			/* rounds */
 
 struct wishes {
 	const char *faults, *profile, *record;
-	uint64_t rounds, changes, seed;
+	uint64_t rounds, changes, seed, rate;	/* rate: in millionths */
 };
 
 static int
@@ -179,8 +183,8 @@ record(const struct wishes *w, const struct failover_result *r, const struct loa
 		return;
 	}
 	wall_rfc3339(clock_wall(clock_system()), at);
-	snprintf(common, sizeof common, "\"at\":\"%s\",\"load\":%.1f,\"load_max\":%.1f,\"profile\":\"%s\",\"seed\":%llu", at, load_mean(l),
-	    l->max, w->profile, (unsigned long long)w->seed);
+	snprintf(common, sizeof common, "\"at\":\"%s\",\"load\":%.1f,\"load_max\":%.1f,\"profile\":\"%s\",\"rate_ppm\":%llu,\"seed\":%llu", at,
+	    load_mean(l), l->max, w->profile, (unsigned long long)w->rate, (unsigned long long)w->seed);
 	for (unsigned i = 0; i < r->n; i++) {
 		const struct failover_tally *t = &r->tally[i];
 		if (t->rounds == 0 && t->failed == 0)
@@ -270,7 +274,8 @@ run(const struct wishes *w)
 		mem_free(dir);
 		return 2;
 	}
-	printf("seed %llu, profile %s; one network for all, partitions are made by proxies\n", (unsigned long long)w->seed, w->profile);
+	printf("seed %llu, profile %s, clocks +-%g %%; one network for all, partitions are made by proxies\n", (unsigned long long)w->seed,
+	    w->profile, (double)w->rate / 1e4);
 	fflush(stdout);
 	log_init(&(struct log_opts){ .level = LOG_ERROR, .format = LOG_TEXT });
 	look_at_load(&t.loads);
@@ -278,7 +283,7 @@ run(const struct wishes *w)
 	signal(SIGTERM, on_signal);
 	enum err_code code = failover_run(&(struct failover_opts){
 		.arena = { .server = getenv("NATS_SERVER"), .dir = dir, .nodes = 3, .members = 3, .profile = w->profile,
-		    .calls = true, .stores = true, .seed = w->seed, .stop = &stop },
+		    .calls = true, .stores = true, .rate_ppm = (int64_t)w->rate, .seed = w->seed, .stop = &stop },
 		.faults = faults, .nfaults = n, .rounds = w->rounds > 0 ? w->rounds : n, .changes = w->changes, .p_ns = p.p_ns, .l_ns = p.l_ns,
 		.lasting = true,
 		.found = found, .progress = progress, .arg = &t,
@@ -297,6 +302,27 @@ run(const struct wishes *w)
 	return fine ? 0 : 1;
 }
 
+/* take_clock: this process is a member with a clock of its own, or what a member started. */
+static void
+take_clock(void)
+{
+	const char *text = getenv(DRILL_CLOCK);
+	struct clock_rate r = { .ppm = 0 };
+	char all[96];
+
+	if (text == NULL)
+		return;
+	int n = sscanf(text, "%" SCNd64 ":%" SCNd64 ":%" SCNd64 ":%" SCNd64, &r.ppm, &r.mono.ns, &r.boot.ns, &r.wall.ns);
+	if (n == 1) {
+		r.mono = clock_mono(clock_system());
+		r.boot = clock_boot(clock_system());
+		r.wall = clock_wall(clock_system());
+		snprintf(all, sizeof all, "%" PRId64 ":%" PRId64 ":%" PRId64 ":%" PRId64, r.ppm, r.mono.ns, r.boot.ns, r.wall.ns);
+		setenv(DRILL_CLOCK, all, 1);
+	}
+	clock_set_rate(&r);
+}
+
 static void
 choose_mutant(void)
 {
@@ -313,13 +339,16 @@ main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "faults", required_argument, NULL, 'f' }, { "rounds", required_argument, NULL, 'r' }, { "changes", required_argument, NULL, 'c' },
+		{ "rate", required_argument, NULL, 'd' },
 		{ "profile", required_argument, NULL, 'p' }, { "seed", required_argument, NULL, 's' },
 		{ "record", required_argument, NULL, 'o' }, { "list", no_argument, NULL, 'l' }, { NULL, 0, NULL, 0 },
 	};
-	struct wishes w = { .faults = "all", .profile = "default", .seed = id_random() >> 32 };
+	struct wishes w = { .faults = "all", .profile = "default", .rate = RATE, .seed = id_random() >> 32 };
 	bool fine = true;
 
 	choose_mutant();
+	if (argc > 1 && (strcmp(argv[1], GUARDIAN_VERB) == 0 || strcmp(argv[1], DRILL_VERB) == 0))
+		take_clock();
 	if (argc > 1 && strcmp(argv[1], CHILD_SHIM_VERB) == 0)
 		child_shim_main(argc, argv);
 	if (argc > 1 && strcmp(argv[1], GUARDIAN_VERB) == 0)
@@ -331,6 +360,7 @@ main(int argc, char **argv)
 		case 'f': w.faults = optarg; break;
 		case 'r': fine = fine && num_uint(optarg, &w.rounds); break;
 		case 'c': fine = fine && num_uint(optarg, &w.changes); break;
+		case 'd': fine = fine && num_uint(optarg, &w.rate) && w.rate <= RATE_MAX; break;
 		case 'p': w.profile = optarg; break;
 		case 's': fine = fine && num_uint(optarg, &w.seed); break;
 		case 'o': w.record = optarg; break;
@@ -339,7 +369,7 @@ main(int argc, char **argv)
 		}
 	}
 	if (!fine || optind < argc) {
-		fprintf(stderr, "chaos: [--faults A,B|all] [--rounds N] [--changes N] [--profile P] [--seed S] [--record FILE] | --list\n");
+		fprintf(stderr, "chaos: [--faults A,B|all] [--rounds N] [--changes N] [--rate PPM] [--profile P] [--seed S] [--record FILE] | --list\n");
 		return 2;
 	}
 	return run(&w);

@@ -60,6 +60,35 @@ the_manual_clock_moves_when_told(void **state)
 }
 
 static void
+a_rate_moves_all_three_and_back(void **state)
+{
+	static const int64_t ppm[] = { 10000, -10000, 7 };
+	const struct clock *c = clock_system();
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof ppm / sizeof *ppm; i++) {
+		/* Since a thousand seconds: a clock that is 1 % too fast is ahead by ten. */
+		struct clock_rate r = { .ppm = ppm[i], .mono = { read_ns(CLOCK_MONOTONIC) - 1000 * NS_PER_S },
+			.boot = { read_ns(CLOCK_BOOTTIME) - 1000 * NS_PER_S }, .wall = { read_ns(CLOCK_REALTIME) - 1000 * NS_PER_S } };
+		int64_t ahead = 1000 * ppm[i] * NS_PER_US, mono = read_ns(CLOCK_MONOTONIC), boot = read_ns(CLOCK_BOOTTIME),
+		    wall = read_ns(CLOCK_REALTIME);
+		clock_set_rate(&r);
+		struct mono m = clock_mono(c);
+		struct boot b = clock_boot(c);
+		assert_true(m.ns >= mono + ahead - NS_PER_MS);
+		assert_true(b.ns >= boot + ahead - NS_PER_MS);
+		assert_true(clock_wall(c).ns >= wall + ahead - NS_PER_MS);
+		/* And back, but for a rounding. */
+		assert_true(clock_machine_mono(m).ns >= mono - 10 && clock_machine_mono(m).ns <= read_ns(CLOCK_MONOTONIC) + 10);
+		assert_true(clock_machine_boot(b).ns >= boot - 10 && clock_machine_boot(b).ns <= read_ns(CLOCK_BOOTTIME) + 10);
+		assert_int_equal(clock_machine_boot(BOOT_NEVER).ns, INT64_MAX);
+		assert_int_equal(clock_machine_boot(BOOT_LONG_AGO).ns, INT64_MIN);
+		clock_set_rate(&(struct clock_rate){ .ppm = 0 });
+	}
+	assert_int_equal(clock_machine_mono((struct mono){ 5 }).ns, 5);
+}
+
+static void
 sums_of_instants_end_at_never(void **state)
 {
 	struct mono t = { 100 };
@@ -85,6 +114,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_system_clocks_are_those_of_the_kernel),
 		cmocka_unit_test(the_manual_clock_moves_when_told),
+		cmocka_unit_test(a_rate_moves_all_three_and_back),
 		cmocka_unit_test(sums_of_instants_end_at_never),
 	};
 
