@@ -291,6 +291,17 @@ end_outages(struct verify *v)
 	}
 }
 
+static void
+report_unprovoked(struct verify *v, const struct history_line *l)
+{
+	if (v->recent[0] == '\0')
+		verify_wrong(v, VERIFY_C6, "%s opened with epoch %llu without a fault, before the first", l->src,
+		    (unsigned long long)l->epoch);
+	else
+		verify_wrong(v, VERIFY_C6, "%s opened with epoch %llu without a fault, %.0f ms after the last of '%s'", l->src,
+		    (unsigned long long)l->epoch, (double)(l->t.ns - v->recently.ns) / 1e6, v->recent);
+}
+
 /* check_faults: goes through the time and keeps how many faults are under way. */
 static void
 check_faults(struct verify *v)
@@ -317,8 +328,7 @@ check_faults(struct verify *v)
 		if (l->ev != HISTORY_open)
 			continue;
 		if (v->led && v->faults == 0 && boot_reached(l->t, boot_after(v->quiet, v->o.grace_ns)))
-			verify_wrong(v, VERIFY_C6, "%s opened with epoch %llu without a fault, %.0f ms after the last of '%s'", l->src,
-			    (unsigned long long)l->epoch, (double)(l->t.ns - v->recently.ns) / 1e6, v->recent);
+			report_unprovoked(v, l);
 		if (!v->led)
 			v->quiet = l->t;
 		v->led = true;
