@@ -105,6 +105,15 @@ said_twice(const struct mg_request_info *info)
 	return NULL;
 }
 
+/* is_nameless: it does not say whom it asks, as it has to since HTTP/1.1 (RFC 9112 §3.2). */
+static bool
+is_nameless(const struct web_request *r)
+{
+	const char *version = r->info->http_version;
+
+	return version != NULL && strcmp(version, "1.1") == 0 && said(r->info, "Host") == 0;
+}
+
 /* is_clear: whether the head can be taken in one way only; false when it was answered. */
 static bool
 is_clear(struct web_request *r)
@@ -116,6 +125,8 @@ is_clear(struct web_request *r)
 	if (is_plain(r)) {
 		if ((twice = said_twice(r->info)) != NULL) {
 			snprintf(why, sizeof why, "the head has more than one line %s", twice);
+		} else if (is_nameless(r)) {
+			snprintf(why, sizeof why, "the head has no line Host");
 		} else if (expect != NULL && strcasecmp(expect, "100-continue") != 0) {
 			snprintf(why, sizeof why, "the only expectation that is met here is 100-continue");
 			status = 417;

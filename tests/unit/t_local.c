@@ -148,7 +148,7 @@ lets_its_user_in_alone(void **state)
 	assert_int_equal(strlen(local_token(local)), 64);
 	assert_int_equal(ask("GET /v1/status", "", ""), 200);
 	int fd = dial(local_address(local) + strlen("unix:"));
-	dprintf(fd, "GET /v1/status HTTP/1.1\r\nConnection: close\r\nAuthorization: Bearer %.63s\r\n\r\n", local_token(local));
+	dprintf(fd, "GET /v1/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer %.63s\r\n\r\n", local_token(local));
 	got[0] = '\0';
 	more(fd, NULL);
 	close(fd);
@@ -278,7 +278,7 @@ tells_its_state(void **state)
 	assert_non_null(strstr(got, "{\"service\":\"porter\",\"instance\":\"p-1\",\"version\":\"1.2.3\",\"program\":\"starting\","
 	    "\"phase\":\"starting\",\"registered\":false,\"connected\":false}"));
 	int fd = dial(local_address(local) + strlen("unix:"));
-	dprintf(fd, "GET /v1/watch HTTP/1.1\r\nAuthorization: Bearer %s\r\n\r\n", local_token(local));
+	dprintf(fd, "GET /v1/watch HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n\r\n", local_token(local));
 	got[0] = '\0';
 	more(fd, "\"connected\":false}\n\n");
 	assert_non_null(strstr(got, "Content-Type: text/event-stream\r\n"));

@@ -115,6 +115,7 @@ refuses_what_is_read_in_two_ways(void **state)
 		"POST /to/x HTTP/1.1\r\n" HOST "Transfer-Encoding: identity\r\n\r\n",
 		"POST /to/x HTTP/1.0\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 		"GET /to/x HTTP/1.1\r\n" HOST HOST "\r\n",
+		"GET /to/x HTTP/1.1\r\n\r\n",
 		"GET /to/x HTTP/1.1\r\n" HOST "Authorization: Bearer a\r\nauthorization: Bearer b\r\n\r\n",
 		"GET /to/x HTTP/1.1\r\n" HOST "Cookie: a=b\r\nCookie: a=c\r\n\r\n",
 		"POST /to/x HTTP/1.1\r\n" HOST "Transfer-Encoding : chunked\r\n\r\n",
