@@ -285,6 +285,83 @@ without_a_holder_calls_wait_for_one(void **state)
 	msg_free(m);
 }
 
+/* How many replies came that say a thing. */
+struct heard {
+	_Atomic unsigned full, good, other;
+};
+
+static void
+hear(void *arg, struct msg *m)
+{
+	struct heard *h = arg;
+
+	atomic_fetch_add(says(m, "too many calls wait") && says(m, not_active) ? &h->full : says(m, ones) ? &h->good : &h->other, 1);
+	msg_free(m);
+}
+
+static void
+no_more_than_so_many_wait(void **state)
+{
+	enum { ALL = 2 * RELAY_PARKED_MAX, TOO_MANY = 30 };
+	static const char text[] = "{\"message_id\":\"m1\",\"trace_id\":\"t1\",\"correlation_id\":null,\"timestamp\":"
+	    "\"2025-01-01T00:00:00+00:00\",\"source\":null,\"target\":\"pay\",\"method\":\"x\",\"params\":{\"n\":1},\"timeout\":20.0}";
+	struct conn_msg q = { .subject = "rpc.pay.echo", .reply = "t.exclusive.heard", .data = text, .n = sizeof text - 1 };
+	struct heard h = { 0 };
+	unsigned sent = 0;
+	struct err err;
+
+	(void)state;
+	nobody_leads();
+	uint64_t before = atomic_load(&exclusive_counters(a.x)->refused[EXCLUSIVE_FULL]) +
+	    atomic_load(&exclusive_counters(b.x)->refused[EXCLUSIVE_FULL]);
+	struct sub *sub = sub_new(&(struct sub_opts){ .conn = client, .subject = q.reply, .handler = hear, .arg = &h }, &err);
+	assert_non_null(sub);
+	/* Whoever gets a call has a limit of its own, so one is full before the other. */
+	while (waiting() < ALL || atomic_load(&h.full) < TOO_MANY) {
+		for (int i = 0; i < 50; i++, sent++)
+			expect_ok(conn_publish(client, &q, &err), &err);
+		expect_ok(conn_flush(client, WAIT_NS, &err), &err);
+		if (atomic_load(&h.other) > 0)
+			fail_msg("their time was over before there were enough of them");
+	}
+	WAIT_FOR(waiting() + atomic_load(&h.full) == sent);
+	assert_int_equal(waiting(), ALL);
+	assert_true(atomic_load(&exclusive_counters(a.x)->refused[EXCLUSIVE_FULL]) +
+	    atomic_load(&exclusive_counters(b.x)->refused[EXCLUSIVE_FULL]) >= before + TOO_MANY);
+	lead(&a, &b, 14);
+	WAIT_FOR(atomic_load(&h.good) == ALL);
+	assert_int_equal(atomic_load(&h.other), 0);
+	assert_int_equal(waiting(), 0);
+	sub_free(sub);
+}
+
+static void
+close_on_loop(void *arg)
+{
+	exclusive_close(((struct side *)arg)->x);
+}
+
+static void
+at_the_end_what_waits_is_refused(void **state)
+{
+	static struct side c = { .name = "pay-c" };
+	struct asked k = { .subject = "rpc.pay.pay-c.echo", .timeout = "20.0" };
+
+	(void)state;
+	nobody_leads();
+	assert_true(open_side(&c));
+	tell((struct news){ .s = &c, .stance = RELAY_SUSPECT, .own = 15, .open = true });
+	assert_int_equal(pthread_create(&k.thread, NULL, ask_aside, &k), 0);
+	WAIT_FOR(atomic_load(&exclusive_counters(c.x)->waiting) == 1);
+	rpc_server_stop(c.server);
+	assert_int_equal(loop_call(loop, close_on_loop, &c, WAIT_NS, NULL), ERR_OK);
+	pthread_join(k.thread, NULL);
+	assert_true(says(k.m, not_active));
+	assert_true(says(k.m, "the service is stopping"));
+	msg_free(k.m);
+	close_side(&c);
+}
+
 static void
 in_suspect_the_holder_lets_calls_wait(void **state)
 {
@@ -596,6 +673,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(another_epoch_or_another_member_is_refused),
 		cmocka_unit_test(a_standby_passes_on_what_comes_by_the_queue),
 		cmocka_unit_test(without_a_holder_calls_wait_for_one),
+		cmocka_unit_test(no_more_than_so_many_wait),
+		cmocka_unit_test(at_the_end_what_waits_is_refused),
 		cmocka_unit_test(in_suspect_the_holder_lets_calls_wait),
 		cmocka_unit_test(a_result_after_the_lease_was_lost_is_no_success),
 		cmocka_unit_test(a_sticky_call_finds_the_leader_and_goes_straight_to_it),
