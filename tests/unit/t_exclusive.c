@@ -621,7 +621,8 @@ a_call_is_tried_no_more_once_its_hold_is_over(void **state)
 		WAIT_FOR(refused_late() > late);
 		gate_set(&own, until, 6);
 		pthread_join(u.thread, NULL);
-		assert_int_equal(u.code, ERR_NOT_ACTIVE);
+		/* What the last attempt was: a member refused it, or was too slow to do so in its 200 ms. */
+		assert_true(u.code == ERR_NOT_ACTIVE || u.code == ERR_TIMEOUT);
 		lead(&a, &b, 62 + 2 * (uint64_t)sticky);
 		call_under(&u);		/* one that comes only now */
 		assert_int_equal(u.code, ERR_NOT_ACTIVE);
