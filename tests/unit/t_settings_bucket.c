@@ -212,7 +212,7 @@ struct follows {
 	struct follower *f;
 	char text[256];			/* the last that was told; "-" for none */
 	uint64_t revision;
-	unsigned told;
+	unsigned told, none;		/* of those, how many told of no document */
 	const char *wanted;
 };
 
@@ -224,6 +224,7 @@ on_told(void *arg, const struct follower_news *n)
 	snprintf(w->text, sizeof w->text, "%.*s", n->text != NULL ? (int)n->n : 1, n->text != NULL ? n->text : "-");
 	w->revision = n->revision;
 	w->told++;
+	w->none += n->text == NULL;
 }
 
 static bool
@@ -324,7 +325,9 @@ a_gap_is_read_over(void **state)
 	expect_told(&w, ":7}");
 	expect_ok(put("svc", "{\"max_inflight\":8}", rev, &rev), &err);
 	expect_told(&w, ":8}");
-	assert_int_equal(w.told, 3);
+	/* The question may have come while there was no bucket. */
+	assert_int_equal(w.told - w.none, 3);
+	assert_in_range(w.none, 0, 1);
 	unfollow(&w);
 }
 
