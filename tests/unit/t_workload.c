@@ -141,7 +141,7 @@ static const char script[] =
     "  neither) say \"{\\\"id\\\":\\\"$id\\\"}\";;\n"
     "  talk) say 'loading model'; say '{\"no\":\"id\"}'; say '{broken'; say '[1]'; say ''\n"
     "     printf '{\"id\":\"%s\",\"result\":1}\\r\\n' \"$id\";;\n"
-    "  later) (while ! test -e ${0%/*}/go; do sleep 0.01; done; say \"{\\\"id\\\":\\\"$id\\\",\\\"result\\\":1}\") & ;;\n"
+    "  later) (while ! test -e ${0%/*}/go && test -e $0; do sleep 0.01; done; say \"{\\\"id\\\":\\\"$id\\\",\\\"result\\\":1}\") & ;;\n"
     "  never) ;;\n"
     "  flood) i=0; while [ $i -lt 20000 ]; do echo 'a line of noise that nobody wants to read at all'; i=$((i+1)); done\n"
     "     say \"{\\\"id\\\":\\\"$id\\\",\\\"result\\\":\\\"dry\\\"}\";;\n"
