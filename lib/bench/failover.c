@@ -18,7 +18,8 @@
 #define LOOK_NS NS_PER_MS
 #define PIECE_BYTES (16 << 20)		/* of a history that are judged together; a hundred thousand lines */
 #define LATE_NS (3 * NS_PER_S)		/* so much later than it was seen may something be written down */
-#define TRIES 10
+#define TRIES 10			/* to make an arena */
+#define FAILING 30			/* rounds in a row */
 #define LASTING_RATE 200		/* calls/s by the queue */
 
 uint64_t
@@ -216,6 +217,7 @@ open_arena(struct failover *f, struct err *err)
 	struct arena_opts ao = f->arena_opts;
 	char *dir = f->arenas == 0 ? mem_text(ao.dir) : mem_printf("%s/%u", ao.dir, f->arenas + 1);
 
+	f->r->arenas = ++f->arenas;
 	ao.dir = dir;
 	if ((f->arena = arena_new(&ao, err)) != NULL && (f->reader = history_open(arena_history(f->arena), err)) != NULL)
 		f->verify = verify_new(&vo);
@@ -225,7 +227,6 @@ open_arena(struct failover *f, struct err *err)
 		f->arena = NULL;
 		return err->code;
 	}
-	f->r->arenas = ++f->arenas;
 	f->unwell = false;
 	return ERR_OK;
 }
@@ -261,6 +262,7 @@ judge(struct failover *f, struct boot until, struct err *err)
 	struct history h;
 	enum err_code code = history_take(f->reader, until, &h, err);
 
+	f->unwell = f->unwell || code != ERR_OK;	/* what is told from here on has a gap */
 	if (code != ERR_OK)
 		return code;
 	memcpy(before, verify_so_far(f->verify)->wrong, sizeof before);
@@ -355,6 +357,21 @@ note_failure(struct failover *f, struct failover_tally *t, uint64_t round, const
 	found(f, text);
 }
 
+/* open_somehow: a machine that is busy for a minute ends no lasting run. */
+static enum err_code
+open_somehow(struct failover *f, struct err *err)
+{
+	enum err_code code = open_arena(f, err);
+
+	for (int i = 1; i < TRIES && code != ERR_OK && f->o->lasting; i++) {
+		if (f->o->arena.stop != NULL && atomic_load(f->o->arena.stop))
+			break;
+		found(f, err->text);
+		code = open_arena(f, err);
+	}
+	return code;
+}
+
 /* go_on: after a round that failed, where members recover in time, and else in a new arena. */
 static enum err_code
 go_on(struct failover *f, struct err *err)
@@ -362,21 +379,15 @@ go_on(struct failover *f, struct err *err)
 	struct err why;
 	enum err_code code = ERR_OK;
 
-	if (++f->failing >= TRIES)
-		return err_set(err, ERR_HANDLER, "%d rounds in a row failed", TRIES);
+	if (++f->failing >= FAILING)
+		return err_set(err, ERR_HANDLER, "%d rounds in a row failed", FAILING);
 	if (!f->unwell && (code = settle(f, &why)) == ERR_CANCELLED)
 		*err = why;
 	if (!f->unwell)
 		return code;
-	if ((code = close_arena(f, err)) != ERR_OK)
-		return code;
-	for (int i = 0; i < TRIES; i++) {
-		code = open_arena(f, err);
-		if (code == ERR_OK || (f->o->arena.stop != NULL && atomic_load(f->o->arena.stop)))
-			break;
-		found(f, err->text);
-	}
-	return code;
+	if (close_arena(f, &why) != ERR_OK)
+		found(f, why.text);
+	return open_somehow(f, err);
 }
 
 static enum err_code
@@ -422,7 +433,7 @@ failover_run(const struct failover_opts *o, struct failover_result *out, struct 
 	if (o->lasting && f.rate > LASTING_RATE)
 		f.rate = LASTING_RATE;
 	out->n = o->nfaults;
-	if (open_arena(&f, err) != ERR_OK)
+	if (open_somehow(&f, err) != ERR_OK)
 		return err->code;
 	if (o->machine != NULL)
 		machine_look(o->machine, arena_conn(f.arena));

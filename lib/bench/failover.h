@@ -81,7 +81,7 @@ struct failover_result {
 /* failover_run(o, out, err): blocks.  Once a round was complete, *out holds what there is whatever is
  * returned, and failover_release frees it (always fine).  ERR_TIMEOUT: nobody took over, or the
  * members did not recover; ERR_CANCELLED: stopped before anything was measured.  A lasting run fails
- * only when ten rounds in a row do, or no new arena can be made.
+ * only when thirty rounds in a row do, or ten arenas in a row cannot be made.
  *
  * The history is judged while it grows, in the breaks between rounds; its files stay below the directory. */
 enum err_code failover_run(const struct failover_opts *o, struct failover_result *out, struct err *err);
