@@ -317,7 +317,7 @@ another_one_follows_when_the_leader_is_killed(void **state)
 static void
 what_waits_for_a_worker_when_the_lead_ends_is_not_run(void **state)
 {
-	const aegis_call_options once = { .retry = AEGIS_RETRY_NONE, .timeout_ms = 20000 };
+	const aegis_call_options once = { .retry = AEGIS_RETRY_NONE, .timeout_ms = 60000 };
 	static struct one m;
 	static atomic_int code[2] = { -1, -1 };
 	struct err err;
@@ -326,7 +326,7 @@ what_waits_for_a_worker_when_the_lead_ends_is_not_run(void **state)
 	m.a = connect_as(NULL);
 	ok(aegis_serve(m.a, "any", who, (void *)(uintptr_t)"queue-a", 0, &e));
 	ok(aegis_serve_with(m.a, "block", block, NULL, &(aegis_serve_options){ .exclusive = true, .concurrency = 1, .max_queue = 1 }, &e));
-	m.l = aegis_elect_join(m.a, &(aegis_elect_options){ .profile = "relaxed", .role = on_role, .arg = &m.told }, &e);
+	m.l = aegis_elect_join(m.a, &(aegis_elect_options){ .profile = PROFILE, .role = on_role, .arg = &m.told }, &e);
 	assert_non_null(m.l);
 	ok(enrol(m.a, "queue-service", "queue-a"));
 	WAIT_FOR(leads(&m));

@@ -177,7 +177,7 @@ goes_by_the_central_settings(void **state)
 	sub_free(sub);
 	sub = sub_new(&(struct sub_opts){ .conn = peer, .subject = "rpc.prices.one.silent", .handler = count, .arg = &beats }, &err);
 	assert_non_null(sub);
-	expect_ok(conn_flush(peer, 2 * NS_PER_S, &err), &err);
+	expect_ok(conn_flush(peer, WAIT_NS, &err), &err);
 	aegis_result *r = NULL;
 	fails(aegis_call(a, "prices", "silent", NULL, NULL, &r, &e), AEGIS_TIMEOUT, "no answer to rpc.prices.silent within ");
 	assert_true(strtod(strstr(e.text, "within ") + 7, NULL) < 4);	/* s, of 5 by default */

@@ -79,7 +79,7 @@ static void
 tls_is_demanded_wherever_it_is_asked_for(void **state)
 {
 	static const char *const forms[] = { "%s,tls://127.0.0.1:1", "%s, tls://127.0.0.1:1", " tls://127.0.0.1:1,%s" };
-	struct conn_opts plain = { .servers = bus_url(&bus), .timeout_ns = 5 * NS_PER_S };
+	struct conn_opts plain = { .servers = bus_url(&bus), .timeout_ns = 30 * NS_PER_S };
 	struct conn *c = conn_new(&plain, NULL);
 
 	(void)state;
@@ -124,7 +124,7 @@ static void
 a_retired_subscription_says_once_that_it_is_gone(void **state)
 {
 	static struct ear ears[RETIRING];
-	struct conn *c = conn_new(&(struct conn_opts){ .servers = bus_url(&bus), .timeout_ns = 5 * NS_PER_S }, NULL);
+	struct conn *c = conn_new(&(struct conn_opts){ .servers = bus_url(&bus), .timeout_ns = 30 * NS_PER_S }, NULL);
 	char subject[32];
 
 	(void)state;
@@ -143,7 +143,7 @@ a_retired_subscription_says_once_that_it_is_gone(void **state)
 	}
 	for (int i = 0; i < RETIRING; i++)
 		WAIT_FOR(atomic_load(&ears[i].gone) == 1);
-	assert_int_equal(conn_flush(c, 5 * NS_PER_S, NULL), ERR_OK);
+	assert_int_equal(conn_flush(c, WAIT_NS, NULL), ERR_OK);
 	conn_free(c);
 	for (int i = 0; i < RETIRING; i++) {
 		assert_int_equal(ears[i].gone, 1);
@@ -204,7 +204,7 @@ headers_arrive_as_they_were_sent(void **state)
 		{ "a-b", "lower" }, { NULL, NULL } };
 	const struct { const void *data; size_t n; } rows[] = { { "", 0 }, { "NATS/1.0\r\nA-B: no\r\n\r\n", 22 }, { big, 100 },
 		{ big, 2048 }, { big, 2049 }, { big, sizeof big } };
-	struct conn *c = conn_new(&(struct conn_opts){ .servers = bus_url(&bus), .timeout_ns = 5 * NS_PER_S }, NULL);
+	struct conn *c = conn_new(&(struct conn_opts){ .servers = bus_url(&bus), .timeout_ns = 30 * NS_PER_S }, NULL);
 
 	(void)state;
 	assert_non_null(c);

@@ -443,15 +443,15 @@ what_cannot_be_written_waits_longer_each_time(void **state)
 	struct err err;
 
 	(void)state;
-	m = (struct member){ .servers = bus_url(&bus), .instance = "a", .group = fresh_group(), .profile = "relaxed" };
-	late = (struct member){ .servers = bus_url(&bus), .instance = "b", .group = m.group, .profile = "relaxed" };
+	m = (struct member){ .servers = bus_url(&bus), .instance = "a", .group = fresh_group(), .profile = STEADY_PROFILE };
+	late = (struct member){ .servers = bus_url(&bus), .instance = "b", .group = m.group, .profile = STEADY_PROFILE };
 	member_start(&m);
 	leader(&m, 1);
 	uint64_t epoch = member_epoch(&m);
 	struct conn *c = plain_conn();
 	WAIT_FOR(record_says(c, m.group, epoch));
 	struct conn_msg q = { .subject = "$JS.API.STREAM.DELETE.KV_AEGIS_META", .urgent = true };
-	assert_int_equal(conn_request(c, &q, 5 * NS_PER_S, &reply, &err), ERR_OK);
+	assert_int_equal(conn_request(c, &q, WAIT_NS, &reply, &err), ERR_OK);
 	msg_free(reply);
 	/* A new hold, which the record is to tell of. */
 	struct mono begin = clock_mono(clock_system());

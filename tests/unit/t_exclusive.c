@@ -575,7 +575,7 @@ struct under {
 	char text[400];
 };
 
-/* call_under: as a leader's program calls others, in attempts of 200 ms. */
+/* call_under: as a leader's program calls others, in attempts of 2 s: nobody gives one up of which others still know. */
 static void *
 call_under(void *arg)
 {
@@ -584,7 +584,7 @@ call_under(void *arg)
 	struct err err = { .text = "" };
 
 	u->code = caller_call(caller, &(struct call_spec){ .service = "pay", .method = "echo", .sticky = u->sticky,
-	    .params = { DATA_JSON, "{\"n\":1}", 7 }, .timeout_ns = WAIT_NS, .idempotent = true, .attempt_ns = 200 * NS_PER_MS,
+	    .params = { DATA_JSON, "{\"n\":1}", 7 }, .timeout_ns = WAIT_NS, .idempotent = true, .attempt_ns = 2 * NS_PER_S,
 	    .retry = RETRY_PATIENT, .gate = u->gate, .pass = 5 }, &reply, &err);
 	snprintf(u->text, sizeof u->text, "%.390s", err.text);
 	call_reply_release(&reply);

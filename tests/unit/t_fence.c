@@ -278,7 +278,7 @@ open_all(void **state)
 	(void)state;
 	assert_true(bus_start(&bus));
 	assert_non_null(loop = loop_new(clock_system(), 1024, &err));
-	struct conn_opts co = { .servers = bus_url(&bus), .name = "t_fence", .timeout_ns = 5 * NS_PER_S };
+	struct conn_opts co = { .servers = bus_url(&bus), .name = "t_fence", .timeout_ns = 30 * NS_PER_S };
 	assert_non_null(conn = conn_new(&co, &err));
 	assert_non_null(publisher = publisher_new(&(struct publisher_opts){ .conn = conn, .loop = loop }, &err));
 	assert_int_equal(loop_thread_start(&thread, loop, &err), ERR_OK);
