@@ -6,7 +6,6 @@
 #include "nats/stream.h"
 
 #define RANGE_MAX 1000			/* of one request; what is asked for beyond it is asked for again */
-#define WAIT_NS (2 * NS_PER_S)		/* for an answer; what is there comes at once */
 #define UNUSED_NS (10 * NS_PER_S)	/* should its deletion not arrive */
 
 /* open_at: a consumer of what begins at that sequence. */
@@ -46,11 +45,25 @@ tell(const struct stream_range *r, const natsMsgList *list)
 	return false;
 }
 
+/* look: whether nothing comes any more, as the server sees it; *over is left alone when it does not say. */
+static natsStatus
+look(natsSubscription *sub, uint64_t came, bool *over, jsErrCode *js)
+{
+	jsConsumerInfo *info = NULL;
+	natsStatus s = natsSubscription_GetConsumerInfo(&info, sub, NULL, js);
+
+	if (s == NATS_OK)
+		*over = info->NumPending == 0 && info->Delivered.Consumer == came;
+	jsConsumerInfo_Destroy(info);
+	return s;
+}
+
 enum err_code
 stream_range(const struct stream_range *r, struct err *err)
 {
 	natsSubscription *sub = NULL;
 	bool over = r->from > r->to;
+	uint64_t came = 0;
 	jsErrCode js = 0;
 
 	if (over)
@@ -58,6 +71,8 @@ stream_range(const struct stream_range *r, struct err *err)
 	if (conn_state(r->conn) != CONN_UP)
 		return err_set(err, ERR_UNAVAILABLE, "nats: not connected to %s", conn_servers(r->conn));
 	natsStatus s = open_at(&sub, r, &js);
+	if (s == NATS_OK)
+		s = look(sub, came, &over, &js);
 	while (s == NATS_OK && !over) {
 		natsMsgList list = { 0 };
 		uint64_t n = r->to - r->from + 1;
@@ -65,13 +80,16 @@ stream_range(const struct stream_range *r, struct err *err)
 		jsFetchRequest_Init(&q);
 		q.Batch = (int)(n < RANGE_MAX ? n : RANGE_MAX);
 		q.NoWait = true;
-		q.Expires = WAIT_NS;
+		q.Expires = conn_timeout_ns(r->conn);	/* for an answer; what is there comes at once */
 		s = natsSubscription_FetchRequest(&list, sub, &q);
-		over = s == NATS_OK && (list.Count == 0 || tell(r, &list));
+		over = s == NATS_OK && tell(r, &list);
+		came += s == NATS_OK ? (uint64_t)list.Count : 0;
 		natsMsgList_Destroy(&list);
-		if (s == NATS_TIMEOUT || s == NATS_NOT_FOUND) {	/* nothing there: it was removed meanwhile */
-			s = NATS_OK;
-			over = true;
+		if (s == NATS_TIMEOUT || s == NATS_NOT_FOUND) {
+			/* Removed meanwhile; or on its way, and late. */
+			natsStatus late = s;
+			s = look(sub, came, &over, &js);
+			s = s == NATS_OK && !over ? late : s;
 		}
 	}
 	if (sub != NULL)

@@ -192,6 +192,13 @@ count(void *arg, uint64_t seq, const struct value *record)
 	last[1]++;
 }
 
+static void
+none(void *arg, const struct stored *s)
+{
+	(void)arg;
+	fail_msg("message %llu is there", (unsigned long long)s->seq);
+}
+
 /* More than lie in memory at once, with holes of all sizes: none is told twice, none is left out. */
 static void
 many_come_in_pieces(void **state)
@@ -212,6 +219,9 @@ many_come_in_pieces(void **state)
 			expect_ok(stream_delete(w.conn, "AEGIS_AUDIT", (uint64_t)i, &w.err), &w.err);
 			left--;
 		}
+	/* A range of which all was removed, and nothing stands behind. */
+	expect_ok(stream_range(&(struct stream_range){ .conn = w.conn, .stream = "AEGIS_AUDIT", .filter = "aegis.audit.>", .from = N,
+	    .to = N, .each = none }, &w.err), &w.err);
 	for (size_t limit = 1; limit <= 1000; limit = limit * 9 + 1) {
 		uint64_t seen[2] = { UINT64_MAX, 0 }, next = 0;
 		size_t pages = 0;
