@@ -307,9 +307,10 @@ start_member(void *arg)
 		.handler = client_on_call, .arg = a, .registered = on_registered, .twin = on_twin,
 	}, &s->err);
 	client_elect_member(a, m);
-	s->code = m != NULL ? member_start(m, &s->err) : s->err.code;
+	/* First what answers for it: whoever sees its record may ask. */
+	s->code = m != NULL ? client_settings_start(a, s->who, &s->err) : s->err.code;
 	if (s->code == ERR_OK)
-		s->code = client_settings_start(a, s->who, &s->err);
+		s->code = member_start(m, &s->err);
 	if (s->code == ERR_OK)
 		s->code = client_workers_start(a, s->who->service, &s->err);
 	if (s->code == ERR_OK) {
