@@ -174,7 +174,7 @@ set_up_all(void **state)
 	serve("keep", keep, 0);
 	serve("gate", wait_at_gate, 0);
 	ok(enrol(server, "test-service", "test-1"));
-	caller = connect_as(NULL);
+	caller = connect_as(&(aegis_options){ .timeout_ms = 60000 });
 	return 0;
 }
 

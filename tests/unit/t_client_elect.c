@@ -106,7 +106,7 @@ set_up(void **state)
 	(void)state;
 	if (!bus_start(&bus))
 		return -1;
-	caller = connect_as(NULL);
+	caller = connect_as(&(aegis_options){ .timeout_ms = 60000 });
 	return 0;
 }
 

@@ -26,7 +26,7 @@ static int
 call(aegis *a, const char *service, int64_t timeout_ms)
 {
 	e = (aegis_error){ 0 };
-	return aegis_call(a, service, "go", NULL, &(aegis_call_options){ .timeout_ms = timeout_ms }, NULL, &e);
+	return aegis_call(a, service, "go", NULL, &(aegis_call_options){ .timeout_ms = timeout_ms > 0 ? timeout_ms : 60000 }, NULL, &e);
 }
 
 /* --- a server of another kind ------------------------------------------------------------ */

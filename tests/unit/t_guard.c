@@ -31,7 +31,7 @@ static aegis *
 open_handle(enum aegis_validation v)
 {
 	aegis_error e = { .text = "" };
-	aegis_options o = { .servers = bus_url(&bus), .validation = v, .log_level = "critical" };
+	aegis_options o = { .servers = bus_url(&bus), .validation = v, .log_level = "critical", .timeout_ms = 60000 };
 	aegis *a = aegis_connect(&o, &e);
 
 	if (a == NULL)
