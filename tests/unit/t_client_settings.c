@@ -160,7 +160,7 @@ goes_by_the_central_settings(void **state)
 	(void)state;
 	expect_ok(settings_make(peer, &err), &err);
 	assert_int_equal(write_down("prices", "{\"heartbeat_interval\":\"30s\",\"registry_ttl\":\"60s\",\"max_inflight\":3,\"workload\":{}}"), 1);
-	aegis *a = connect_as(NULL);
+	aegis *a = connect_as(&(aegis_options){ .timeout_ms = 5000 });	/* what a program says that says nothing */
 	ok(enrol(a, "prices", "one"));
 	WAIT_FOR(says(where, HEARTBEAT("30s", "central")));
 	holds(asked(where), "\"source\":\"settings, revision 1\",\"pending\":false,\"live\":true,");
