@@ -16,6 +16,7 @@ done
 call echo-service echo
 [ "$rc" -eq 6 ] || fail "without NATS a call ends with $rc, not 6"
 says stderr "127.0.0.1:$(sed -n 's/^port: //p' "$T/nats.conf")"
+until_true 10 log_has w1 'is not reachable'
 # A second of nothing: whatever is retried meanwhile is not told again.
 sleep 1
 [ "$(logged w1 'is not reachable')" -eq 1 ] || fail "told $(logged w1 'is not reachable') times that NATS is not there"

@@ -110,7 +110,7 @@ gets 200 again /v1/status
 XDG_RUNTIME_DIR=$T/nowhere porter lost --name lost-porter --instance-id l
 . "$T/lost.env"
 [ "${AEGIS_API%:*}" = http://127.0.0.1 ] || fail "without a place for a socket AEGIS_API is $AEGIS_API"
-log_has lost 'listens on a port'
+until_true 10 log_has lost 'listens on a port'
 AEGIS_API=inherited AEGIS_API_TOKEN=inherited "$AEGIS" run-service --name none --local-api none -- env >"$T/none"
 ! grep -q AEGIS_API "$T/none" || fail "a program without a local API has its variables: $(grep AEGIS_API "$T/none")"
 code 2 "$AEGIS" run-service --name other --local-api tcp://0.0.0.0:80 -- true

@@ -37,7 +37,7 @@ dead "$old" || fail "the program outlived its guardian"
 [ "$(grep -c '^begin' "$T/history")" -eq 4 ] || fail "more than one was started"
 
 # A wrapper that hangs is killed by its guardian, and another one leads.
-end a
+end a KILL
 unset DEAF
 candidate h --hang-kill 1s
 until_true 10 begun_by 5 h

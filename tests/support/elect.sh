@@ -24,6 +24,8 @@ chmod +x "$T/job"
 export AEGIS_PROFILE=wan
 # Who is frozen is thawed by the scenario, however long that takes.
 export AEGIS_HANG_KILL=0
+# And whose program gets no processor for some seconds is not killed for it.
+export AEGIS_KILL_AFTER=2m
 export HISTORY=$T/history EXCLUSIVE=$T/exclusive CRASH=$T/crash
 
 # candidate NAME OPTION…: in group `jobs`, with the job above; log in $T/NAME.log.

@@ -61,8 +61,11 @@ fail() {
 spawn() {
 	local name=$1
 	shift
+	# Emptied by us: CMD may begin late, and nobody is to take for its output what an earlier one left.
+	: >"$T/$name.out"
+	: >"$T/$name.log"
 	set -m
-	"$@" >"$T/$name.out" 2>"$T/$name.log" </dev/null &
+	"$@" >>"$T/$name.out" 2>>"$T/$name.log" </dev/null &
 	pid=$!
 	set +m
 	pids+=("$pid")

@@ -3,6 +3,9 @@
 # shellcheck shell=bash
 S=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
+# A program that gets no processor for some seconds is not killed for it, nor a call given up.
+export AEGIS_KILL_AFTER=2m AEGIS_DRAIN_TIMEOUT=2m
+
 # wrap NAME OPTION… -- CMD…: a wrapper in the background, log in $T/NAME.log.
 wrap() {
 	w=$1
