@@ -20,7 +20,7 @@ until_true 20 eval '( on_three )'
 # A node dies: the lead stays, and whoever looks is told which register is away.
 end n2 KILL
 one_away() {
-	"$AEGIS" elect jobs --observe --json --timeout 2s >"$T/look.json" 2>/dev/null &&
+	"$AEGIS" elect jobs --observe --json --timeout 5s >"$T/look.json" 2>/dev/null &&
 	    json 'v.led && v.leader === "a" && v.registers.filter(r => r.reached).length === 2 &&
 		v.registers.some(r => !r.reached && r.problem)' look.json
 }

@@ -11,7 +11,7 @@ for m in "${members[@]}"; do
 	spawn "$m" "$AEGIS" __drill "$m" "$NATS_URL" wan "$T/history" 0 0
 done
 look() {
-	"$AEGIS" elect drill --observe --json --timeout 2s >"$T/look.json" 2>"$T/look.err" || :
+	"$AEGIS" elect drill --observe --json --timeout 20s >"$T/look.json" 2>"$T/look.err" || :
 	( json "$1" look.json )
 }
 led_by() {

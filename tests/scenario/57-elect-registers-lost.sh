@@ -13,7 +13,7 @@ fi
 cluster_start
 # look TEST: what --observe says of the group, with or without a leader.
 look() {
-	"$AEGIS" elect jobs --observe --json --timeout 2s >"$T/look.json" 2>"$T/look.err" || :
+	"$AEGIS" elect jobs --observe --json --timeout 5s >"$T/look.json" 2>"$T/look.err" || :
 	( json "$1" look.json )
 }
 reached() {

@@ -22,16 +22,20 @@ code 0 "$T/hello"
 gcc -Wall -Wextra -Werror -fuse-ld=bfd $flags deploy/examples/leader.c -o "$T/leader" -laegis -lm -lpthread
 spawn one "$T/leader"
 until_true 20 grep -q '^active' "$T/one.out"
-epoch=$(sed -n 's/^active //p' "$T/one.out")
-code 0 "$AEGIS" call --sticky number-service next --json
-grep -q "\"epoch\":$epoch,\"number\":1" "$T/stdout" || fail "the first one said $(cat "$T/stdout")"
+# Its leases are short: on a busy machine it may lead more than once, each time under another epoch.
+numbered() {
+	"$AEGIS" call --sticky number-service next --json --timeout 1m >"$T/stdout"
+	epoch=$(sed -n 's/^active //p' "$T/one.out" | tail -n 1)
+	grep -qE "\"epoch\":$epoch,\"number\":[1-9]" "$T/stdout"
+}
+until_true 20 numbered
 spawn two "$T/leader"
 until_true 20 bash -c "[ \"\$('$AEGIS' registry ls --instances --service number-service --json | grep -o STANDBY | wc -l)\" -ge 1 ]"
 end one
 [ "$rc" -eq 0 ] || fail "it ends with $rc"
 grep -q "^standby $epoch" "$T/one.out" || fail "it was not told that its lead is over"
 until_true 20 grep -q '^active' "$T/two.out"
-[ "$(sed -n 's/^active //p' "$T/two.out")" -gt "$epoch" ] || fail "the epoch does not grow"
+[ "$(sed -n 's/^active //p' "$T/two.out" | head -n 1)" -gt "$epoch" ] || fail "the epoch does not grow"
 end two
 
 # Nothing but aegis_* is to be seen, so that no name of ours meets one of the program's.

@@ -58,7 +58,7 @@ for m in a b c; do
 done
 until_true 60 begun_by 1
 look() {
-	"$AEGIS" elect jobs --observe --json --timeout 2s >"$T/look.json" 2>/dev/null || :
+	"$AEGIS" elect jobs --observe --json --timeout 5s >"$T/look.json" 2>/dev/null || :
 	( json "$1" look.json )
 }
 well='v.led && v.registers.length === 3 && v.registers.every((r) => r.reached && r.owner === v.leader)'
