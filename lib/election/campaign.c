@@ -227,13 +227,15 @@ campaign_renew(const struct step *s)
 
 /* --- giving back -------------------------------------------------------------------------- */
 
-/* releasing: a release of exactly this revision is under way. */
+/* releasing: a release of exactly this revision is under way, or was refused or lost less than a period ago:
+ * what refuses at once would have it again at once, for as long as it refuses. */
 static bool
-releasing(const struct lease_register *g)
+releasing(const struct lease *l, const struct lease_register *g)
 {
 	for (unsigned i = 0; i < PROFILE_HEDGE; i++) {
 		const struct lease_flight *f = &g->flight[i];
-		if (f->id != 0 && !f->asked && f->mark == LEASE_MARK_RELEASED && f->expect == g->rev)
+		if (register_releases(g, f) && ((f->id != 0 && !f->asked) ||
+		    !boot_reached(l->now, boot_after(f->sent, l->opts.profile.p_ns))))
 			return true;
 	}
 	return false;
@@ -248,7 +250,7 @@ campaign_release(const struct step *s)
 
 	for (unsigned i = 0; i < l->opts.registers; i++) {
 		const struct lease_register *g = &l->reg[i];
-		if (!view_mine(l, g) || g->value.mark != LEASE_MARK_HELD || releasing(g) ||
+		if (!view_mine(l, g) || g->value.mark != LEASE_MARK_HELD || releasing(l, g) ||
 		    register_blocked(l, i, g->value.epoch) != 0)
 			continue;
 		register_write(s, i, LEASE_MARK_RELEASED, g->value.epoch);

@@ -62,6 +62,8 @@ struct boot register_due(const struct lease *l, unsigned r);
 /* register_write(s, r, mark, epoch): expecting the known revision. */
 void register_write(const struct step *s, unsigned r, enum lease_mark mark, uint64_t epoch);
 unsigned register_in_flight(const struct lease_register *g);
+/* register_releases(g, f): whether f is, or was, a release of the revision that is seen. */
+bool register_releases(const struct lease_register *g, const struct lease_flight *f);
 
 /* register_jump(l, before, leading): the clock cannot be trusted since `before`. */
 void register_jump(struct lease *l, struct boot before, bool leading);

@@ -133,6 +133,12 @@ register_in_flight(const struct lease_register *g)
 	return n;
 }
 
+bool
+register_releases(const struct lease_register *g, const struct lease_flight *f)
+{
+	return f->mark == LEASE_MARK_RELEASED && f->expect == g->rev;
+}
+
 /* spare: the answer to it matters least: read back already, or of an earlier campaign. */
 static bool
 spare(const struct lease *l, const struct lease_flight *f)
@@ -530,8 +536,12 @@ register_due(const struct lease *l, unsigned r)
 	due = boot_min(due, later(l, boot_after(g->inc_since, l->wait_ns)));
 	if (g->known)
 		due = boot_min(due, later(l, boot_after(g->seen, l->wait_ns)));
-	for (unsigned i = 0; i < PROFILE_HEDGE; i++)
-		if (g->flight[i].id != 0 && !g->flight[i].asked)
-			due = boot_min(due, boot_after(g->flight[i].sent, 2 * l->opts.profile.p_ns));
+	for (unsigned i = 0; i < PROFILE_HEDGE; i++) {
+		const struct lease_flight *f = &g->flight[i];
+		if (f->id != 0 && !f->asked)
+			due = boot_min(due, boot_after(f->sent, 2 * l->opts.profile.p_ns));
+		else if (register_releases(g, f))
+			due = boot_min(due, later(l, boot_after(f->sent, l->opts.profile.p_ns)));
+	}
 	return due;
 }

@@ -160,6 +160,33 @@ r7_again_when_it_may_be_lost(void **state)
 	assert_true(WROTE(0));
 }
 
+/* A register that refuses at once, or a link that is broken and not told down yet, would otherwise be written to without end. */
+static void
+r7_not_faster_than_a_period(void **state)
+{
+	static const enum lease_event_kind no[] = { LEASE_EV_LOST, LEASE_EV_NACK };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(no); i++) {
+		lead(3);
+		STEP(RESIGN, .stop = true);
+		STEP(IDLE);
+		assert_true(WROTE(0) && WROTE(1) && WROTE(2));
+		int64_t first = now_ms;
+		unsigned writes = 1;
+		while (now_ms < first + 3 * P) {
+			step(&(struct lease_event){ .kind = no[i], .reg = 0, .id = last_id(0), .code = 10077 });
+			writes += WROTE(0);
+			see(0, lease.reg[0].rev, value(LEASE_MARK_HELD, me, 6));
+			writes += WROTE(0);
+			assert_true(out.due.ns > now_ms * MS && out.due.ns <= (now_ms + P) * MS);
+			after(1);
+			writes += WROTE(0);
+		}
+		assert_in_range(writes, 3, 4);
+	}
+}
+
 /* gained: how a member comes to lead that finds these three. */
 static enum lease_reason
 gained(struct lease_value a, struct lease_value b, struct lease_value c, bool *kicks)
@@ -214,6 +241,7 @@ main(void)
 		cmocka_unit_test(resigned_until_another_leads),
 		cmocka_unit_test(r7_of_a_new_server_after_the_wait),
 		cmocka_unit_test(r7_again_when_it_may_be_lost),
+		cmocka_unit_test(r7_not_faster_than_a_period),
 		cmocka_unit_test(one_release_ends_a_hold),
 	};
 
