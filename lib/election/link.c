@@ -481,6 +481,17 @@ link_forget(struct link *l, struct site_user *u)
 	pthread_mutex_unlock(&l->lock);
 }
 
+/* publish: what cannot be written to is no link; its thread makes a new one. */
+static bool
+publish(struct link *l, const struct conn_msg *m)
+{
+	bool sent = conn_publish(l->conn, m, NULL) == ERR_OK;
+
+	if (!sent)
+		on_event(l, CONN_EVENT_DOWN);
+	return sent;
+}
+
 bool
 link_read(struct link *l, const struct site_user *u, struct boot sent)
 {
@@ -491,8 +502,7 @@ link_read(struct link *l, const struct site_user *u, struct boot sent)
 	snprintf(subject, sizeof subject, "%s.STREAM.MSG.GET.KV_AEGIS_L%u", conn_js_prefix(l->conn), l->o.number);
 	int n = snprintf(body, sizeof body, "{\"last_by_subj\":\"%s\"}", subject_lease(l->o.number, u->gid).s);
 	snprintf(reply, sizeof reply, "%s.%u.r.%lld", l->inbox, u->number, (long long)sent.ns);
-	return conn_publish(l->conn, &(struct conn_msg){ .subject = subject, .reply = reply, .data = body, .n = (size_t)n,
-		.urgent = true }, NULL) == ERR_OK;
+	return publish(l, &(struct conn_msg){ .subject = subject, .reply = reply, .data = body, .n = (size_t)n, .urgent = true });
 }
 
 bool
@@ -511,8 +521,8 @@ link_write(struct link *l, const struct site_user *u, uint64_t id, uint64_t rev,
 	if (rev == UINT64_MAX)		/* of mutant 1: a plain put */
 		headers[0] = headers[1];
 #endif
-	return conn_publish(l->conn, &(struct conn_msg){ .subject = subject.s, .reply = reply, .headers = headers, .data = data,
-		.n = n, .urgent = true }, NULL) == ERR_OK;
+	return publish(l, &(struct conn_msg){ .subject = subject.s, .reply = reply, .headers = headers, .data = data, .n = n,
+		.urgent = true });
 }
 
 const struct link_facts *

@@ -54,7 +54,7 @@ void link_watch(struct link *l, struct site_user *u);
 void link_forget(struct link *l, struct site_user *u);
 
 /* link_read(l, u, sent): its view comes back with the same sent.  link_write: compare-and-set on rev;
- * data is only read.  Either false when it was not sent: the link is not up. */
+ * data is only read.  Either false when it was not sent: the link is not up, or will be told down. */
 bool link_read(struct link *l, const struct site_user *u, struct boot sent);
 bool link_write(struct link *l, const struct site_user *u, uint64_t id, uint64_t rev, const char *data, size_t n);
 
