@@ -28,6 +28,7 @@
 #include "runner/vigil.h"
 #include "sys/child.h"
 #include "sys/procfs.h"
+#include "sys/urgent.h"
 
 #define TREE_MAX 4096		/* what is beyond is found in the next round */
 #define ROUND_FIRST_MS 1
@@ -365,6 +366,8 @@ take_lease(struct warden *w, const int64_t v[GUARDIAN_NUMBERS], struct err *err)
 		if (tether == NULL)
 			return ERR_WRAPPER;
 		w->voice = fcntl(2, F_DUPFD_CLOEXEC, 3);
+		/* The kill has a bound (election.md 3.3) on a machine with too much to do as well; the program does not inherit it. */
+		urgent_ask(false);
 	}
 	return vigil_begin(&w->vigil, tether, v[GUARDIAN_LEASE], v[GUARDIAN_HOT] != 0, v[GUARDIAN_HANG], err);
 }
