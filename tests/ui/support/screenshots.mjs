@@ -12,6 +12,7 @@ import { close, open, settled } from './ui.mjs';
 
 const [out, seconds = '90'] = process.argv.slice(2);
 const QUALITY = 82;
+const PATIENCE_MS = 60_000;	// pictures may be taken on a machine that has other things to do
 const SIZE = { viewport: { width: 1280, height: 800 }, deviceScaleFactor: 1, isMobile: true };	// so no place is kept for a scroll bar
 mkdirSync(out, { recursive: true });
 
@@ -42,6 +43,7 @@ const keepCalling = async ([service, method, params, count]) => {
 const callers = CALLS.map(keepCalling);
 
 const context = await open();
+context.setDefaultTimeout(PATIENCE_MS);
 const page = await context.newPage();
 await page.goto(stack.link('admin'));
 await page.waitForURL(stack.url + '/');
@@ -69,6 +71,7 @@ async function shoot(name, of = page) {
 
 async function visit(name, path, { ready, ...options }) {
 	const c = await open({ ...SIZE, storageState: await context.storageState(), ...options });
+	c.setDefaultTimeout(PATIENCE_MS);
 	const p = await c.newPage();
 	await p.goto(stack.url + path);
 	await settled(p);
@@ -88,6 +91,7 @@ await visit('leader', '/groups/settlement/default', { ready: 'table' });
 
 // A conflict: somebody else was faster.
 const c = await open({ ...SIZE, storageState: await context.storageState() }), mine = await c.newPage();
+c.setDefaultTimeout(PATIENCE_MS);
 await mine.goto(stack.url + '/manage/market-data');
 await mine.fill('#f-owner', 'market data team');
 await mine.fill('#f-description', 'feeds prices from five exchanges');
