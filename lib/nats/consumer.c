@@ -320,6 +320,18 @@ run(struct consumer *c, const struct consumer_answer *a)
 		consumer_pull(c);
 }
 
+/* was_removed: it was there, and somebody removed it.  The server says so before it is done with that, and whoever
+ * makes it anew at once gets the state of the old one: what was acknowledged there would not come again. */
+static void
+was_removed(struct consumer *c)
+{
+	struct err err;
+
+	c->created[0] = '\0';
+	err_set(&err, ERR_NOT_FOUND, "it was removed from stream '%s' and is made anew", c->o.stream);
+	take_break(c, CONSUMER_STARTING, &err);
+}
+
 /* refused: an answer that is an error. */
 static void
 refused(struct consumer *c, const struct consumer_answer *a)
@@ -330,7 +342,7 @@ refused(struct consumer *c, const struct consumer_answer *a)
 	switch (a->error) {
 	case JS_CONSUMER_NOT_FOUND:
 		if (c->step == STEP_LOOKING) {
-			make(c);
+			(c->created[0] != '\0' ? was_removed : make)(c);
 			return;
 		}
 		break;
