@@ -1,8 +1,9 @@
 /* cluster.c - nodes as private servers with routes between them.
  *
- * The ports of the routes must be known before the first node starts, so they are asked of the
- * system and given back; another process may take one in between, which shows as a node that
- * does not start.  "Ready" is asked the way it matters: by making a stream on all nodes. */
+ * The ports of the routes must be known before the first node starts, and a node that was killed comes back on its own:
+ * both are bound here, without listening, for as long as the cluster lives, so that nobody else gets one; a server may
+ * have it all the same, because both say SO_REUSEADDR.  "Ready" is asked the way it matters: by making a stream on all
+ * nodes. */
 #include "nats/cluster.h"
 
 #include <arpa/inet.h>
@@ -31,9 +32,14 @@
 /* The same on each: a node that seems to have more room gets every stream with one replica. */
 #define STORE_BYTES (UINT64_C(8) << 30)
 
+struct held_port {
+	int fd;				/* 0: none */
+	uint16_t number;
+};
+
 struct cluster_node {
 	char name[8], *dir;
-	uint16_t port, route;
+	struct held_port port, route;
 	struct nats_server *server;	/* NULL: it has ended */
 };
 
@@ -43,27 +49,32 @@ struct nats_cluster {
 	struct cluster_node node[NATS_CLUSTER_MAX];
 };
 
-/* free_ports(out, n): different ones that nobody listens on now. */
+/* hold_port: one that nobody has, for us. */
 static enum err_code
-free_ports(uint16_t *out, unsigned n, struct err *err)
+hold_port(struct held_port *p, struct err *err)
 {
-	int fd[NATS_CLUSTER_MAX];
-	enum err_code code = ERR_OK;
-	unsigned made = 0;
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof at;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
 
-	for (; made < n && code == ERR_OK; made++) {
-		struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-		socklen_t size = sizeof at;
-		fd[made] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		if (fd[made] < 0 || bind(fd[made], (struct sockaddr *)&at, size) < 0 ||
-		    getsockname(fd[made], (struct sockaddr *)&at, &size) < 0)
-			code = err_errno(err, ERR_SYSTEM, errno, "no free port on the loopback interface");
-		out[made] = ntohs(at.sin_port);
+	/* Shared only once it is ours: the system gives a port that is shared to whoever shares, too. */
+	if (fd < 0 || bind(fd, (struct sockaddr *)&at, size) < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&at, &size) < 0) {
+		int why = errno;
+		if (fd >= 0)
+			close(fd);
+		return err_errno(err, ERR_SYSTEM, why, "no free port on the loopback interface");
 	}
-	while (made-- > 0)
-		if (fd[made] >= 0)
-			close(fd[made]);
-	return code;
+	*p = (struct held_port){ .fd = fd, .number = ntohs(at.sin_port) };
+	return ERR_OK;
+}
+
+static void
+drop_port(struct held_port *p)
+{
+	if (p->fd > 0)
+		close(p->fd);
+	p->fd = 0;
 }
 
 /* routes: the cluster's part of a node's configuration. */
@@ -74,10 +85,10 @@ routes(const struct nats_cluster *c, unsigned self, struct str *out)
 
 	if (c->n == 1)
 		return;
-	str_printf(out, "cluster {\n\tname: aegis\n\tlisten: \"127.0.0.1:%u\"\n\tno_advertise: true\n\troutes: [", c->node[self].route);
+	str_printf(out, "cluster {\n\tname: aegis\n\tlisten: \"127.0.0.1:%u\"\n\tno_advertise: true\n\troutes: [", c->node[self].route.number);
 	for (unsigned i = 0; i < c->n; i++)
 		if (i != self)
-			str_printf(out, "%s \"nats://127.0.0.1:%u\"", n++ > 0 ? "," : "", c->node[i].route);
+			str_printf(out, "%s \"nats://127.0.0.1:%u\"", n++ > 0 ? "," : "", c->node[i].route.number);
 	str_puts(out, " ]\n}\n");
 }
 
@@ -90,7 +101,7 @@ nats_cluster_start(struct nats_cluster *c, unsigned i, struct err *err)
 	MUST(i < c->n && k->server == NULL);
 	routes(c, i, &more);
 	k->server = nats_server_new(&(struct nats_server_opts){
-		.path = c->path, .dir = k->dir, .port = k->port, .name = k->name, .more = str_text(&more),
+		.path = c->path, .dir = k->dir, .port = k->port.number, .name = k->name, .more = str_text(&more),
 		.max_store = STORE_BYTES,
 	}, err);
 	str_release(&more);
@@ -98,7 +109,6 @@ nats_cluster_start(struct nats_cluster *c, unsigned i, struct err *err)
 		err_prefix(err, "node %s", k->name);
 		return err->code;
 	}
-	k->port = nats_server_port(k->server);
 	return ERR_OK;
 }
 
@@ -155,20 +165,22 @@ struct nats_cluster *
 nats_cluster_new(const struct nats_cluster_opts *o, struct err *err)
 {
 	struct nats_cluster *c = mem_new(sizeof *c);
-	uint16_t ports[NATS_CLUSTER_MAX];
 	enum err_code code;
 
 	MUST(o->nodes > 0 && o->nodes <= NATS_CLUSTER_MAX);
 	c->n = o->nodes;
 	c->path = o->path != NULL ? mem_text(o->path) : nats_server_find(err);
 	c->dir = mem_text(o->dir);
-	code = c->path == NULL ? err->code : free_ports(ports, c->n, err);
+	code = c->path == NULL ? err->code : ERR_OK;
 	for (unsigned i = 0; i < c->n; i++) {
 		struct cluster_node *k = &c->node[i];
 		k->name[0] = 'n';
 		k->name[1] = (char)('1' + i);
 		k->dir = mem_printf("%s/%s", c->dir, k->name);
-		k->route = ports[i];
+		if (code == ERR_OK)
+			code = hold_port(&k->port, err);
+		if (code == ERR_OK)
+			code = hold_port(&k->route, err);
 	}
 	for (unsigned i = 0; i < c->n && code == ERR_OK; i++)
 		code = nats_cluster_start(c, i, err);
@@ -188,8 +200,11 @@ nats_cluster_free(struct nats_cluster *c)
 	/* A cluster's nodes wait for each other when they end in an orderly way; nothing of it is kept. */
 	for (unsigned i = 0; i < c->n; i++)
 		nats_cluster_end(c, i, SIGKILL);
-	for (unsigned i = 0; i < c->n; i++)
+	for (unsigned i = 0; i < c->n; i++) {
+		drop_port(&c->node[i].port);
+		drop_port(&c->node[i].route);
 		mem_free(c->node[i].dir);
+	}
 	mem_free(c->path);
 	mem_free(c->dir);
 	mem_free(c);
@@ -210,7 +225,7 @@ nats_cluster_name(const struct nats_cluster *c, unsigned i)
 uint16_t
 nats_cluster_port(const struct nats_cluster *c, unsigned i)
 {
-	return c->node[i].port;
+	return c->node[i].port.number;
 }
 
 pid_t
@@ -223,7 +238,7 @@ void
 nats_cluster_urls(const struct nats_cluster *c, struct str *out)
 {
 	for (unsigned i = 0; i < c->n; i++)
-		str_printf(out, "%snats://127.0.0.1:%u", i > 0 ? "," : "", c->node[i].port);
+		str_printf(out, "%snats://127.0.0.1:%u", i > 0 ? "," : "", c->node[i].port.number);
 }
 
 void

@@ -73,6 +73,18 @@ all_nodes_answer_by_their_names(void **state)
 	str_release(&urls);
 }
 
+/* can_bind: whether somebody who asks for that port gets it. */
+static bool
+can_bind(uint16_t port)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool can = bind(fd, (struct sockaddr *)&at, sizeof at) == 0;
+
+	close(fd);
+	return can;
+}
+
 static void
 a_killed_node_comes_back_on_its_port(void **state)
 {
@@ -82,6 +94,7 @@ a_killed_node_comes_back_on_its_port(void **state)
 	nats_cluster_end(cluster, 1, SIGKILL);
 	assert_int_equal(nats_cluster_pid(cluster, 1), 0);
 	assert_false(answers(1));
+	assert_false(can_bind(port));
 	assert_true(answers(0));
 	expect_ok(nats_cluster_start(cluster, 1, &err), &err);
 	assert_int_equal(nats_cluster_port(cluster, 1), port);
