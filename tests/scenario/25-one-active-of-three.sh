@@ -6,7 +6,7 @@
 nats_start
 listen events 'events.sticky_active.>'
 listen beats internal.heartbeat.pay-service
-for i in a b c; do member "$i" --profile wan --heartbeat-interval 500ms --metrics-listen 127.0.0.1:0; done
+for i in a b c; do member "$i" --profile wan --registry-ttl 10m --heartbeat-interval 500ms --metrics-listen 127.0.0.1:0; done
 three() {
 	leads && [ "$(js 'm.map((x) => x.status).sort()' "$T/members")" = '["ACTIVE","STANDBY","STANDBY"]' ]
 }

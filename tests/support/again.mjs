@@ -45,8 +45,9 @@ for (const format of ["msgpack", "json"]) {
 
 		behave = refuse(1e9, how);
 		const never = await aegis("call", service, "place", "--timeout", "3s");
-		assert.equal(never.code, 8, `${what}: ${never.stdout}${never.stderr}`);
-		assert.match(never.stderr, /after \d+ attempts: .*NOT_ACTIVE/);
+		// The last attempt may have got so little of the time that it ended without an answer.
+		assert.ok(never.code === 8 || never.code === 7, `${what}: ${never.stdout}${never.stderr}`);
+		assert.match(never.stderr, never.code === 8 ? /after \d+ attempts: .*NOT_ACTIVE/ : /after \d+ attempts: no answer/);
 		assert.ok(calls >= 3 && calls <= 15, `${calls} calls in 3 s`);
 
 		behave = refuse(1e9, how);
