@@ -47,6 +47,15 @@ is_overtaken(const struct relay *r, const struct relay_facts *f)
 	return newest > r->asked && f->released < r->asked;
 }
 
+/* grace: how long after a later hold was seen. */
+static int64_t
+grace(const struct relay *r, const struct relay_facts *f)
+{
+	if (f->let_go >= r->asked)
+		return RELAY_NEWS_NS;
+	return r->state == RELAY_SENT && !r->idempotent ? RELAY_PATIENCE_NS : RELAY_GRACE_NS;
+}
+
 /* watch: a holder has it.  After a later hold began its answer may never come, or must not count; but
  * one that released has answered before, and the news of that may be behind, and the answer with it: what registers say
  * comes by other connections. */
@@ -59,7 +68,7 @@ watch(struct relay *r, const struct relay_facts *f, struct mono now)
 		return RELAY_WAIT;
 	if (r->overtaken.ns == 0)
 		r->overtaken = now;
-	if (!mono_reached(now, mono_after(r->overtaken, f->let_go >= r->asked ? RELAY_NEWS_NS : RELAY_GRACE_NS)))
+	if (!mono_reached(now, mono_after(r->overtaken, grace(r, f))))
 		return RELAY_WAIT;
 	return r->idempotent ? route(r, f, now) : over(r, RELAY_UNKNOWN);
 }

@@ -72,6 +72,8 @@ struct relay {
 #define RELAY_BUDGET_NS (5 * NS_PER_S)		/* nobody is kept waiting for longer */
 #define RELAY_AGAIN_NS (50 * NS_PER_MS)		/* until a holder that refused is asked again */
 #define RELAY_GRACE_NS (100 * NS_PER_MS)	/* after a change of holder, for the answer of one that released, and for the news that it did */
+#define RELAY_PATIENCE_NS (1 * NS_PER_S)	/* the same for a call that must not run twice and has no answer: who lost its lease because it had
+					   no processor refuses what it had not begun, as soon as it has one again */
 #define RELAY_NEWS_NS (2 * NS_PER_S)	/* the same when the registers, which are faster than anything else, say that it let go */
 #define RELAY_PARKED_MAX 1000
 #define RELAY_PARKED_BYTES (16u << 20)
