@@ -239,7 +239,8 @@ count_other(struct candidate *c, const struct elector_holder *next)
 	traffic_mark_add(c->o.traffic, TRAFFIC_NOT_WON);
 	if (c->leaders != NULL)
 		leaders_get(c->leaders, c->service, c->group, &known);
-	if (c->known.epoch != 0 && !c->known.self && known.released < c->known.epoch)
+	/* Registers say that it let go before its beats do. */
+	if (c->known.epoch != 0 && !c->known.self && known.released < c->known.epoch && next->let_go < c->known.epoch)
 		traffic_mark_add(c->o.traffic, TRAFFIC_OUTRUN);
 }
 

@@ -80,4 +80,6 @@ last=$(leader)
 until_true 10 bash -c "node '$S/leader.mjs' read pay-service default | grep -q '\"instance_id\":\"$last\"'"
 end "$last"
 until_true 5 bash -c "[ \"\$(node '$S/leader.mjs' read pay-service default)\" = '\"none\"' ]"
-code 8 "$AEGIS" call pay-service who --sticky --timeout 5s
+# Nobody is there; and the record of the one that was killed may have expired meanwhile, and the service's name with it.
+call pay-service who --sticky --timeout 5s
+[ "$rc" -eq 8 ] || [ "$rc" -eq 3 ] || fail "exit $rc, neither 8 nor 3: $(cat "$T/stderr")"
