@@ -377,7 +377,11 @@ a_call_that_waits_for_the_registry_ends_with_its_handle(void **state)
 	plain_start(&p, none);
 	struct asleep w = { .a = connect_as(&(aegis_options){ .servers = p.url, .timeout_ms = 60000 }),
 	    .service = "any-service", .code = -1 };
+	int status;
 	kill(p.pid, SIGSTOP);
+	/* All of its threads: one that still runs could say that there is no store. */
+	assert_int_equal(waitpid(p.pid, &status, WUNTRACED), p.pid);
+	assert_true(WIFSTOPPED(status));
 	assert_int_equal(pthread_create(&t, NULL, call_asleep, &w), 0);
 	WAIT_FOR(sleeps(&w));
 	struct mono began = clock_mono(clock_system());
