@@ -1,6 +1,8 @@
 /* act.c - the acts of faults: each finds whom it hits, and does one thing to them. */
 #include "bench/act.h"
 
+#include <sys/types.h>
+
 #include "bench/failover_inner.h"
 
 enum err_code
@@ -24,8 +26,14 @@ member(const struct failover *f, const struct act *a)
 enum err_code
 act_signal(struct failover *f, const struct act *a, struct err *err)
 {
-	(void)err;
-	arena_signal(f->arena, member(f, a), a->signo);
+	pid_t pid = a->whom == ACT_WORK ? f->work : f->guardian;
+
+	if (a->whom != ACT_WORK && a->whom != ACT_GUARDIAN)
+		arena_signal(f->arena, member(f, a), a->signo);
+	else if (pid <= 0)
+		return err_set(err, ERR_HANDLER, "the leader runs no program that could be hit");
+	else
+		kill(pid, a->signo);
 	return ERR_OK;
 }
 
@@ -42,6 +50,14 @@ act_pause(struct failover *f, const struct act *a, struct err *err)
 	(void)a;
 	(void)err;
 	arena_pause(f->arena, 2 * f->o->l_ns);
+	return ERR_OK;
+}
+
+enum err_code
+act_wait(struct failover *f, const struct act *a, struct err *err)
+{
+	(void)err;
+	arena_pause(f->arena, a->min * NS_PER_MS);
 	return ERR_OK;
 }
 
@@ -70,7 +86,10 @@ act_node_wipe(struct failover *f, const struct act *a, struct err *err)
 enum err_code
 act_node_start(struct failover *f, const struct act *a, struct err *err)
 {
-	return nats_cluster_start(arena_cluster(f->arena), node(f, a), err);
+	struct nats_cluster *c = arena_cluster(f->arena);
+
+	/* It runs when what should have ended it failed before. */
+	return nats_cluster_pid(c, node(f, a)) > 0 ? ERR_OK : nats_cluster_start(c, node(f, a), err);
 }
 
 enum err_code

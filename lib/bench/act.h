@@ -13,6 +13,7 @@ enum act_whom {
 	ACT_LEADER, ACT_STANDBY,	/* of the members */
 	ACT_STANDBYS,			/* each member that does not lead */
 	ACT_MEMBERS,
+	ACT_WORK, ACT_GUARDIAN,		/* the leader's program, and that one's */
 };
 
 enum act_node {
@@ -27,14 +28,14 @@ struct act {
 	enum act_node node;
 	int signo;
 	unsigned ways;			/* PROXY_UP, PROXY_DOWN, PROXY_BOTH; 0: none */
-	unsigned min, max;		/* of a delay, in percent of the profile's L */
+	unsigned min, max;		/* of a delay, in percent of the profile's L; min of a wait, in ms */
 };
 
 #define ACTS_MAX 6
 
 typedef enum err_code act_run(struct failover *f, const struct act *a, struct err *err);
 act_run act_signal, act_renew, act_node_end, act_node_wipe, act_node_start, act_node_freeze, act_node_thaw, act_cut,
-    act_late, act_reset, act_pause;
+    act_late, act_reset, act_pause, act_wait;
 
 /* acts_run(f, acts, err): one after the other, up to the first that fails. */
 enum err_code acts_run(struct failover *f, const struct act *acts, struct err *err);

@@ -31,7 +31,7 @@
 #define LOOK_NS (2 * NS_PER_MS)
 #define END_NS (5 * NS_PER_S)
 #define ORDER_NS (60 * NS_PER_S)	/* until a proxy does as it is told; it always does, on a machine that runs at all */
-#define READ_TRIES 30			/* a stream without a leader gets one within 10 s */
+#define TRIES 30			/* a stream without a leader gets one within 10 s */
 #define FRESH_NS (60 * NS_PER_MS)	/* so old may the prober's newest answer be, to count as served */
 
 struct member {
@@ -406,12 +406,15 @@ static enum err_code
 open_stores(struct arena *a, struct err *err)
 {
 	struct str urls = STR_INIT;
-	enum err_code code;
+	enum err_code code = ERR_UNAVAILABLE;
 
 	if (!a->o.stores)
 		return ERR_OK;
 	a->unread = 1;
-	if ((code = stream_ensure(a->ask[0], STREAM_EVENTS, 0, NULL, err)) != ERR_OK)
+	/* All members begin now, too, and each asks for streams of its own. */
+	for (unsigned i = 0; i < TRIES && code != ERR_OK; i++)
+		code = stream_ensure(a->ask[i % a->o.nodes], STREAM_EVENTS, 0, NULL, err);
+	if (code != ERR_OK)
 		return code;
 	nats_cluster_urls(a->cluster, &urls);
 	a->storer = storer_new(str_text(&urls), a->prober, a->history, err);
@@ -425,7 +428,7 @@ arena_read_back(struct arena *a, struct err *err)
 {
 	enum err_code code = a->o.stores ? ERR_UNAVAILABLE : ERR_OK;
 
-	for (unsigned i = 0; i < READ_TRIES && code != ERR_OK; i++) {
+	for (unsigned i = 0; i < TRIES && code != ERR_OK; i++) {
 		if (i >= a->o.nodes)
 			thread_pause(NS_PER_S);
 		code = storer_read_back(a->ask[i % a->o.nodes], &a->unread, a->history, err);

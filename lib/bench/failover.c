@@ -33,17 +33,6 @@ fault_random(struct failover *f, uint64_t below)
 
 /* --- the faults -------------------------------------------------------------------------- */
 
-static enum err_code
-kill_work(struct failover *f, struct err *err)
-{
-	const struct drill_state *s = arena_state(f->arena, f->leader);
-
-	if (s == NULL || s->work <= 0)
-		return err_set(err, ERR_HANDLER, "the leader runs no program that could crash");
-	kill(s->work, SIGKILL);
-	return ERR_OK;
-}
-
 static const struct fault faults[] = {
 	{ .name = "leader", .what = "the leader is killed (SIGKILL)", .lead = FAULT_CHANGES,
 	    .does = ACTS(SIGNAL(ACT_LEADER, SIGKILL)), .undoes = ACTS(RENEW(ACT_LEADER)) },
@@ -59,13 +48,13 @@ static const struct fault faults[] = {
 	{ .name = "graceful", .what = "the leader is asked to end (SIGTERM), and hands over", .lead = FAULT_CHANGES,
 	    .rate = 5000, .does = ACTS(SIGNAL(ACT_LEADER, SIGTERM)), .undoes = ACTS(RENEW(ACT_LEADER)) },
 	{ .name = "crash", .what = "the program under the lease is killed, and its supervisor gives the lease back",
-	    .lead = FAULT_CHANGES, .work = true, .inject = kill_work },
+	    .lead = FAULT_CHANGES, .work = true, .does = ACTS(SIGNAL(ACT_WORK, SIGKILL)) },
 };
 
 const struct fault *
 fault(unsigned i)
 {
-	static const struct fault *const more[] = { chaos_faults, work_faults };
+	static const struct fault *const more[] = { chaos_faults, work_faults, node_faults };
 
 	if (i < COUNT_OF(faults))
 		return &faults[i];
@@ -105,6 +94,8 @@ look_around(struct failover *f)
 	f->leader = (unsigned)arena_leader(f->arena);
 	const struct drill_state *s = arena_state(f->arena, f->leader);
 	f->epoch = s->epoch;
+	f->work = s->work;
+	f->guardian = s->guardian;
 	f->node = s->node[0] == 'n' ? (unsigned)(s->node[1] - '1') % nodes : 0;
 	f->standby = (f->leader + 1 + (unsigned)fault_random(f, members > 1 ? members - 1 : 1)) % members;
 	f->other = nodes > 1 ? (f->node + 1 + (unsigned)fault_random(f, nodes - 1)) % nodes : 0;

@@ -21,6 +21,7 @@ enum fault_lead {
 	FAULT_EITHER,
 };
 
+struct conn;
 struct failover;
 
 /* The faults; failover.c and nemesis.c hold them. */
@@ -49,6 +50,7 @@ struct failover_opts {
 	 * only a few calls go by the queue, whose fate is told and not judged. */
 	bool lasting;
 	void (*found)(void *arg, const char *what);	/* at once, what must not be: a failed round, a check's first finding */
+	enum err_code (*repair)(struct conn *conn, struct err *err);	/* the group's registers, as an operator does; NULL: no fault wants it */
 	struct machine *machine;	/* is filled in once there is a server; may be NULL */
 	void (*progress)(void *arg, double share);
 	void *arg;

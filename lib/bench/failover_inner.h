@@ -26,7 +26,7 @@ struct failover {
 	unsigned node;			/* that the leader's data connection leads to */
 	unsigned other;			/* another node, by chance; the calls go through neither */
 	uint64_t epoch;			/* of the lead when the round began */
-	pid_t work, guardian;		/* of the leader, that were hit */
+	pid_t work, guardian;		/* of the leader's program; 0: there is none */
 };
 
 /* The words of a fault's lists. */
@@ -51,6 +51,7 @@ struct failover {
 #define RESET(w)	{ .run = act_reset, .whom = (w), .node = ACT_NODES }
 
 #define PAUSE		{ .run = act_pause }				/* for twice L */
+#define WAIT(ms)	{ .run = act_wait, .min = (ms) }
 
 /* fault_random(f, below): by the seed. */
 uint64_t fault_random(struct failover *f, uint64_t below);
@@ -58,5 +59,6 @@ uint64_t fault_random(struct failover *f, uint64_t below);
 /* What chaos does beside what is measured; each ends with a nameless one. */
 extern const struct fault chaos_faults[];	/* nemesis.c */
 extern const struct fault work_faults[];	/* nemesis_work.c */
+extern const struct fault node_faults[];	/* nemesis_node.c */
 
 #endif

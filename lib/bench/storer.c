@@ -245,23 +245,51 @@ storer_read_back(struct conn *conn, uint64_t *from, int history, struct err *err
 	return code;
 }
 
+/* look: what the server says of the stream, the caller's; NULL without an answer. */
+static struct msg *
+look(struct conn *conn)
+{
+	struct msg *reply;
+	char subject[64];
+
+	snprintf(subject, sizeof subject, "$JS.API.STREAM.INFO.%s", stream_id_name(STREAM_EVENTS));
+	return conn_request(conn, &(struct conn_msg){ .subject = subject, .urgent = true }, LOOK_NS, &reply, NULL) == ERR_OK ? reply : NULL;
+}
+
+static const char *
+behind(const struct msg *m, const char *from, const char *what)
+{
+	const char *p = memmem(from, msg_size(m) - (size_t)(from - (const char *)msg_data(m)), what, strlen(what));
+
+	return p != NULL ? p + strlen(what) : NULL;
+}
+
 bool
 storer_safe(struct conn *conn, unsigned nodes)
 {
-	static const char current[] = "\"current\":true", led[] = "\"leader\":\"";
-	struct msg *reply;
-	char subject[64];
+	struct msg *m = look(conn);
 	unsigned n = 0;
 
-	snprintf(subject, sizeof subject, "$JS.API.STREAM.INFO.%s", stream_id_name(STREAM_EVENTS));
-	if (conn_request(conn, &(struct conn_msg){ .subject = subject, .urgent = true }, LOOK_NS, &reply, NULL) != ERR_OK)
+	if (m == NULL)
 		return false;
-	const char *p = msg_data(reply), *end = p + msg_size(reply);
-	bool has_leader = nodes == 1 || memmem(p, (size_t)(end - p), led, sizeof led - 1) != NULL;
-	while ((p = memmem(p, (size_t)(end - p), current, sizeof current - 1)) != NULL) {
+	bool led = nodes == 1 || behind(m, msg_data(m), "\"leader\":\"") != NULL;
+	for (const char *p = msg_data(m); (p = behind(m, p, "\"current\":true")) != NULL;)
 		n++;
-		p += sizeof current - 1;
-	}
-	msg_free(reply);
-	return has_leader && n == nodes - 1;
+	msg_free(m);
+	return led && n == nodes - 1;
+}
+
+bool
+storer_leader(struct conn *conn, unsigned *node)
+{
+	struct msg *m = look(conn);
+
+	if (m == NULL)
+		return false;
+	const char *p = behind(m, msg_data(m), "\"leader\":\"n");
+	/* Behind a name there is at least its quotation mark. */
+	if (p != NULL)
+		*node = (unsigned)(*p - '1');
+	msg_free(m);
+	return p != NULL;
 }

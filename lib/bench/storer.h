@@ -28,4 +28,7 @@ enum err_code storer_read_back(struct conn *conn, uint64_t *from, int history, s
  * Blocks for 500 ms at most. */
 bool storer_safe(struct conn *conn, unsigned nodes);
 
+/* storer_leader(conn, node): which node leads it, "n1" is 0; false: none does.  Blocks as above. */
+bool storer_leader(struct conn *conn, unsigned *node);
+
 #endif

@@ -222,6 +222,12 @@ nats_cluster_name(const struct nats_cluster *c, unsigned i)
 	return c->node[i].name;
 }
 
+const char *
+nats_cluster_dir(const struct nats_cluster *c, unsigned i)
+{
+	return c->node[i].dir;
+}
+
 uint16_t
 nats_cluster_port(const struct nats_cluster *c, unsigned i)
 {

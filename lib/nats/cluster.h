@@ -32,6 +32,7 @@ void nats_cluster_free(struct nats_cluster *c);		/* ends them; the data stays; N
 
 unsigned nats_cluster_size(const struct nats_cluster *c);
 const char *nats_cluster_name(const struct nats_cluster *c, unsigned i);	/* "n1" */
+const char *nats_cluster_dir(const struct nats_cluster *c, unsigned i);		/* where its data lie */
 uint16_t nats_cluster_port(const struct nats_cluster *c, unsigned i);		/* the same for ever */
 pid_t nats_cluster_pid(const struct nats_cluster *c, unsigned i);		/* 0: not running */
 

@@ -26,7 +26,9 @@
 #include "base/wall.h"
 #include "bench/drill.h"
 #include "bench/failover.h"
+#include "election/elector.h"
 #include "election/profile.h"
+#include "election/repair.h"
 #include "runner/guardian.h"
 #include "sys/child.h"
 #include "sys/clock.h"
@@ -257,6 +259,14 @@ progress(void *arg, double share)
 	fflush(stdout);
 }
 
+static enum err_code
+repair(struct conn *conn, struct err *err)
+{
+	struct repaired r;
+
+	return repair_group(conn, ELECT_SERVICE, DRILL_GROUP, &r, err);
+}
+
 static int
 run(const struct wishes *w)
 {
@@ -286,7 +296,7 @@ run(const struct wishes *w)
 		    .calls = true, .stores = true, .rate_ppm = (int64_t)w->rate, .seed = w->seed, .stop = &stop },
 		.faults = faults, .nfaults = n, .rounds = w->rounds > 0 ? w->rounds : n, .changes = w->changes, .p_ns = p.p_ns, .l_ns = p.l_ns,
 		.lasting = true,
-		.found = found, .progress = progress, .arg = &t,
+		.found = found, .repair = repair, .progress = progress, .arg = &t,
 	}, &r, &err);
 	if (code != ERR_OK)
 		printf("ended: %s\n", err.text);
