@@ -8,7 +8,7 @@ nats_start
 # because this machine is busy.
 members=(a b c)
 for m in "${members[@]}"; do
-	spawn "$m" "$AEGIS" __drill "$m" "$NATS_URL" wan "$T/history" 0 0
+	spawn "$m" "$AEGIS" __drill "$m" "$NATS_URL" wan "$T/history" 0 0 0
 done
 look() {
 	"$AEGIS" elect drill --observe --json --timeout 20s >"$T/look.json" 2>"$T/look.err" || :
