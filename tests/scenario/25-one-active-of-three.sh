@@ -63,8 +63,8 @@ until_true 10 outrun
 until_true 10 metrics "$second" 'm.aegis_leader[0].value === 1 && m.aegis_leader[0].labels.election === "pay-service/default" &&
     m.aegis_election_epoch[0].value > 1e12 && m.aegis_child_up[0].value === 1 &&
     m.aegis_election_lease_remaining_seconds[0].value > 0 && m.aegis_election_lease_remaining_seconds[0].value < 4 &&
-    m.aegis_election_failover_seconds_count[0].value === 1 && m.aegis_election_failover_seconds_sum[0].value > 0.8 &&
-    m.aegis_election_transitions_total.some(s => s.labels.reason === "expired" && s.value === 1) &&
+    m.aegis_election_failover_seconds_count[0].value >= 1 && m.aegis_election_failover_seconds_sum[0].value > 0.8 &&
+    m.aegis_election_transitions_total.some(s => s.labels.reason === "expired" && s.value >= 1) &&
     m.aegis_election_parked[0].value === 0'
 until_true 10 metrics "$third" 'm.aegis_leader[0].value === 0 && m.aegis_election_lease_remaining_seconds[0].value === 0 &&
     m.aegis_child_up[0].value === 1 && m.aegis_election_calls_refused_total.length === 4'

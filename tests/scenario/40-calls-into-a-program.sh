@@ -83,13 +83,18 @@ until_true 10 registered full-service i-1 ACTIVE
 # twelve SERVICE: so many calls at a time; those that are refused are, before any other one ends.
 twelve() {
 	rm -f "$T/go"
+	before=$(executed until)
 	spawn twelve node "$S/once.mjs" "$1" until "{\"file\": \"$T/go\"}" 12
 	until_true 20 refused 7
+	until_true 20 run 2
 	[ "$(grep -c . "$T/twelve.out")" -eq 7 ] || fail "$(cat "$T/twelve.out")"
 	touch "$T/go"
 	wait "$pid" || fail "twelve calls: exit $?"
 	is 5 'l.filter((x) => x.success).length' "$T/twelve.out"
 	is '["SERVICE_UNAVAILABLE"]' '[...new Set(l.filter((x) => !x.success).map((x) => x.error.split(":")[0]))]' "$T/twelve.out"
+}
+run() {		# run N: so many of them are in the program
+	[ "$(executed until)" -ge $((before + $1)) ]
 }
 refused() {
 	[ "$(grep -c '"success":false' "$T/twelve.out")" -ge "$1" ]

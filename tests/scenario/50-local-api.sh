@@ -97,7 +97,7 @@ end porter
 [ "$rc" -eq 0 ] || fail "the wrapper: exit $rc"
 grep '"term"' "$APP_LOG" >"$T/term"
 is '["stopping",200,{"late":true}]' m.term "$T/term"
-for word in leaving draining stopping; do
-	grep -q "\"phase\":\"$word\"" "$APP_LOG" || fail "the watch did not tell of $word: $(grep watch "$APP_LOG")"
-done
+# The watch tells what is, in its order; who reads late does not hear of what was short.
+grep -o '"phase":"[a-z]*"' "$APP_LOG" | cut -d'"' -f4 | uniq | paste -sd' ' >"$T/phases"
+grep -qxE '.*running( leaving)?( draining)? stopping' "$T/phases" || fail "the watch told of $(cat "$T/phases")"
 [ ! -e "$(dirname "${AEGIS_API#unix:}")" ] || fail "the socket's directory is left behind"
