@@ -54,7 +54,8 @@ struct publisher *publisher_new(const struct publisher_opts *o, struct err *err)
  * loop, possibly before the return; it must not block.  done may be NULL: failures are then
  * counted and logged only.  err of done: ERR_TIMEOUT (was never sent: certainly not stored),
  * ERR_OUTCOME_UNKNOWN (sent, never acknowledged: may be stored), ERR_NOT_FOUND (no stream
- * takes the subject), ERR_STORE (the stream refused; its words),
+ * takes the subject: tried again but in the last second, or half of a time below two, which is for the answer),
+ * ERR_STORE (the stream refused; its words),
  * ERR_REVISION and ERR_BUSY (so did it, by what the headers expect: jetack.h), ERR_CLOSED.
  * ERR_NOT_ACTIVE (with a gate: the hold was over before it could be sent: certainly not stored).
  * At once: ERR_BUSY (table full), ERR_TOO_LARGE, ERR_CLOSED, ERR_NOT_ACTIVE. */

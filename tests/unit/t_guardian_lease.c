@@ -183,6 +183,14 @@ a_renewed_lease_is_lived_on(void **state)
 	guardian_free(g);
 }
 
+/* let_look: an order wakes the guardian, which looks at the lease before it reads anything. */
+static void
+let_look(struct guardian *g)
+{
+	assert_int_equal(guardian_signal(g, SIGCONT), ERR_OK);
+	for_a_while(loop, 200 * NS_PER_MS);
+}
+
 static void
 another_hold_ends_it_at_the_next_look(void **state)
 {
@@ -193,6 +201,7 @@ another_hold_ends_it_at_the_next_look(void **state)
 	g = lease(SELF "exec sleep 1000", (struct tether_terms){ 0 });
 	expect_told("S");
 	grant(60 * NS_PER_S, 2);
+	let_look(g);
 	expect_told("SPXE");
 	assert_int_equal(WTERMSIG(news.wstatus), SIGKILL);
 	guardian_free(g);
@@ -209,14 +218,6 @@ without_a_lease_nothing_is_started(void **state)
 	assert_non_null(strstr(news.text, "the lease ran out"));
 	assert_false(has_pid((void *)(uintptr_t)"self"));
 	guardian_free(g);
-}
-
-/* let_look: an order wakes the guardian, which looks at the lease before it reads anything. */
-static void
-let_look(struct guardian *g)
-{
-	assert_int_equal(guardian_signal(g, SIGCONT), ERR_OK);
-	for_a_while(loop, 200 * NS_PER_MS);
 }
 
 static void
@@ -262,8 +263,8 @@ static void
 on_lost_a_command_is_run_that_knows_the_program(void **state)
 {
 	(void)state;
-	hold(5 * NS_PER_S);
-	struct guardian *g = lease_of(LONG_LEASE_NS, SELF "exec sleep 1000", (struct tether_terms){
+	hold(13 * NS_PER_S);
+	struct guardian *g = lease_of(40 * NS_PER_S, SELF "exec sleep 1000", (struct tether_terms){
 		.lost_command = "echo $AEGIS_CHILD_PID >$D/told.tmp; mv $D/told.tmp $D/told; exec sleep 1000" });
 	pid_t self = pid_in("self");
 	hold_no_more();

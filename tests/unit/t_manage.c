@@ -253,6 +253,7 @@ groups_are_told_and_led(void **state)
 	    "\"profile\":\"wan\",\"lease_ms\":5500,\"members\":[]}");
 	expect(200, "GET /api/groups?filter=leader:two", NULL, NULL, "\r\n\r\n[]");
 	snprintf(text, sizeof text, "\"epoch\":%llu,", (unsigned long long)member_epoch(&m[0]));
+	WAIT_FOR(answers(200, "GET /api/groups/ELECT/jobs", "\"changes\":[{\"at\":\""));	/* told after the lead itself */
 	expect(200, "GET /api/groups/ELECT/jobs", NULL, NULL, text, "\"registers\":[{\"number\":0,\"bucket\":\"AEGIS_L0\",\"node\":\"aegis\",\"reached\":true,\"problem\":null,"
 	    "\"state\":\"held\"", "\"owner\":\"one\"", "\"changes\":[{\"at\":\"", "\"reason\":\"first\"");
 	/* A tag that holds as long as nobody gains or loses the lead. */

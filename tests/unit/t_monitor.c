@@ -42,7 +42,7 @@ static struct conn *
 link_to(const char *name)
 {
 	struct conn *c = conn_new(&(struct conn_opts){
-		.servers = bus_url(&w.bus), .name = name, .timeout_ns = WAIT_NS, .wait = true,
+		.servers = bus_url(&w.bus), .name = name, .timeout_ns = 10 * NS_PER_S, .wait = true,
 	}, &w.err);
 
 	assert_non_null(c);

@@ -113,7 +113,7 @@ foreign_replies(void **state)
 	WAIT_FOR(atomic_load(&w.stored) == 5000);
 	assert_int_equal(atomic_load(&w.failed), 0);
 	assert_int_equal(messages(&w), 5000);
-	WAIT_FOR(publisher_counters(w.publisher).foreign == 5000);
+	WAIT_FOR(publisher_counters(w.publisher).foreign >= 5000);		/* more, where one was sent again */
 	sub_free(sub);
 	close_world(&w);
 }
