@@ -91,8 +91,10 @@ bool out_coloured(const struct out_opts *o, int fd, opts_getenv *get, void *arg)
 const char *out_getenv(void *arg, const char *name);
 
 /* out_width(text): columns that text takes on a terminal.  out_clean(text, out): the text
- * without what a terminal would obey: control characters become '?'. */
+ * without what a terminal would obey: control characters become '?'.  out_cut(out, text, width): adds text in exactly
+ * width columns, filled with blanks; the last is a mark where something is missing. */
 int out_width(const char *text);
 void out_clean(const char *text, struct str *out);
+void out_cut(struct str *out, const char *text, int width);
 
 #endif
