@@ -23,7 +23,6 @@
 #define PATIENCE_NS (30 * NS_PER_S)	/* within which a member has looked at its streams again, even on a busy machine */
 #define G_NS (20 * NS_PER_MS)
 #define HOLDER "repair"
-#define LANES_MAX 16			/* FENCE_LANES of messaging/fence.h */
 
 struct repair {
 	struct conn *conn;
@@ -211,9 +210,9 @@ check_fence(const char *fence, struct err *err)
 	uint64_t lanes;
 
 	if (strcmp(fence, "gate") == 0 || strcmp(fence, "stream") == 0 ||
-	    (strncmp(fence, "stream:", 7) == 0 && num_uint(fence + 7, &lanes) && lanes >= 2 && lanes <= LANES_MAX))
+	    (strncmp(fence, "stream:", 7) == 0 && num_uint(fence + 7, &lanes) && lanes >= 2 && lanes <= LEASE_LANES))
 		return ERR_OK;
-	return err_set(err, ERR_INVALID, "fence '%.40s' is none of gate, stream, stream:2 to stream:%d", fence, LANES_MAX);
+	return err_set(err, ERR_INVALID, "fence '%.40s' is none of gate, stream, stream:2 to stream:%d", fence, LEASE_LANES);
 }
 
 /* check_still: nobody leads; who would lose its lead to another profile is to say so itself. */

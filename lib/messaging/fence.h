@@ -12,13 +12,14 @@
 
 #include "base/err.h"
 #include "messaging/events.h"
+#include "model/lease.h"
 
 struct conn;
 struct fence;
 struct gate;
 struct publisher;
 
-#define FENCE_LANES 16
+#define FENCE_LANES LEASE_LANES
 
 struct fence_opts {
 	struct conn *conn;

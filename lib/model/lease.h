@@ -14,6 +14,7 @@
 #include "base/instant.h"
 
 #define LEASE_REGISTERS 3	/* at most; a set has 1 or 3 */
+#define LEASE_LANES 16		/* in which a member may publish fenced events (election.md 6); a group record names so many at most */
 #define LEASE_VALUE_MAX 512	/* bytes of a register's value */
 #define LEASE_L_MAX_MS 60000	/* a value that asks observers to wait longer is not believed */
 
